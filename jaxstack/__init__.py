@@ -1,0 +1,80 @@
+"""jaxstack: learning to play multi-follower Bayesian Stackelberg games, simulated and solved in JAX.
+
+```python
+import jax, jaxstack as js
+
+game, types = js.scenarios.random_game(seed=0)
+table = js.enumerate_regions(game)
+best = js.solve(game, types)
+curve = js.simulate(jax.random.key(0), game, types, js.learners.region_ucb(), horizon=10_000, num_runs=200)
+```
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from jaxstack import learners
+from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
+from jaxstack.game import Game, best_responses, stack, unstack
+from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
+from jaxstack.simulation import play, simulate
+from jaxstack.value import expected_utility
+
+__version__ = "0.1.0"
+
+# Loaded on first use: they import SciPy, pydantic or matplotlib, which a simulation does not need.
+_LAZY = {
+    "bounds": ("jaxstack.bounds", None),
+    "load_game": ("jaxstack.scenarios.files", "load_game"),
+    "plots": ("jaxstack.plots", None),
+    "save_game": ("jaxstack.scenarios.files", "save_game"),
+    "scenarios": ("jaxstack.scenarios", None),
+    "solve": ("jaxstack.solvers", "solve"),
+    "solvers": ("jaxstack.solvers", None),
+}
+
+__all__ = [
+    "AnonymousPayoff",
+    "Game",
+    "IndependentTypes",
+    "JointTypes",
+    "MixtureTypes",
+    "RegionTable",
+    "RegretCurve",
+    "SeparablePayoff",
+    "TabularPayoff",
+    "best_responses",
+    "bounds",
+    "enumerate_regions",
+    "expected_utility",
+    "growth_exponent",
+    "learners",
+    "load_game",
+    "paired_difference",
+    "play",
+    "plots",
+    "sample_types",
+    "save_game",
+    "scenarios",
+    "simulate",
+    "solve",
+    "solvers",
+    "stack",
+    "unstack",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'jaxstack' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    loaded = importlib.import_module(module)
+    return loaded if attribute is None else getattr(loaded, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,280 @@
+"""Distributions D of the followers' joint type, and exact integer samplers for them.
+
+Types are drawn i.i.d. over rounds. Within a round they may be correlated between followers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import checks
+from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
+from jaxstack.axes import Array, Int, UInt32
+
+SAMPLER_BITS = 31  # probabilities are resolved to 2^-31; a type of probability zero is never drawn
+
+
+@runtime_checkable
+class TypeDistribution(Protocol):
+    """A distribution of joint types (theta_1, .., theta_n), theta_i in 0..K-1."""
+
+    @property
+    def num_followers(self) -> int: ...
+    @property
+    def num_types(self) -> int: ...
+
+    def marginals(self) -> np.ndarray:
+        """[n, K] float64: P(theta_i = k) ([G, n, K] for a batch). Host only."""
+        ...
+
+    def sampler(self) -> TypeSampler:
+        """Integer thresholds that turn random bits into types. Built on the host, in float64."""
+        ...
+
+
+@pytree_dataclass
+class IndependentTypes:
+    """Each follower's type is drawn by itself.
+
+    Args:
+      probabilities: [n, K], rows sum to 1.
+
+    Raises:
+      ValueError: negative or not finite entries, or a row whose sum is not 1 (within 1e-6).
+    """
+
+    probabilities: Any
+
+    def __post_init__(self) -> None:
+        if not is_traced(self.probabilities):
+            name = "independent type probabilities"
+            set_field(self, "probabilities", checks.probabilities(name, self.probabilities, "n K"))
+
+    @property
+    def num_followers(self) -> int:
+        return self.probabilities.shape[-2]
+
+    @property
+    def num_types(self) -> int:
+        return self.probabilities.shape[-1]
+
+    def marginals(self) -> np.ndarray:
+        return np.asarray(self.probabilities)
+
+    def mixture(self) -> tuple[Array, Array]:
+        """The same distribution as a mixture: weights [C], marginals [C, n, K]; here C = 1."""
+        shape = self.probabilities.shape
+        return np.ones((*shape[:-2], 1)), self.probabilities[..., None, :, :]
+
+    def sampler(self) -> TypeSampler:
+        return _mixture_sampler(*self.mixture())
+
+
+@pytree_dataclass
+class MixtureTypes:
+    """Independent types given a hidden component: correlated, and cheap at any n.
+
+    Args:
+      weights: [C], probability of each component; sums to 1.
+      probabilities: [C, n, K], type probabilities of each follower within each component.
+
+    Raises:
+      ValueError: negative or not finite entries, sums that are not 1, or C disagreeing.
+    """
+
+    weights: Any
+    probabilities: Any
+
+    def __post_init__(self) -> None:
+        if is_traced(self.weights, self.probabilities):
+            return
+        weights = checks.probabilities("mixture weights", self.weights, "C")
+        marginals = checks.probabilities("mixture type probabilities", self.probabilities, "C n K")
+        if len(weights) != len(marginals):
+            raise ValueError(
+                f"mixture weights are for {len(weights)} components, but mixture type probabilities "
+                f"{marginals.shape} [C, n, K] are for {len(marginals)}."
+            )
+        set_field(self, "weights", weights)
+        set_field(self, "probabilities", marginals)
+
+    @classmethod
+    def correlated(cls, marginals: Any, correlation: float) -> MixtureTypes:
+        """Fixed marginals, dependence on one knob: 0 is independent, 1 is fully (positively) correlated.
+
+        With probability `correlation` all types come from one shared uniform number through each follower's
+        quantile function (the comonotone coupling: equal marginals give equal types); otherwise independent.
+
+        Args:
+          marginals: [n, K], rows sum to 1; the result's marginals for every `correlation`.
+          correlation: in [0, 1].
+        """
+        marginals = checks.probabilities("marginals", marginals, "n K")
+        if not 0 <= correlation <= 1:
+            raise ValueError(f"correlation must lie in [0, 1], but {correlation!r} arrived.")
+        cumulative = np.cumsum(marginals, axis=1)
+        cumulative[:, -1] = 1.0
+        breaks = np.unique(cumulative)
+        widths = np.diff(breaks, prepend=0.0)
+        middles = breaks - widths / 2
+        quantile = (middles[:, None, None] > cumulative).sum(axis=2)  # [C, n]: each follower's type there
+        shared = np.eye(marginals.shape[1])[quantile]
+        weights = np.concatenate([[1 - correlation], correlation * widths])
+        return cls(weights, np.concatenate([marginals[None], shared]))
+
+    @property
+    def num_followers(self) -> int:
+        return self.probabilities.shape[-2]
+
+    @property
+    def num_types(self) -> int:
+        return self.probabilities.shape[-1]
+
+    def marginals(self) -> np.ndarray:
+        return np.einsum("...c,...cnk->...nk", self.weights, self.probabilities)
+
+    def mixture(self) -> tuple[Array, Array]:
+        """Weights [C] and marginals [C, n, K]."""
+        return self.weights, self.probabilities
+
+    def sampler(self) -> TypeSampler:
+        return _mixture_sampler(*self.mixture())
+
+
+@pytree_dataclass
+class JointTypes:
+    """Any correlation, as a table of all joint types (small n).
+
+    Args:
+      probabilities: [K, .., K] with one axis per follower; sums to 1.
+
+    Raises:
+      ValueError: negative or not finite entries, axes of different lengths, or a sum that is not 1.
+    """
+
+    probabilities: Any
+    num_followers: int = static_field(default=0)
+
+    def __post_init__(self) -> None:
+        set_field(self, "num_followers", np.ndim(self.probabilities))
+        if is_traced(self.probabilities):
+            return
+        table = checks.probabilities("joint type probabilities", self.probabilities, "K*", over=0)
+        if len(set(table.shape)) > 1:
+            raise ValueError(
+                f"joint type probabilities must have axes [K, .., K], one per follower, but the shape is "
+                f"{table.shape}. Give followers that have fewer types extra types of probability 0."
+            )
+        set_field(self, "probabilities", table)
+
+    @property
+    def num_types(self) -> int:
+        return self.probabilities.shape[-1]
+
+    def marginals(self) -> np.ndarray:
+        n = self.num_followers
+        axes = range(-n, 0)
+        rows = [np.sum(self.probabilities, axis=tuple(a for a in axes if a != i - n)) for i in range(n)]
+        return np.stack(rows, axis=-2)
+
+    def flat(self) -> Array:
+        """[J]: probabilities of the joint types in C order."""
+        batch = self.probabilities.shape[: self.probabilities.ndim - self.num_followers]
+        return self.probabilities.reshape(*batch, -1)
+
+    def sampler(self) -> TypeSampler:
+        return JointSampler(_thresholds(self.flat()), self.num_followers, self.num_types)
+
+
+@pytree_dataclass
+class MixtureSampler:
+    """Draws the component with one word, then each follower's type with one word each."""
+
+    component: Any  # [C-1] uint32
+    type: Any  # [C, n, K-1] uint32
+
+    @property
+    def num_words(self) -> int:
+        """32-bit words of randomness per round."""
+        return self.type.shape[-2] + (self.type.shape[-3] > 1)
+
+    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
+        """Types from random words: [.., num_words] uint32 -> [.., n] int32."""
+        bits = bits >> (32 - SAMPLER_BITS)
+        thresholds = jnp.asarray(self.type)
+        if self.type.shape[-3] == 1:
+            thresholds = thresholds[0]
+        else:
+            thresholds = thresholds[_count(self.component, bits[..., 0])]
+            bits = bits[..., 1:]
+        return (thresholds <= bits[..., None]).sum(axis=-1, dtype=jnp.int32)
+
+
+@pytree_dataclass
+class JointSampler:
+    """Draws the joint type with one word."""
+
+    joint: Any  # [J-1] uint32
+    num_followers: int = static_field()
+    num_types: int = static_field()
+
+    @property
+    def num_words(self) -> int:
+        """32-bit words of randomness per round."""
+        return 1
+
+    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
+        """Types from random words: [.., 1] uint32 -> [.., n] int32."""
+        joint = _count(self.joint, bits[..., 0] >> (32 - SAMPLER_BITS))
+        places = [self.num_types**i for i in reversed(range(self.num_followers))]
+        return jnp.stack([joint // place % self.num_types for place in places], axis=-1)
+
+
+TypeSampler = MixtureSampler | JointSampler
+
+
+def _mixture_sampler(weights: Array, probabilities: Array) -> MixtureSampler:
+    return MixtureSampler(_thresholds(weights), _thresholds(probabilities))
+
+
+def _thresholds(probabilities: Array) -> np.ndarray:
+    """Cumulative probabilities but the last, in units of 2^-31: category = number of thresholds <= draw."""
+    cumulative = np.cumsum(np.asarray(probabilities, np.float64), axis=-1)
+    cumulative /= cumulative[..., -1:]
+    # From the last possible category on the cumulative is 1 exactly, so that none behind it is ever drawn.
+    return np.rint(cumulative[..., :-1] * 2.0**SAMPLER_BITS).astype(np.uint32)
+
+
+def _count(thresholds: Array, draws: Array) -> Array:
+    """Number of sorted thresholds [C-1] that are <= each draw; int32."""
+    method = "compare_all" if thresholds.shape[-1] <= 256 else "scan"
+    found = jnp.searchsorted(jnp.asarray(thresholds), draws, side="right", method=method)
+    return found.astype(jnp.int32)
+
+
+def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> Int[Array, "T n"]:
+    """Joint types of `num_rounds` independent rounds: [T, n] int32, in 0..K-1.
+
+    Probabilities are resolved to 2^-31. `simulate` draws with the same samplers, keyed by run and round.
+    """
+    sampler = types.sampler()
+    bits = jax.random.bits(key, (num_rounds, sampler.num_words), jnp.uint32)
+    return sampler.draw(bits)
+
+
+def joint_probabilities(types: TypeDistribution) -> np.ndarray:
+    """[J] float64: probability of every joint type in C order (small K**n only). One game, host only."""
+    if isinstance(types, JointTypes):
+        return np.asarray(types.flat())
+    weights, probabilities = types.mixture()  # type: ignore[attr-defined]
+    total = np.zeros(types.num_types**types.num_followers)
+    for weight, marginals in zip(weights, probabilities, strict=True):
+        product = np.ones(1)
+        for marginal in marginals:
+            product = np.multiply.outer(product, marginal).ravel()
+        total += weight * product
+    return host_float64(total)

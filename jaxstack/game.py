@@ -1,0 +1,216 @@
+"""The game: who gets what, and how followers respond to a commitment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import checks
+from jaxstack._pytree import is_traced, pytree_dataclass, set_field
+from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.distributions import TypeDistribution
+from jaxstack.payoffs import LeaderPayoff, TabularPayoff
+
+TIE_TOLERANCE = 1e-9
+"""Two follower actions tie at x when their payoffs differ by at most this times the largest difference that
+any leader action makes between them; actions that never differ by more than this times the follower's
+largest payoff are equal. Region geometry uses the same number for hyperplanes scaled to unit maximum norm."""
+
+COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
+
+
+@pytree_dataclass
+class Game:
+    """A multi-follower Bayesian Stackelberg game (without the distribution of types).
+
+    Payoffs are held as float64 on the host and become the default float type of the device where they are
+    used. A stacked batch of G games (`stack`) has a leading axis G on every array.
+
+    Args:
+      leader: leader's payoff u; a bare array [L, A, .., A] is tabular.
+      follower: [n, K, L, A], payoff v_i(l, a, theta_i) of follower i with type theta_i.
+
+    Raises:
+      ValueError: not finite, an empty axis, or leader and follower payoffs that disagree on L, n or A.
+    """
+
+    leader: Any
+    follower: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.leader, LeaderPayoff):
+            set_field(self, "leader", TabularPayoff(self.leader))
+        if not is_traced(self.follower):
+            set_field(self, "follower", checks.finite_array("follower payoffs", self.follower, "n K L A"))
+        axes = {
+            "L (leader actions)": (self.leader.num_leader_actions, self.num_leader_actions, 2),
+            "n (followers)": (self.leader.num_followers, self.num_followers, 0),
+            "A (follower actions)": (self.leader.num_actions, self.num_actions, 3),
+        }
+        for axis, (of_leader, of_follower, position) in axes.items():
+            if of_leader != of_follower:
+                raise ValueError(
+                    f"leader and follower payoffs disagree on {axis}: the leader payoff "
+                    f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
+                    f"{np.shape(self.follower)} [n, K, L, A] have {of_follower} (axis {position})."
+                )
+
+    @property
+    def num_leader_actions(self) -> int:
+        return self.follower.shape[-2]
+
+    @property
+    def num_followers(self) -> int:
+        return self.follower.shape[-4]
+
+    @property
+    def num_types(self) -> int:
+        return self.follower.shape[-3]
+
+    @property
+    def num_actions(self) -> int:
+        return self.follower.shape[-1]
+
+    @property
+    def num_games(self) -> int | None:
+        """G for a stacked batch, None for one game."""
+        return self.follower.shape[0] if self.follower.ndim == 5 else None
+
+    @property
+    def num_joint_types(self) -> int:
+        """J = K**n, exact however large."""
+        return int(self.num_types) ** int(self.num_followers)
+
+    def __repr__(self) -> str:
+        batch = f"G={self.num_games}, " if self.num_games is not None else ""
+        return (
+            f"Game({batch}L={self.num_leader_actions}, n={self.num_followers}, K={self.num_types}, "
+            f"A={self.num_actions}, leader={type(self.leader).__name__})"
+        )
+
+
+_Stackable = TypeVar("_Stackable")
+
+
+def stack(trees: Sequence[_Stackable]) -> _Stackable:
+    """G games (or type distributions, or other containers) as one batch with a leading axis G.
+
+    Raises:
+      ValueError: an empty list, or members of different kinds or shapes (batches are dense; pad smaller
+        games with types of probability zero, or simulate them separately).
+    """
+    trees = list(trees)
+    if not trees:
+        raise ValueError("stack needs at least one member, but an empty list arrived.")
+
+    def describe(tree: Any) -> tuple[Any, list[tuple[int, ...]]]:
+        return jax.tree.structure(tree), [np.shape(leaf) for leaf in jax.tree.leaves(tree)]
+
+    expected = describe(trees[0])
+    for position, tree in enumerate(trees):
+        if describe(tree) != expected:
+            raise ValueError(
+                f"stack needs members of one kind and shape, but member {position} is {tree!r} and member 0 "
+                f"is {trees[0]!r}. Pad smaller games with types of probability 0, or handle them separately."
+            )
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def unstack(batch: _Stackable, index: int) -> _Stackable:
+    """Member `index` of a stacked batch."""
+    return jax.tree.map(lambda leaf: leaf[index], batch)
+
+
+def check_types(game: Game, types: TypeDistribution) -> None:
+    """Raise ValueError unless `types` is a distribution for `game`: same n, K and batch size."""
+    if not isinstance(types, TypeDistribution):
+        raise ValueError(
+            f"types must be JointTypes, IndependentTypes or MixtureTypes, but {type(types).__name__} arrived."
+        )
+    for axis in ("num_followers", "num_types"):
+        expected, arrived = getattr(game, axis), getattr(types, axis)
+        if expected != arrived:
+            raise ValueError(f"{game!r} has {axis} = {expected}, but {types!r} has {axis} = {arrived}.")
+    batch = types.marginals().shape[:-2]
+    wanted = () if game.num_games is None else (game.num_games,)
+    if batch != wanted:
+        raise ValueError(
+            f"{game!r} is {_batch_words(wanted)}, but the type distribution is {_batch_words(batch)}. "
+            f"Stack one distribution per game: jaxstack.stack([types, ...])."
+        )
+
+
+def _batch_words(batch: tuple[int, ...]) -> str:
+    return f"a batch of {batch[0]}" if batch else "a single one"
+
+
+def check_commitment(game: Game, commitment: Any) -> np.ndarray:
+    """`commitment` as [L] float64 on the simplex (clipped and renormalised within the tolerance).
+
+    Raises:
+      ValueError: wrong length, not finite, negative entries, or a sum that is not 1 (within 1e-6).
+    """
+    x = checks.finite_array("commitment", commitment, "L")
+    if len(x) != game.num_leader_actions:
+        raise ValueError(f"commitment must have L = {game.num_leader_actions} entries, but {len(x)} arrived.")
+    if x.min() < -COMMITMENT_TOLERANCE or abs(x.sum() - 1) > COMMITMENT_TOLERANCE:
+        raise ValueError(
+            f"commitment must lie in the simplex (entries >= 0 that sum to 1), but {np.round(x, 9).tolist()} "
+            f"has minimum {x.min():.6g} and sum {x.sum():.9g}. Divide by the sum if these are weights."
+        )
+    x = np.maximum(x, 0)
+    return x / x.sum()
+
+
+def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array, "n K A"]:
+    """Which actions are optimal for each follower type against a commitment.
+
+    Args:
+      game: one game; follower payoffs [n, K, L, A].
+      commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
+
+    Returns:
+      [n, K, A] bool; True where the action's payoff is within the tie tolerance of the best. The tolerance
+      is `TIE_TOLERANCE` in float64, 1e-6 in float32.
+
+    Raises:
+      ValueError: the commitment's length is not L.
+    """
+    follower, x = jnp.asarray(game.follower), jnp.asarray(commitment)
+    if x.shape != (game.num_leader_actions,):
+        raise ValueError(f"commitment must have shape ({game.num_leader_actions},), but has {x.shape}.")
+    tolerance = TIE_TOLERANCE if follower.dtype == jnp.float64 else 1e-6
+    payoffs = jnp.einsum("l,nkla->nka", x, follower)
+    best = jnp.argmax(payoffs, axis=-1)
+    of_best = jnp.take_along_axis(follower, best[..., None, None], axis=-1)
+    largest_difference = jnp.abs(of_best - follower).max(axis=-2)
+    scale = jnp.maximum(largest_difference, jnp.abs(follower).max(axis=(-2, -1))[..., None])
+    # The second term: actions equal up to rounding tie everywhere, however small their difference's norm.
+    equal = largest_difference <= tolerance * scale
+    gap = payoffs.max(axis=-1, keepdims=True) - payoffs
+    return equal | (gap <= tolerance * largest_difference)
+
+
+def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K"]:
+    """Action that each follower type plays against a commitment; the lowest index among ties.
+
+    Breaking ties in the leader's favour needs the distribution of types (which tie is better for the leader
+    depends on what the other followers do): `expected_utility` and `solve` do that.
+
+    Args:
+      game: one game; follower payoffs [n, K, L, A].
+      commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
+
+    Returns:
+      [n, K], int32, in 0..A-1.
+
+    Raises:
+      ValueError: the commitment's length is not L.
+
+    Source: arXiv 2510.01387, section 2. Departure: ties within a tolerance, not exact.
+    """
+    return jnp.argmax(best_response_sets(game, commitment), axis=-1).astype(jnp.int32)

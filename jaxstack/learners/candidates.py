@@ -1,0 +1,127 @@
+"""Every (region, vertex) pair that a learner may play, as one flat list, with linear features of its value.
+
+The value of a candidate is linear in a distribution of types. Where the joint types are few, features are the
+values against each joint type (J = K**n); where the leader's payoff is a sum over followers, marginals tell
+everything and nK features do; otherwise there are none, and learners keep payoff vectors per region.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import memory
+from jaxstack.axes import Array, Float, Int
+from jaxstack.game import Game
+from jaxstack.learners.contract import Choice, first_best, tie_tolerance
+from jaxstack.regions.table import RegionTable
+from jaxstack.value import joint_type_payoffs
+
+MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which joint types count as few
+
+
+class Candidates(NamedTuple):
+    """Flat list of the M real vertices of all regions, in order of region, then vertex.
+
+    region, vertex: [M] int32; padding (batches only) repeats the first candidate.
+    """
+
+    region: Int[Array, "M"]
+    vertex: Int[Array, "M"]
+
+    def first_best(self, scores: Float[Array, "M"]) -> Choice:
+        """Lowest candidate within rounding of the best score (unit payoffs)."""
+        best = first_best(scores, tie_tolerance(scores.dtype))
+        return Choice(jnp.asarray(self.region)[best], jnp.asarray(self.vertex)[best])
+
+
+class Scoring(NamedTuple):
+    """Candidates with the cheapest exact way of scoring them; the other ways are None."""
+
+    candidates: Candidates
+    joint: Float[Array, "M J"] | None = None  # unit values against each joint type
+    marginal: Float[Array, "M nK"] | None = None  # terms of unit values for each follower type
+    commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors kept per region
+
+
+def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
+    """What the learners with type feedback score candidates by."""
+    candidates = list_candidates(table)
+    if candidates.region.shape[-1] * game.num_joint_types <= MAX_JOINT_FEATURES:
+        return Scoring(candidates, joint=joint_features(game, table, candidates))
+    if game.leader.additive_terms() is not None:
+        return Scoring(candidates, marginal=marginal_features(game, table, candidates))
+    return Scoring(candidates, commitment=commitments(table, candidates))
+
+
+def list_candidates(table: RegionTable) -> Candidates:
+    """Candidates of a table ([G, M] for a batch)."""
+    mask = table.vertex_mask.reshape(-1, table.padded_regions * table.padded_vertices)
+    most = int(mask.sum(axis=1).max())
+    flat = np.zeros((len(mask), most), np.int32)
+    for game, row in enumerate(mask):
+        real = np.flatnonzero(row)
+        flat[game, : len(real)] = real
+    if table.num_games is None:
+        flat = flat[0]
+    return Candidates(flat // table.padded_vertices, flat % table.padded_vertices)
+
+
+def commitments(table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M L"]:
+    """[M, L] float64 ([G, M, L] for a batch): the commitment of every candidate."""
+    if table.num_games is None:
+        return table.vertices[candidates.region, candidates.vertex]
+    game = np.arange(table.num_games)[:, None]
+    return table.vertices[game, candidates.region, candidates.vertex]
+
+
+def joint_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M J"]:
+    """<x, unit u(., W(theta))> for every candidate (x, W) and joint type theta: [M, J] float64 in [0, 1].
+
+    Raises:
+      MemoryError: K**n is too large for a table.
+    """
+    # Every entry passes through the [R, J, L] payoffs, in float64.
+    size = candidates.region.size + table.region_mask.size * game.num_leader_actions
+    memory.require(
+        8.0 * float(size) * float(game.num_joint_types),
+        what=f"values of {candidates.region.shape[-1]:,} candidates against all joint types",
+        driver=f"K**n = {game.num_types}**{game.num_followers} joint types",
+        remedy="use a learner that does not work on joint types (erm_joint and erm_product switch by "
+        "themselves; region_ucb never does), or fewer followers or types",
+    )
+    payoffs = joint_type_payoffs(game, table)  # [.., R, J, L]
+    by_candidate = _take_regions(payoffs, candidates)
+    low, size_ = unit_scale(game)
+    values = np.einsum("...mjl,...ml->...mj", by_candidate, commitments(table, candidates))
+    return (values - low[..., None, None]) / size_[..., None, None]
+
+
+def marginal_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M nK"]:
+    """[M, n K] float64: with the type marginals as weights they sum to a candidate's unit value.
+
+    Additive leader payoffs only.
+    """
+    terms = game.leader.additive_terms()  # [.., n, A, L]
+    low, size = unit_scale(game)
+    low, size = low[..., None, None, None], size[..., None, None, None]
+    terms = (terms - low / game.num_followers) / size
+    values = np.einsum("...nal,...ml->...mna", terms, commitments(table, candidates))
+    responses = _take_regions(np.asarray(table.responses, np.int64), candidates)  # [.., M, n, K]
+    chosen = np.take_along_axis(values, responses, axis=-1)
+    return chosen.reshape(*chosen.shape[:-2], -1)
+
+
+def unit_scale(game: Game) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest leader payoff and payoff range (1 where payoffs are constant), each [] or [G] float64."""
+    low, high = (np.asarray(b, np.float64) for b in game.leader.bounds())
+    return low, np.where(high > low, high - low, 1.0)
+
+
+def _take_regions(array: np.ndarray, candidates: Candidates) -> np.ndarray:
+    """Rows of [R, ..] ([G, R, ..] for a batch) by candidate: [M, ..]."""
+    if candidates.region.ndim == 1:
+        return array[candidates.region]
+    return array[np.arange(len(array))[:, None], candidates.region]

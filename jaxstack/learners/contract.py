@@ -1,0 +1,124 @@
+"""What a learner is: pure functions for *one* run of *one* game.
+
+A learner sees the game, its region table and its own feedback; it never sees the distribution of types. The
+simulation batches; nothing here knows how many runs there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxstack._pytree import pytree_dataclass
+from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.game import Game
+from jaxstack.regions.table import RegionTable
+
+Pytree = Any
+
+
+class Choice(NamedTuple):
+    """A commitment of the table, with the response map that goes with it."""
+
+    region: Int[Array, ""]  # int32, 0..R-1
+    vertex: Int[Array, ""]  # int32, 0..V-1 within the region
+
+
+class TypeFeedback(NamedTuple):
+    """Every follower's realised type."""
+
+    types: Int[DeviceArray, "n"]  # int32, 0..K-1
+
+
+class ActionFeedback(NamedTuple):
+    """Every follower's realised action (not its type)."""
+
+    actions: Int[DeviceArray, "n"]  # int32, 0..A-1
+
+
+@pytree_dataclass
+class Known:
+    """What a learner knows before round 1.
+
+    Attributes:
+      game: payoffs of the leader and of every follower type.
+      table: best-response regions.
+      horizon: [] float, T.
+      payoff_low, payoff_range: [] float, the leader's payoffs lie in [low, low + range]; range 1 if constant.
+      prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.
+    """
+
+    game: Game
+    table: RegionTable
+    horizon: Any
+    payoff_low: Any
+    payoff_range: Any
+    prepared: Any = ()
+
+    def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
+        """Payoff vector of a joint action in units of the range: every entry in [0, 1]."""
+        return (self.game.leader.payoff_vector(actions) - self.payoff_low) / self.payoff_range
+
+
+class NoParams(NamedTuple):
+    """Hyperparameters of a learner that has none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Learner:
+    """A learner, as pure functions for one run of one game (hashable; a static argument of compiled code).
+
+    Attributes:
+      name: as in tables and legends.
+      feedback: "types", "actions" or "none": what `update` receives (TypeFeedback, ActionFeedback, None).
+      init: (known, hparams) -> state, before round 1. State is what the next round needs, nothing else.
+      act: (key, state, known, hparams) -> Choice.
+      update: (state, known, hparams, choice, feedback) -> state, same tree, shapes and dtypes.
+      hparams: known -> default hyperparameters, a NamedTuple of scalars (traced: new numbers never
+        recompile, and they can be swept).
+      prepare: (game, table) -> pytree of host arrays for `known.prepared`, derived from what is known alone.
+      uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
+    """
+
+    name: str
+    feedback: str
+    init: Callable[[Known, Pytree], Pytree]
+    act: Callable[[jax.Array, Pytree, Known, Pytree], Choice]
+    update: Callable[[Pytree, Known, Pytree, Choice, Any], Pytree]
+    hparams: Callable[[Known], Pytree] = lambda known: NoParams()
+    prepare: Callable[[Game, RegionTable], Pytree] = lambda game, table: ()
+    uses_optimum: bool = False
+
+
+def tie_tolerance(dtype: Any) -> float:
+    """Scores of unit payoffs closer than this count as tied (the lowest index wins): 32 units of rounding."""
+    return 32 * float(jnp.finfo(dtype).eps)
+
+
+def first_best(scores: Float[Array, "M"], tolerance: float) -> Int[DeviceArray, ""]:
+    """Lowest index whose score is within `tolerance` of the maximum; [] int32.
+
+    A maximum and a search for its first place: XLA's argmax on CPU is scalar code.
+    """
+    good = scores >= scores.max() - tolerance
+    positions = jnp.arange(scores.shape[-1], dtype=jnp.int32)
+    return jnp.where(good, positions, scores.shape[-1] - 1).min()
+
+
+def add_compensated(
+    total: Float[DeviceArray, "*shape"],
+    error: Float[DeviceArray, "*shape"],
+    term: Float[DeviceArray, "*shape"],
+) -> tuple[jax.Array, jax.Array]:
+    """`total + error + term` as a new (total, error): the sum of 10^8 terms keeps the precision of one.
+
+    Source: Knuth's TwoSum; `total + error` is the value.
+    """
+    term = term + error
+    new_total = total + term
+    back = new_total - total
+    return new_total, (total - (new_total - back)) + (term - back)

@@ -1,0 +1,127 @@
+"""Optimism in the face of uncertainty for linear bandits, over the distribution of joint types.
+
+Source: Abbasi-Yadkori, Pal, Szepesvari, *Improved Algorithms for Linear Stochastic Bandits*, NeurIPS 2011,
+as used in arXiv 2510.01387, section 5 (action feedback).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.game import Game
+from jaxstack.learners.candidates import Candidates, joint_features, list_candidates
+from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, add_compensated
+from jaxstack.regions.table import RegionTable
+
+_NEGLIGIBLE = 1e-12  # of the largest eigenvalue: directions in which no feature has a component
+
+
+class OFULParams(NamedTuple):
+    """radius_scale: factor on the confidence radius; ridge: lambda; failure_probability: delta."""
+
+    radius_scale: Float[DeviceArray, ""]
+    ridge: Float[DeviceArray, ""]
+    failure_probability: Float[DeviceArray, ""]
+
+
+class Prepared(NamedTuple):
+    candidates: Candidates
+    features: Float[Array, "M F"]  # in an orthonormal basis of their span
+    row: Int[Array, "R V"]  # int32, candidate of each (region, vertex)
+
+
+class OFULState(NamedTuple):
+    """Ridge regression by rank-one updates, which contract the errors of earlier ones."""
+
+    inverse: Float[DeviceArray, "F F"]  # V^-1, V = ridge I + sum z z^T
+    estimate: Float[DeviceArray, "F"]  # V^-1 sum z y
+    log_det: Float[DeviceArray, ""]  # log det V - log det(ridge I)
+    log_det_error: Float[DeviceArray, ""]  # what `log_det` lost to rounding
+
+
+@functools.cache
+def oful() -> Learner:
+    """Linear bandit whose unknown parameter is the distribution D of joint types (feedback: actions).
+
+    A candidate (x, W) has the feature z = (u(x, W(theta)))_theta in R^(K^n) and the expected reward <z, D>;
+    the reward seen is u(x, a), which is 1/2-subgaussian in units of the payoff range. It plays the candidate
+    that maximises <z, D'> + c beta sqrt(z^T V^-1 z) with
+
+        beta = 1/2 sqrt(2 log(1/delta) + log det V - log det(lambda I)) + sqrt(lambda)       (||D|| <= 1).
+
+    Lowest region, then lowest vertex, among ties. It works in the span of all features: the ridge is
+    orthogonally invariant and no data ever leave the span, so decisions are those of all K^n dimensions.
+
+    Hyperparameters (traced): `radius_scale` c, default 1; `ridge` lambda, default 1; `failure_probability`
+    delta, default 1/T.
+
+    Raises (in `simulate`):
+      MemoryError: K^n joint types are too many for a table.
+
+    Source: Abbasi-Yadkori et al. 2011, Theorem 2 and Figure 1; regret O(K^n sqrt(T) log T).
+    """
+    return Learner(
+        name="oful",
+        feedback="actions",
+        init=_init,
+        act=_act,
+        update=_update,
+        hparams=_hparams,
+        prepare=_prepare,
+    )
+
+
+def _prepare(game: Game, table: RegionTable) -> Prepared:
+    candidates = list_candidates(table)
+    features = joint_features(game, table, candidates)
+    gram = np.einsum("...mj,...mk->...jk", features, features, optimize=True)
+    eigenvalues, basis = np.linalg.eigh(gram)
+    needed = (eigenvalues > _NEGLIGIBLE * eigenvalues[..., -1:]).reshape(-1, eigenvalues.shape[-1])
+    rank = int(needed.sum(axis=1).max())  # a batch takes the largest; the others get zero features
+    features = features @ basis[..., -rank:]
+    mask = table.vertex_mask
+    row = np.cumsum(mask.reshape(*mask.shape[:-2], -1), axis=-1).reshape(mask.shape) - 1
+    return Prepared(candidates, features, row.astype(np.int32))
+
+
+def _hparams(known: Known) -> OFULParams:
+    one = jnp.ones((), known.payoff_range.dtype)
+    return OFULParams(one, one, 1 / known.horizon)
+
+
+def _init(known: Known, hparams: OFULParams) -> OFULState:
+    rank, dtype = known.prepared.features.shape[-1], known.payoff_range.dtype
+    zero = jnp.zeros((), dtype)
+    return OFULState(jnp.eye(rank, dtype=dtype) / hparams.ridge, jnp.zeros(rank, dtype), zero, zero)
+
+
+def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams) -> Choice:
+    prepared: Prepared = known.prepared
+    features = jnp.asarray(prepared.features)
+    variance = ((features @ state.inverse) * features).sum(axis=-1)
+    noise = jnp.sqrt(-2 * jnp.log(hparams.failure_probability) + state.log_det) / 2
+    radius = hparams.radius_scale * (noise + jnp.sqrt(hparams.ridge))
+    scores = features @ state.estimate + radius * jnp.sqrt(jnp.maximum(variance, 0))
+    return prepared.candidates.first_best(scores)
+
+
+def _update(
+    state: OFULState, known: Known, hparams: OFULParams, choice: Choice, feedback: ActionFeedback
+) -> OFULState:
+    feature = jnp.asarray(known.prepared.features)[known.prepared.row[choice.region, choice.vertex]]
+    commitment = known.table.vertices[choice.region, choice.vertex]
+    reward = (commitment * known.unit_payoff_vector(feedback.actions)).sum()
+    gain = state.inverse @ feature
+    variance = (feature * gain).sum()
+    gain_normed = gain / (1 + variance)
+    return OFULState(
+        state.inverse - gain[:, None] * gain_normed,  # Sherman-Morrison
+        state.estimate + gain_normed * (reward - (feature * state.estimate).sum()),
+        *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
+    )

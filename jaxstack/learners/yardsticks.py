@@ -1,0 +1,117 @@
+"""Learners to measure the others by: the optimum, blind play, and explore-then-commit."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.learners import region_means
+from jaxstack.learners.contract import (
+    ActionFeedback,
+    Choice,
+    Known,
+    Learner,
+    NoParams,
+    first_best,
+    tie_tolerance,
+)
+
+
+@functools.cache
+def oracle() -> Learner:
+    """Yardstick that knows D and plays the optimal commitment x* in every round: its regret is 0."""
+    return Learner(
+        name="oracle",
+        feedback="none",
+        init=lambda known, hparams: (),
+        act=lambda key, state, known, hparams: Choice(*known.prepared),
+        update=_nothing_to_learn,
+        uses_optimum=True,
+    )
+
+
+@functools.cache
+def uniform() -> Learner:
+    """Yardstick that plays a uniformly random vertex of a uniformly random region (no feedback)."""
+    return Learner(
+        name="uniform",
+        feedback="none",
+        init=lambda known, hparams: (),
+        act=_act_uniformly,
+        update=_nothing_to_learn,
+    )
+
+
+def _act_uniformly(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams) -> Choice:
+    region_key, vertex_key = jax.random.split(key)
+    region = jax.random.randint(region_key, (), 0, known.table.num_regions, jnp.int32)
+    num_vertices = known.table.vertex_mask[region].sum(dtype=jnp.int32)
+    return Choice(region, jax.random.randint(vertex_key, (), 0, num_vertices, jnp.int32))
+
+
+def _nothing_to_learn(state: Any, known: Known, hparams: Any, choice: Choice, feedback: None) -> Any:
+    return state
+
+
+class ExploreThenCommitParams(NamedTuple):
+    """exploration_rounds: rounds of round-robin over regions before committing; default T^(2/3)."""
+
+    exploration_rounds: Float[DeviceArray, ""]
+
+
+class ExploreThenCommitState(NamedTuple):
+    means: region_means.RegionMeans
+    value: Float[
+        DeviceArray, "R"
+    ]  # best vertex value under the mean, unit payoffs; -inf before the first visit
+    rounds: Int[DeviceArray, ""]  # int32, rounds played
+
+
+@functools.cache
+def explore_then_commit() -> Learner:
+    """Yardstick that visits regions in turn, then plays the empirically best vertex for ever (actions).
+
+    While it explores it plays the first best vertex of the region under what it has seen there. It learns
+    nothing after the exploration. Regions that were never visited are never committed to.
+
+    Hyperparameters (traced): `exploration_rounds`, default T^(2/3).
+    """
+    return Learner(
+        name="explore_then_commit",
+        feedback="actions",
+        init=_init,
+        act=_act,
+        update=_update,
+        hparams=lambda known: ExploreThenCommitParams(known.horizon ** (2 / 3)),
+    )
+
+
+def _init(known: Known, hparams: ExploreThenCommitParams) -> ExploreThenCommitState:
+    value = jnp.full(known.table.padded_regions, -jnp.inf, known.payoff_range.dtype)
+    return ExploreThenCommitState(region_means.empty(known), value, jnp.zeros((), jnp.int32))
+
+
+def _act(
+    key: jax.Array, state: ExploreThenCommitState, known: Known, hparams: ExploreThenCommitParams
+) -> Choice:
+    in_turn = state.rounds % jnp.asarray(known.table.num_regions, jnp.int32)
+    committed = first_best(state.value, tie_tolerance(state.value.dtype))
+    region = jnp.where(state.rounds < hparams.exploration_rounds, in_turn, committed)
+    return Choice(region, state.means.vertex[region])
+
+
+def _update(
+    state: ExploreThenCommitState,
+    known: Known,
+    hparams: ExploreThenCommitParams,
+    choice: Choice,
+    feedback: ActionFeedback,
+) -> ExploreThenCommitState:
+    means, value, _ = region_means.observe(state.means, known, choice, feedback)
+    exploring = state.rounds < hparams.exploration_rounds
+    learnt = ExploreThenCommitState(means, state.value.at[choice.region].set(value), state.rounds + 1)
+    return jax.tree.map(lambda new, old: jnp.where(exploring, new, old), learnt, state)

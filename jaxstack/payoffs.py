@@ -1,0 +1,233 @@
+"""Three representations of the leader's payoff u(l, a_1, ..., a_n) behind one interface.
+
+Everything else asks a payoff only for the *payoff vector* of a joint action, its expectation under
+independent action marginals, and its bounds. Nothing else may know which representation it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import checks
+from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack.axes import Array, Float, Int
+
+
+@runtime_checkable
+class LeaderPayoff(Protocol):
+    """What the rest of the package knows of a leader's payoff (payoff units; any finite range)."""
+
+    @property
+    def num_leader_actions(self) -> int: ...
+    @property
+    def num_followers(self) -> int: ...
+    @property
+    def num_actions(self) -> int: ...
+
+    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+        """u(., a): the leader's payoff for each of its actions against one joint action."""
+        ...
+
+    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+        """E u(., a) when follower i plays a_i ~ marginals[i], independently of the others."""
+        ...
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable."""
+        ...
+
+    def additive_terms(self) -> Float[Array, "n A L"] | None:
+        """u_i(l, a) with u = sum_i u_i, if the payoff is such a sum: then marginals of D tell everything."""
+        ...
+
+
+@pytree_dataclass
+class TabularPayoff:
+    """Any payoff, as a table of all joint actions.
+
+    Args:
+      table: [L, A, .., A] with one axis per follower, float64, payoff units.
+
+    Raises:
+      ValueError: not finite, an empty axis, no follower axis, or follower axes of different lengths.
+    """
+
+    table: Any
+    num_followers: int = static_field(default=0)
+
+    def __post_init__(self) -> None:
+        if is_traced(self.table):
+            set_field(self, "num_followers", self.table.ndim - 1)
+            return
+        table = checks.finite_array("leader payoff table", self.table, "L A*")
+        if len(set(table.shape[1:])) > 1:
+            raise ValueError(
+                f"leader payoff table must have axes [L, A, .., A] with the same number of actions A for "
+                f"every follower, but its shape is {table.shape}. Pad followers that have fewer actions with "
+                f"actions that they never prefer."
+            )
+        set_field(self, "table", table)
+        set_field(self, "num_followers", table.ndim - 1)
+
+    @property
+    def num_leader_actions(self) -> int:
+        return self.table.shape[-1 - self.num_followers]
+
+    @property
+    def num_actions(self) -> int:
+        return self.table.shape[-1]
+
+    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+        flat = joint_index(actions, self.num_actions)
+        return jnp.reshape(self.table, (self.num_leader_actions, -1))[:, flat]
+
+    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+        expected = jnp.asarray(self.table)
+        for i in reversed(range(self.num_followers)):  # contracts the last axis, follower by follower
+            expected = expected @ marginals[i]
+        return expected
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        axes = tuple(range(-1 - self.num_followers, 0))
+        return np.min(self.table, axis=axes), np.max(self.table, axis=axes)
+
+    def additive_terms(self) -> None:
+        return None
+
+
+@pytree_dataclass
+class SeparablePayoff:
+    """u(l, a) = sum_i u_i(l, a_i): each follower contributes by itself; n may be thousands.
+
+    Args:
+      table: [n, L, A], float64, payoff units.
+
+    Raises:
+      ValueError: not finite, an empty axis, or not three axes.
+    """
+
+    table: Any
+
+    def __post_init__(self) -> None:
+        if not is_traced(self.table):
+            set_field(self, "table", checks.finite_array("separable leader payoff", self.table, "n L A"))
+
+    @property
+    def num_leader_actions(self) -> int:
+        return self.table.shape[-2]
+
+    @property
+    def num_followers(self) -> int:
+        return self.table.shape[-3]
+
+    @property
+    def num_actions(self) -> int:
+        return self.table.shape[-1]
+
+    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+        chosen = jnp.take_along_axis(jnp.asarray(self.table), jnp.asarray(actions)[:, None, None], axis=2)
+        return chosen[:, :, 0].sum(axis=0)
+
+    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+        return jnp.einsum("nla,na->l", self.table, marginals)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        # Followers choose independently, so the extremes of the sum are the sums of the extremes.
+        low = np.min(self.table, axis=-1).sum(axis=-2).min(axis=-1)
+        high = np.max(self.table, axis=-1).sum(axis=-2).max(axis=-1)
+        return low, high
+
+    def additive_terms(self) -> Float[Array, "n A L"]:
+        return np.swapaxes(self.table, -1, -2)
+
+
+@pytree_dataclass
+class AnonymousPayoff:
+    """u(l, a) depends only on how many followers chose each action; n may be hundreds.
+
+    Args:
+      table: [L, n+1, .., n+1] with A-1 count axes: entry [l, c_1, .., c_{A-1}] is the payoff when c_b
+        followers choose action b (and the other n - sum c choose action 0). For A = 2 that is [L, n+1],
+        indexed by the number of followers that choose action 1. Entries with sum c > n cannot occur; they
+        are ignored, and held as 0.
+      num_followers: n; read off the table, and needed only when A = 1 (a table without count axes).
+
+    Raises:
+      ValueError: not finite where it can occur, count axes of different lengths, or n unknown.
+    """
+
+    table: Any
+    num_followers: int = static_field(default=0)
+    num_actions: int = static_field(default=0)
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.table)
+        num_actions, sizes = len(shape), set(shape[1:])
+        if num_actions == 0 or len(sizes) > 1 or sizes & {0, 1}:
+            raise ValueError(
+                f"anonymous leader payoff must have axes [L, n+1, .., n+1] with A-1 count axes of n+1 >= 2 "
+                f"entries each, but its shape is {shape}. For two actions pass [L, n+1]."
+            )
+        num_followers = sizes.pop() - 1 if sizes else self.num_followers
+        if num_followers < 1 or self.num_followers not in (0, num_followers):
+            raise ValueError(
+                f"anonymous leader payoff of shape {shape} is for {num_followers} followers, but "
+                f"num_followers={self.num_followers} arrived. Count axes have n+1 entries; without count "
+                f"axes (A = 1) pass num_followers."
+            )
+        set_field(self, "num_followers", num_followers)
+        set_field(self, "num_actions", num_actions)
+        if is_traced(self.table):
+            return
+        cleaned = np.where(self._reachable(), np.asarray(self.table, np.float64), 0.0)
+        axes = " ".join(["L", *(f"c_{b}" for b in range(1, num_actions))])
+        set_field(self, "table", checks.finite_array("anonymous leader payoff", cleaned, axes))
+
+    def _reachable(self) -> np.ndarray:
+        """[n+1, .., n+1] bool: True where the counts of actions 1..A-1 sum to at most n."""
+        grid = np.indices((self.num_followers + 1,) * (self.num_actions - 1))
+        return np.asarray(grid.sum(axis=0) <= self.num_followers)
+
+    @property
+    def num_leader_actions(self) -> int:
+        return self.table.shape[-self.num_actions]
+
+    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+        others = jnp.arange(1, self.num_actions)
+        counts = (jnp.asarray(actions)[:, None] == others).sum(axis=0)
+        flat = joint_index(counts, self.num_followers + 1)
+        return jnp.reshape(self.table, (self.num_leader_actions, -1))[:, flat]
+
+    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+        axes = self.num_actions - 1
+
+        def add_follower(profile: jax.Array, marginal: jax.Array) -> tuple[jax.Array, None]:
+            # Before follower i at most i <= n - 1 have chosen any action, so nothing real wraps around.
+            shifted = [jnp.roll(profile, 1, axis=b) * marginal[b + 1] for b in range(axes)]
+            return profile * marginal[0] + sum(shifted), None
+
+        table = jnp.asarray(self.table)
+        none_yet = jnp.zeros((self.num_followers + 1,) * axes, table.dtype).at[(0,) * axes].set(1)
+        profile, _ = jax.lax.scan(add_follower, none_yet, jnp.asarray(marginals, table.dtype))
+        return jnp.tensordot(table, profile, axes)
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        axes = tuple(range(-self.num_actions, 0))
+        can_occur = np.broadcast_to(self._reachable(), np.shape(self.table))
+        low = np.min(self.table, axis=axes, initial=np.inf, where=can_occur)
+        return low, np.max(self.table, axis=axes, initial=-np.inf, where=can_occur)
+
+    def additive_terms(self) -> None:
+        return None
+
+
+def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
+    """Position of a tuple of digits in C order: the last digit moves fastest. [] int32."""
+    flat = jnp.zeros((), jnp.int32)
+    for i in range(digits.shape[-1]):
+        flat = flat * base + digits[i]
+    return flat

@@ -1,0 +1,406 @@
+"""Exact enumeration of best-response regions by clipping, for many games side by side.
+
+Start from the simplex. Every polytope keeps its vertices, the set of its facets that each vertex lies on, and
+a list of *open* items: follower types (i, theta) whose best response is not yet the same on all of it. Each
+pass splits every polytope by the upper envelope of one of its open items and then tests the other open items
+on the pieces, all of them in one vectorised sweep over flat arrays. This is a binary space partition by
+envelopes: an item is only ever tested on polytopes that it cuts, so the work follows the size of the output
+and not (number of regions) x (number of follower types).
+
+Two vertices are adjacent when no third vertex lies on every facet that both lie on. That is the rank test in
+combinatorial form: it needs no general position, and counting facets alone would be wrong where many
+hyperplanes meet in a point.
+
+Closed regions of lower dimension (`ties="optimistic"`) come out of the same rule: an item stays open as long
+as two actions are optimal anywhere on the closed polytope, and a halfspace that only touches a polytope
+leaves the face that it touches.
+
+Geometry is NumPy in float64. Hyperplanes are scaled to unit maximum norm; a vertex within `TIE_TOLERANCE` of
+a hyperplane lies on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxstack import bounds, checks, memory
+from jaxstack.game import TIE_TOLERANCE, Game, stack, unstack
+from jaxstack.regions.table import RegionTable
+
+TIE_RULES = ("optimistic", "robust")
+_WORD = 64  # facets per word of a vertex's facet set
+
+
+def enumerate_regions(
+    game: Game | Sequence[Game], ties: str = "optimistic", max_regions: int = 1_000_000
+) -> RegionTable:
+    """All best-response regions of a game, or of many games at once.
+
+    Args:
+      game: one game, a stacked batch of G games, or a list of games of equal shape.
+      ties: "optimistic" keeps every response map whose closed region is not empty, lower-dimensional ones
+        too: followers break ties in the leader's favour (strong Stackelberg equilibrium). "robust" keeps
+        full-dimensional regions only: what the leader can enforce by moving an arbitrarily small step inside.
+        In a generic game the two agree.
+      max_regions: stop with an error once a game is known to have more.
+
+    Returns:
+      RegionTable, with a leading axis G for a batch or a list.
+
+    Raises:
+      ValueError: more than `max_regions` regions, an unknown tie rule, or games of different shapes.
+      MemoryError: the padded table would not fit into the memory that is free.
+
+    Source: regions are those of arXiv 2510.01387, section 3; the paper enumerates them by linear programs.
+    """
+    checks.one_of("tie rule", ties, TIE_RULES)
+    max_regions = checks.positive_int("max_regions", max_regions)
+    if isinstance(game, Game) and game.num_games is None:
+        return unstack(enumerate_regions([game], ties, max_regions), 0)
+    batch = game if isinstance(game, Game) else stack(list(game))
+    leaves = _partition(batch, robust=ties == "robust", max_regions=max_regions)
+    return _dense_table(batch, leaves, ties)
+
+
+@dataclasses.dataclass
+class _Polytopes:
+    """Flat polytopes: vertices of polytope p are rows first[p]:first[p+1]. None is empty."""
+
+    first: np.ndarray  # [P+1] int64
+    vertices: np.ndarray  # [M, L] float64
+    tight: np.ndarray  # [M, W] uint64, bit f set when the vertex lies on the polytope's facet f
+
+    @property
+    def counts(self) -> np.ndarray:
+        return np.diff(self.first)
+
+    def take(self, index: np.ndarray) -> _Polytopes:
+        counts = self.counts[index]
+        rows = _ranges(self.first[index], counts)
+        return _Polytopes(_offsets(counts), self.vertices[rows], self.tight[rows])
+
+
+@dataclasses.dataclass
+class _Nodes:
+    """Polytopes with what is known of the best responses on them."""
+
+    shape: _Polytopes
+    game: np.ndarray  # [P] int64
+    full: np.ndarray  # [P] bool, True where the polytope has dimension L-1
+    responses: np.ndarray  # [P, n*K] int8; meaningful where the item is not open
+    open_first: np.ndarray  # [P+1]; open items of polytope p are open_items[open_first[p]:open_first[p+1]]
+    open_items: np.ndarray  # int64, 0..n*K-1
+
+    def take(self, index: np.ndarray) -> _Nodes:
+        counts = np.diff(self.open_first)[index]
+        return _Nodes(
+            self.shape.take(index),
+            self.game[index],
+            self.full[index],
+            self.responses[index],
+            _offsets(counts),
+            self.open_items[_ranges(self.open_first[index], counts)],
+        )
+
+
+def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
+    """Leaves of the partition, in no particular order."""
+    payoffs = np.swapaxes(np.asarray(batch.follower), -1, -2)  # [G, n, K, A, L]
+    num_items = batch.num_followers * batch.num_types
+    payoffs = payoffs.reshape(
+        -1, batch.num_actions, batch.num_leader_actions
+    )  # item (i, k) of game g: one row
+    nodes = _settle(_roots(batch), payoffs, robust)
+    leaves: list[_Nodes] = []
+    finished = np.zeros(batch.num_games or 1, np.int64)
+    while True:
+        is_open = np.diff(nodes.open_first) > 0
+        done = np.flatnonzero(~is_open)
+        if done.size:
+            leaves.append(nodes.take(done))
+            finished += np.bincount(nodes.game[done], minlength=finished.size)
+        if done.size == is_open.size:
+            return leaves
+        nodes = nodes.take(np.flatnonzero(is_open))
+        # Every polytope holds at least one region, and no two hold the same, so this is a lower bound.
+        _check_limit(batch, finished + np.bincount(nodes.game, minlength=finished.size), max_regions)
+        memory.require(
+            4 * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
+            what=f"enumerating regions ({len(nodes.game):,} polytopes so far)",
+            driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
+            remedy="use fewer games at once, or solve(method='ascent'), which needs no table",
+        )
+        nodes = _settle(_split(nodes, payoffs, robust), payoffs, robust)
+
+
+def _roots(batch: Game) -> _Nodes:
+    """The simplex, once a game, with every item open."""
+    games, num_leader = batch.num_games or 1, batch.num_leader_actions
+    num_items = batch.num_followers * batch.num_types
+    words = (num_leader + _WORD - 1) // _WORD
+    facets = np.zeros((num_leader, words), np.uint64)  # facet l is x_l = 0
+    for facet in range(num_leader):
+        facets[:, facet // _WORD] |= np.uint64(1 << (facet % _WORD))
+        facets[facet, facet // _WORD] &= ~np.uint64(1 << (facet % _WORD))
+    shape = _Polytopes(
+        np.arange(games + 1) * num_leader,
+        np.tile(np.eye(num_leader), (games, 1)),
+        np.tile(facets, (games, 1)),
+    )
+    dtype = np.int8 if batch.num_actions <= 127 else np.int16
+    return _Nodes(
+        shape,
+        np.arange(games),
+        np.ones(games, bool),
+        np.zeros((games, num_items), dtype),
+        np.arange(games + 1) * num_items,
+        np.tile(np.arange(num_items), games),
+    )
+
+
+def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
+    """Each polytope cut into the cells of the upper envelope of one of its open items."""
+    num_items, num_actions = nodes.responses.shape[1], payoffs.shape[1]
+    counts = np.diff(nodes.open_first)
+    chosen = nodes.open_first[:-1] + counts // 2  # the middle one keeps the partition balanced
+    item = nodes.open_items[chosen]
+
+    parent = np.repeat(np.arange(len(item)), num_actions)
+    action = np.tile(np.arange(num_actions), len(item))
+    row = (nodes.game * num_items + item)[parent]
+    shape, full = nodes.shape.take(parent), nodes.full[parent]
+    for step in range(1, num_actions):
+        normals = _normals(payoffs, row, action, (action + step) % num_actions)
+        shape, kept, still_full = _clip(shape, normals)
+        full = full[kept] & still_full
+        parent, action, row = parent[kept], action[kept], row[kept]
+        if robust and not full.all():
+            kept = np.flatnonzero(full)
+            shape, full = shape.take(kept), full[kept]
+            parent, action, row = parent[kept], action[kept], row[kept]
+
+    responses = nodes.responses[parent]
+    responses[np.arange(len(parent)), item[parent]] = action
+    remaining = np.delete(nodes.open_items, chosen)
+    remaining_counts = counts - 1
+    inherited = _ranges(_offsets(remaining_counts)[:-1][parent], remaining_counts[parent])
+    return _Nodes(
+        shape,
+        nodes.game[parent],
+        full,
+        responses,
+        _offsets(remaining_counts[parent]),
+        remaining[inherited],
+    )
+
+
+def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
+    """Write down the responses of open items that have only one on their polytope; keep the others open."""
+    num_items, num_actions = nodes.responses.shape[1], payoffs.shape[1]
+    owner = np.repeat(np.arange(len(nodes.game)), np.diff(nodes.open_first))
+    if owner.size == 0:
+        return nodes
+    row = nodes.game[owner] * num_items + nodes.open_items
+    counts = nodes.shape.counts
+    centres = np.add.reduceat(nodes.shape.vertices, nodes.shape.first[:-1], axis=0) / counts[:, None]
+    # The best action in the middle is the only candidate for being best everywhere.
+    best = np.zeros(len(row), np.int64)
+    best_payoff = np.full(len(row), -np.inf)
+    for action in range(num_actions):
+        payoff = _dot(payoffs[row, action], centres[owner])
+        better = payoff > best_payoff
+        best[better] = action
+        best_payoff[better] = payoff[better]
+
+    corners = _ranges(nodes.shape.first[owner], counts[owner])
+    starts = _offsets(counts[owner])[:-1]
+    settled = np.ones(len(row), bool)
+    for step in range(1, num_actions):
+        other = (best + step) % num_actions
+        normals = _normals(payoffs, row, best, other)
+        lead = _dot(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
+        smallest = np.minimum.reduceat(lead, starts)
+        if robust:  # touching does not matter, being equal everywhere does
+            settled &= (smallest >= -TIE_TOLERANCE) & (np.maximum.reduceat(lead, starts) > TIE_TOLERANCE)
+        else:
+            settled &= smallest > TIE_TOLERANCE
+    nodes.responses[owner[settled], nodes.open_items[settled]] = best[settled]
+    still_open = ~settled
+    open_counts = np.bincount(owner[still_open], minlength=len(nodes.game))
+    return dataclasses.replace(
+        nodes, open_first=_offsets(open_counts), open_items=nodes.open_items[still_open]
+    )
+
+
+def _normals(payoffs: np.ndarray, row: np.ndarray, action: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """[., L]: payoff of `action` minus that of `other`, unit maximum norm; 0 where the two are equal."""
+    difference = payoffs[row, action] - payoffs[row, other]
+    norm = np.abs(difference).max(axis=1)
+    size = np.maximum(np.abs(payoffs[row, action]).max(axis=1), np.abs(payoffs[row, other]).max(axis=1))
+    equal = norm <= TIE_TOLERANCE * size
+    return np.where(equal[:, None], 0.0, difference / np.where(equal, 1.0, norm)[:, None])
+
+
+def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarray, np.ndarray]:
+    """Each polytope p cut to {x : <normals[p], x> >= 0}.
+
+    Returns:
+      The polytopes that are not empty, their indices, and for each whether it kept its dimension.
+    """
+    counts, starts = shape.counts, shape.first[:-1]
+    owner = np.repeat(np.arange(len(counts)), counts)
+    height = _dot(shape.vertices, normals[owner])
+    above, below = height > TIE_TOLERANCE, height < -TIE_TOLERANCE
+    has_above, has_below = np.logical_or.reduceat(above, starts), np.logical_or.reduceat(below, starts)
+    keep = ~below
+    tight = shape.tight
+    cut = has_above & has_below
+    new_owner = np.zeros(0, np.int64)
+    new_vertices = np.zeros((0, shape.vertices.shape[1]))
+    new_tight = np.zeros((0, tight.shape[1]), np.uint64)
+    if cut.any():
+        tight, facet = _new_facet(tight, starts, cut)
+        upper, lower = _edges_across(shape, tight, owner, above & cut[owner], below & cut[owner])
+        share = height[upper] / (height[upper] - height[lower])
+        corner = shape.vertices[upper]
+        new_vertices = corner + share[:, None] * (shape.vertices[lower] - corner)
+        new_owner = owner[upper]
+        new_tight = (tight[upper] & tight[lower]) | facet[new_owner]
+        on_facet = (keep & ~above & cut[owner])[:, None]
+        tight = np.where(on_facet, tight | facet[owner], tight)
+    all_owners = np.concatenate([owner[keep], new_owner])
+    order = np.argsort(all_owners, kind="stable")
+    sizes = np.bincount(all_owners, minlength=len(counts))
+    kept = np.flatnonzero(sizes)
+    clipped = _Polytopes(
+        _offsets(sizes[kept]),
+        np.concatenate([shape.vertices[keep], new_vertices])[order],
+        np.concatenate([tight[keep], new_tight])[order],
+    )
+    return clipped, kept, (has_above | ~has_below)[kept]
+
+
+def _new_facet(tight: np.ndarray, starts: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A facet bit [P, W] that no vertex of the polytope uses yet (`tight`, widened if there is none)."""
+    used = np.bitwise_or.reduceat(tight, starts, axis=0)
+    if (used[cut] == ~np.uint64(0)).all(axis=1).any():
+        tight = np.pad(tight, ((0, 0), (0, 1)))
+        used = np.pad(used, ((0, 0), (0, 1)))
+    lowest_free = ~used & (used + np.uint64(1))
+    word = (lowest_free != 0).argmax(axis=1)
+    facet = np.zeros_like(used)
+    rows = np.arange(len(used))
+    facet[rows, word] = lowest_free[rows, word]
+    return tight, facet
+
+
+def _edges_across(
+    shape: _Polytopes, tight: np.ndarray, owner: np.ndarray, above: np.ndarray, below: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of adjacent vertices (upper, lower) of one polytope with the hyperplane between them."""
+    num_leader = shape.vertices.shape[1]
+    uppers, lowers = np.flatnonzero(above), np.flatnonzero(below)
+    lower_counts = np.bincount(owner[lowers], minlength=len(shape.first) - 1)
+    partners = lower_counts[owner[uppers]]
+    upper = np.repeat(uppers, partners)
+    lower = lowers[_ranges(_offsets(lower_counts)[:-1][owner[uppers]], partners)]
+    common = tight[upper] & tight[lower]
+    # An edge of a polytope within the simplex lies on at least L-2 of its facets. In a polygon (L = 3) two
+    # vertices on a common facet are its ends; beyond, a third vertex on all of them rules the edge out.
+    possible = np.flatnonzero(np.bitwise_count(common).sum(axis=1) >= num_leader - 2)
+    upper, lower, common = upper[possible], lower[possible], common[possible]
+    if num_leader > 3 and len(upper):
+        candidates = shape.counts[owner[upper]]
+        third = _ranges(shape.first[owner[upper]], candidates)
+        missing = np.repeat(common, candidates, axis=0) & ~tight[third]
+        on_all = np.add.reduceat(~missing.any(axis=1), _offsets(candidates)[:-1], dtype=np.int64)
+        upper, lower = upper[on_all == 2], lower[on_all == 2]
+    return upper, lower
+
+
+def _dense_table(batch: Game, leaves: list[_Nodes], ties: str) -> RegionTable:
+    """Leaves in canonical order, padded over regions and vertices."""
+    games, num_leader = batch.num_games or 1, batch.num_leader_actions
+    game = np.concatenate([leaf.game for leaf in leaves])
+    responses = np.concatenate([leaf.responses for leaf in leaves])
+    full = np.concatenate([leaf.full for leaf in leaves])
+    counts = np.concatenate([leaf.shape.counts for leaf in leaves])
+    vertices = np.concatenate([leaf.shape.vertices for leaf in leaves])
+    leaves.clear()
+
+    num_regions = np.bincount(game, minlength=games)
+    padded_regions, padded_vertices = int(num_regions.max()), int(counts.max())
+    row_bytes = responses.shape[1] * responses.itemsize + padded_vertices * (8 * num_leader + 1) + 2
+    memory.require(
+        games * padded_regions * row_bytes,
+        what=f"the region table [G={games}, R={padded_regions:,}, V={padded_vertices}, L={num_leader}]",
+        driver=f"R, padded to the largest of {games} game(s), and n K = {responses.shape[1]} responses each",
+        remedy="enumerate fewer games at once, or solve(method='ascent'), which needs no table",
+    )
+    # Responses as byte strings compare like tuples (big-endian, never negative).
+    text = np.ascontiguousarray(responses.astype(responses.dtype.newbyteorder(">")))
+    order = np.argsort(text.view(f"S{text.shape[1] * text.itemsize}")[:, 0], kind="stable")
+    order = order[np.argsort(game[order], kind="stable")]
+    vertices = vertices[_ranges(_offsets(counts)[:-1][order], counts[order])]
+    game, responses, full, counts = game[order], responses[order], full[order], counts[order]
+
+    owner = np.repeat(np.arange(len(game)), counts)
+    keys = -np.round(vertices, 12)  # rounding noise must not decide the order
+    vertices = vertices[np.lexsort((*keys.T[::-1], owner))]
+    slot = np.arange(len(owner)) - _offsets(counts)[:-1][owner]
+    position = np.arange(len(game)) - _offsets(num_regions)[:-1][game]
+
+    padded = np.zeros((games, padded_regions, padded_vertices, num_leader))
+    padded[..., 0] = 1.0  # padded regions hold a pure commitment, so that nothing computed there is odd
+    padded[game, position] = vertices[_offsets(counts)[:-1]][:, None]
+    padded[game[owner], position[owner], slot] = vertices
+    vertex_mask = np.zeros((games, padded_regions, padded_vertices), bool)
+    vertex_mask[game[owner], position[owner], slot] = True
+    region_mask = np.zeros((games, padded_regions), bool)
+    region_mask[game, position] = True
+    full_dimensional = np.zeros((games, padded_regions), bool)
+    full_dimensional[game, position] = full
+    dense_responses = np.zeros((games, padded_regions, responses.shape[1]), responses.dtype)
+    dense_responses[game, position] = responses
+    return RegionTable(
+        dense_responses.reshape(games, padded_regions, batch.num_followers, batch.num_types),
+        padded,
+        vertex_mask,
+        region_mask,
+        full_dimensional,
+        num_regions,
+        ties,
+    )
+
+
+def _check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
+    """Raise ValueError when a game has more than `max_regions` regions."""
+    worst = int(at_least.argmax())
+    if at_least[worst] <= max_regions:
+        return
+    which = f"game {worst} of the batch" if batch.num_games is not None else "the game"
+    raise ValueError(
+        f"{which} (L={batch.num_leader_actions}, n={batch.num_followers}, K={batch.num_types}, "
+        f"A={batch.num_actions}) has more than max_regions = {max_regions:,} best-response regions: at least "
+        f"{int(at_least[worst]):,} so far; the paper's bound n^L K^L A^2L is {bounds.num_regions(batch):,}. "
+        f"Raise max_regions, use ties='robust' (duplicated types or actions multiply the lower-dimensional "
+        f"regions), or use solve(method='milp' or 'ascent'), which need no table."
+    )
+
+
+def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Row-wise inner products."""
+    return np.einsum("ij,ij->i", left, right)
+
+
+def _offsets(counts: np.ndarray) -> np.ndarray:
+    """[0, c_0, c_0 + c_1, ..]: where each block of a flat array starts, and its end."""
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """starts[0], starts[0]+1, .. (counts[0] of them), starts[1], .. as one flat array."""
+    return np.repeat(starts - _offsets(counts)[:-1], counts) + np.arange(counts.sum())

@@ -1,0 +1,59 @@
+"""The dense, padded table of best-response regions: all that solvers and learners need of the geometry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxstack._pytree import pytree_dataclass, static_field
+
+
+@pytree_dataclass
+class RegionTable:
+    """Best-response regions R(W) = {x : W is a best response to x}, closed, with their vertices.
+
+    Regions stand in lexicographic order of their response maps (flattened [n, K], C order) and the vertices
+    of a region in descending lexicographic order of their coordinates, so that an index means the same on
+    every machine and "the lowest index" is a rule. A stacked batch has a leading axis G on every array,
+    padded to the game with the most regions and the region with the most vertices. Host arrays; passed to
+    compiled functions as arguments, never captured.
+
+    Attributes:
+      responses: [R, n, K] int8 (wider when A > 127), the action of every follower type in the region.
+      vertices: [R, V, L] float64, commitments; padding repeats the region's first vertex.
+      vertex_mask: [R, V] bool, True where the vertex is real.
+      region_mask: [R] bool, True where the region is real.
+      full_dimensional: [R] bool, True where the region has dimension L-1 (all that `ties="robust"` keeps).
+      num_regions: [] int64, real regions ([G] for a batch).
+      ties: "optimistic" (every map with a non-empty closed region) or "robust" (full-dimensional ones only).
+    """
+
+    responses: Any
+    vertices: Any
+    vertex_mask: Any
+    region_mask: Any
+    full_dimensional: Any
+    num_regions: Any
+    ties: str = static_field(default="optimistic")
+
+    @property
+    def num_games(self) -> int | None:
+        """G for a stacked batch, None for one game."""
+        return self.region_mask.shape[0] if self.region_mask.ndim == 2 else None
+
+    @property
+    def padded_regions(self) -> int:
+        """R, padding included."""
+        return self.region_mask.shape[-1]
+
+    @property
+    def padded_vertices(self) -> int:
+        """V, padding included."""
+        return self.vertex_mask.shape[-1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self.responses, self.vertices, self.vertex_mask, self.region_mask, self.full_dimensional)
+        return sum(np.asarray(a).nbytes for a in arrays)

@@ -1,0 +1,206 @@
+"""Regret curves and their statistics: streaming moments, paired differences, growth exponents."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxstack import checks
+
+QUANTILE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_QUANTILE_RUNS = 1 << 14  # runs are i.i.d., so the first so many are a fair sample of all
+_BOOTSTRAPS = 1000
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class RegretCurve:
+    """Cumulative expected pseudo-regret of one learner, in payoff units, at chosen rounds.
+
+    A batch of games has an axis G in front of S and C.
+
+    Attributes:
+      learner: its name.
+      rounds: [C] int64, rounds at which regret is recorded; the last is the horizon.
+      mean, stderr: [C] float64, over runs; stderr is the standard error of the mean (nan for one run).
+      quantiles: [Q, C] float64 at `quantile_levels`; with more than 16,384 runs, of the first 16,384.
+      regret: [S, C] float64 of every run, or None (`keep_runs=False`).
+      num_runs: S.
+      optimum: U_D(x*), [] or [G] float64, payoff units per round.
+      ties: tie rule of the region table: what the optimum means (see `enumerate_regions`).
+      seconds: wall time of "compile" and "run".
+    """
+
+    learner: str
+    rounds: np.ndarray
+    mean: np.ndarray
+    stderr: np.ndarray
+    quantiles: np.ndarray
+    regret: np.ndarray | None
+    num_runs: int
+    optimum: np.ndarray
+    ties: str
+    seconds: dict[str, float]
+    quantile_levels: tuple[float, ...] = QUANTILE_LEVELS
+
+    @property
+    def horizon(self) -> int:
+        """T."""
+        return int(self.rounds[-1])
+
+    def __repr__(self) -> str:
+        final = np.array2string(self.mean[..., -1], precision=4, threshold=4)
+        error = np.array2string(self.stderr[..., -1], precision=2, threshold=4)
+        return (
+            f"RegretCurve({self.learner}, T={self.horizon:,}, runs={self.num_runs:,}, "
+            f"final regret {final} +- {error})"
+        )
+
+
+class Moments:
+    """Mean and variance over runs that arrive in chunks, and a fixed sample for quantiles.
+
+    Source: Chan, Golub, LeVeque 1983 (pairwise updates; no cancellation).
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: Any = 0.0
+        self._squares: Any = 0.0
+        self._sample: list[np.ndarray] = []
+        self._sampled = 0
+
+    def add(self, regret: np.ndarray) -> None:
+        """Add runs: [.., s, C] float64."""
+        added = regret.shape[-2]
+        mean = regret.mean(axis=-2)
+        squares = np.square(regret - mean[..., None, :]).sum(axis=-2)
+        total = self.count + added
+        shift = mean - self._mean
+        self._mean = self._mean + shift * (added / total)
+        self._squares = self._squares + squares + np.square(shift) * (self.count * added / total)
+        self.count = total
+        if self._sampled < _QUANTILE_RUNS:
+            self._sample.append(regret[..., : _QUANTILE_RUNS - self._sampled, :])
+            self._sampled += self._sample[-1].shape[-2]
+
+    def summary(self) -> dict[str, Any]:
+        """`mean`, `stderr` and `quantiles` of a RegretCurve."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            stderr = np.sqrt(self._squares / (self.count - 1) / self.count)
+        sample = np.concatenate(self._sample, axis=-2)
+        quantiles = np.quantile(sample, QUANTILE_LEVELS, axis=-2)
+        return {"mean": self._mean, "stderr": stderr, "quantiles": quantiles}
+
+
+class Exponent(NamedTuple):
+    """Slope of log mean regret on log T, with a 95% interval from resampled runs, over a window of rounds."""
+
+    estimate: float
+    low: float
+    high: float
+    window: tuple[int, int]
+
+
+def growth_exponent(curve: RegretCurve, window: tuple[float, float] | None = None, seed: int = 0) -> Exponent:
+    """How regret grows: the least-squares slope of log mean regret on log T within a window.
+
+    The interval resamples runs (and games, for a batch, whose mean it is then); without runs it is
+    propagated from the standard errors, which overstates it slightly: neighbouring checkpoints err together.
+
+    Args:
+      curve: from `simulate`.
+      window: first and last round; default (T/100, T), past the first rounds, where all learners pay alike.
+      seed: of the resampling.
+
+    Returns:
+      Exponent; all nan where mean regret is zero in the window or it holds fewer than two checkpoints.
+
+    Raises:
+      ValueError: a window that does not lie within 1..T.
+    """
+    window = (curve.horizon / 100, curve.horizon) if window is None else window
+    if not 0 < window[0] < window[1] <= curve.horizon:
+        raise ValueError(
+            f"window must satisfy 0 < first < last <= T = {curve.horizon:,}, but {window} arrived."
+        )
+    inside = (curve.rounds >= window[0]) & (curve.rounds <= window[1])
+    bounds = (int(np.ceil(window[0])), int(window[1]))
+    log_rounds = np.log(curve.rounds[inside])
+    mean = curve.mean[..., inside].reshape(-1, inside.sum())
+    if inside.sum() < 2 or not (mean.mean(axis=0) > 0).all():
+        return Exponent(np.nan, np.nan, np.nan, bounds)
+    centred = log_rounds - log_rounds.mean()
+    weights = centred / np.square(centred).sum()
+    estimate = float(np.log(mean.mean(axis=0)) @ weights)
+    rng = np.random.default_rng(seed)
+    if curve.regret is None:
+        error = curve.stderr[..., inside].reshape(mean.shape)
+        relative = np.sqrt(np.square(error).mean(axis=0) / len(mean)) / mean.mean(axis=0)
+        spread = 1.96 * float(np.abs(weights) @ relative)
+        return Exponent(estimate, estimate - spread, estimate + spread, bounds)
+    runs = curve.regret[..., inside].reshape(len(mean), curve.num_runs, -1)  # [G, S, c]
+    slopes = []
+    for _ in range(_BOOTSTRAPS):
+        games = rng.integers(len(runs), size=len(runs))
+        # Runs as multinomial weights: a resampled mean without copying the runs.
+        shares = rng.multinomial(curve.num_runs, np.full(curve.num_runs, 1 / curve.num_runs)) / curve.num_runs
+        resampled = (
+            np.einsum("gsc,s->c", runs[games], shares) / len(games) if len(runs) > 1 else shares @ runs[0]
+        )
+        slopes.append(np.log(np.maximum(resampled, 1e-300)) @ weights)
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    return Exponent(estimate, float(low), float(high), bounds)
+
+
+class PairedDifference(NamedTuple):
+    """Mean regret difference between two learners on the same draws, [C] float64 with standard errors."""
+
+    rounds: np.ndarray
+    mean: np.ndarray
+    stderr: np.ndarray
+
+
+def paired_difference(first: RegretCurve, second: RegretCurve) -> PairedDifference:
+    """Regret of `first` minus that of `second`, run by run.
+
+    Valid for curves simulated with the same key, game, types and runs: round t of run r then has the same
+    types for both, so that the difference is known far better than either curve.
+
+    Returns:
+      Per checkpoint, payoff units; mean and stderr [C] ([G, C] for a batch).
+
+    Raises:
+      ValueError: runs were not kept, or rounds or runs differ.
+    """
+    if first.regret is None or second.regret is None:
+        raise ValueError("paired differences need every run: simulate with keep_runs=True.")
+    if first.regret.shape != second.regret.shape or not np.array_equal(first.rounds, second.rounds):
+        raise ValueError(
+            f"paired differences need the same games, runs and checkpoints, but {first.learner} has shape "
+            f"{first.regret.shape} to round {first.horizon:,} and {second.learner} {second.regret.shape} to "
+            f"{second.horizon:,}. Simulate both with the same key, horizon, num_runs and checkpoints."
+        )
+    moments = Moments()
+    moments.add(first.regret - second.regret)
+    summary = moments.summary()
+    return PairedDifference(first.rounds, summary["mean"], summary["stderr"])
+
+
+def log_spaced_rounds(horizon: int, count: int = 64) -> np.ndarray:
+    """Distinct rounds from 1 to `horizon`, evenly spaced on a logarithmic axis; [C] int64, C <= count."""
+    return np.unique(np.rint(np.geomspace(1, horizon, count)).astype(np.int64))
+
+
+def check_checkpoints(checkpoints: Any, horizon: int) -> np.ndarray:
+    """Sorted rounds in 1..T that end at T; [C] int64."""
+    if checkpoints is None:
+        return log_spaced_rounds(horizon)
+    rounds = checks.finite_array("checkpoints", checkpoints, "C")
+    if (rounds != np.rint(rounds)).any() or rounds.min() < 1 or rounds.max() > horizon:
+        raise ValueError(
+            f"checkpoints must be whole rounds in 1..T = {horizon:,}, but they run from {rounds.min():g} to "
+            f"{rounds.max():g}."
+        )
+    return np.unique(np.append(rounds, horizon).astype(np.int64))

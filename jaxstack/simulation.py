@@ -1,0 +1,549 @@
+"""One round, one run, many runs and games: the only place that batches.
+
+A learner is written for one run of one game. Here rounds are scanned in blocks of `BLOCK`, runs and games are
+batched by `vmap` with the runs axis *last* in every array of the state (neighbouring runs are neighbours in
+memory, and every operation is one vector operation over runs), and runs are sharded over devices.
+
+Randomness: the types of run r in round t come from (key, r, t) alone. Block b of run r draws its bits from
+fold_in(fold_in(stream, r), b), whatever the learner, batch size, number of devices or the way in which the
+host loop cuts the horizon.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxstack import checks, memory
+from jaxstack.axes import Array
+from jaxstack.distributions import TypeDistribution, TypeSampler
+from jaxstack.game import Game, check_types
+from jaxstack.learners.candidates import unit_scale
+from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback, add_compensated
+from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regret import Moments, RegretCurve, check_checkpoints
+from jaxstack.value import vertex_utilities
+
+BLOCK = 128
+"""Rounds whose types are drawn at once. Part of the definition of the random draws: never change it."""
+
+MAX_HORIZON = 2**31 - 1 - BLOCK  # rounds and visits are int32
+_SEGMENT_SECONDS = 0.5  # how often the host hears of progress
+
+Progress = Callable[[int, int], None]
+
+
+def simulate(
+    key: jax.Array,
+    game: Game,
+    types: TypeDistribution,
+    learner: Learner,
+    *,
+    horizon: int,
+    num_runs: int,
+    table: RegionTable | None = None,
+    hparams: Any = None,
+    checkpoints: Any = None,
+    batch_size: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    keep_runs: bool = True,
+    progress: Progress | None = None,
+) -> RegretCurve:
+    """Regret curves of a learner over many independent runs of a game, or of a batch of games.
+
+    Regret is the exact expected pseudo-regret sum_t U_D(x*) - U_D(x_t): types are drawn to teach the learner,
+    never to measure it. Runs with the same key see the same types whatever the learner, so that learners are
+    compared on the same draws.
+
+    Args:
+      key: `jax.random.key(seed)`. A batch of games shares its draws; [G] keys give every game its own.
+      game: one game, or a stacked batch of G.
+      types: distribution of joint types, one per game.
+      learner: from `jaxstack.learners`.
+      horizon: T, rounds per run, 1..2^31-129.
+      num_runs: S, independent runs per game.
+      table: regions of the game; enumerated (optimistically) when not given.
+      hparams: overrides of the learner's hyperparameters, a mapping from name to number or the learner's
+        NamedTuple. Numbers are traced: a new value does not recompile.
+      checkpoints: rounds to record; default 64, evenly spaced on a logarithmic axis. T is always added.
+      batch_size: runs held at once; bounds memory, and never changes a result.
+      devices: where to run, the runs sharded over them; default all local devices. One device per core makes
+        full use of a CPU: `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before the first use.
+      keep_runs: keep the curve of every run, not only moments and quantiles.
+      progress: called with (rounds x runs done, total) between segments of about half a second.
+
+    Returns:
+      RegretCurve.
+
+    Raises:
+      ValueError: shapes that disagree, a horizon or number of runs below 1, checkpoints outside 1..T, an
+        unknown hyperparameter, or a key whose numbers would depend on the batch.
+      MemoryError: the state of a batch would not fit on the devices (before anything is allocated).
+
+    Source: arXiv 2510.01387, section 2 (regret).
+    """
+    horizon = checks.positive_int("horizon", horizon, MAX_HORIZON)
+    num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
+    rounds = check_checkpoints(checkpoints, horizon)
+    setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
+    devices = list(jax.local_devices() if devices is None else devices)
+    if not devices:
+        raise ValueError("devices must name at least one device, but an empty list arrived.")
+    batch_size = _choose_batch(setup, num_runs, len(rounds), batch_size, devices)
+
+    mesh = Mesh(np.array(devices), ("runs",))
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    inputs = jax.device_put(setup.inputs._replace(checkpoints=rounds.astype(np.int32)), everywhere)
+    num_blocks = -(-horizon // BLOCK)
+    blocks_at_once = 1
+    moments, kept = Moments(), []
+    seconds = {"compile": 0.0, "run": 0.0}
+    for first_run in range(0, num_runs, batch_size):
+        # A last, smaller batch is filled up with runs that are dropped: one shape, one compilation.
+        runs = np.arange(first_run, first_run + batch_size, dtype=np.int64).astype(np.int32)
+        runs = jax.device_put(runs, NamedSharding(mesh, PartitionSpec("runs")))
+        began = time.perf_counter()
+        carry = _start(learner, mesh, inputs, runs)
+        carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, 0, 0))
+        seconds["compile" if first_run == 0 else "run"] += time.perf_counter() - began
+        block = 0
+        while block < num_blocks:
+            began = time.perf_counter()
+            stop = min(block + blocks_at_once, num_blocks)
+            carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, block, stop))
+            took = time.perf_counter() - began
+            seconds["run"] += took
+            if took < _SEGMENT_SECONDS / 2:
+                blocks_at_once *= 2
+            block = stop
+            if progress is not None:
+                done_here = min(batch_size, num_runs - first_run) * min(block * BLOCK, horizon)
+                progress(
+                    setup.num_games * (first_run * horizon + done_here), setup.num_games * num_runs * horizon
+                )
+        regret = np.asarray(carry.curve, np.float64) + np.asarray(carry.curve_error, np.float64)
+        regret = np.moveaxis(regret, 0, -1)[..., : num_runs - first_run, :]  # [C, .., S] -> [.., S, C]
+        moments.add(regret)
+        if keep_runs:
+            kept.append(regret)
+    return RegretCurve(
+        learner=learner.name,
+        rounds=rounds,
+        **moments.summary(),
+        regret=np.concatenate(kept, axis=-2) if keep_runs else None,
+        num_runs=num_runs,
+        optimum=setup.optimum,
+        ties=setup.table.ties,
+        seconds=seconds,
+    )
+
+
+class Trace(NamedTuple):
+    """One run of one game, round by round (host arrays)."""
+
+    types: np.ndarray  # [T, n] int32
+    region: np.ndarray  # [T] int32
+    vertex: np.ndarray  # [T] int32
+    commitment: np.ndarray  # [T, L] float64
+    regret: np.ndarray  # [T] float64, cumulative, payoff units
+
+
+def play(
+    key: jax.Array,
+    game: Game,
+    types: TypeDistribution,
+    learner: Learner,
+    *,
+    horizon: int,
+    run: int = 0,
+    table: RegionTable | None = None,
+    hparams: Any = None,
+) -> Trace:
+    """Run number `run` of `simulate` with the same key, with every round recorded. One game.
+
+    Memory grows with T: this is for looking at a run, not for statistics.
+
+    Raises:
+      ValueError: as `simulate`; also for a batch of games (pass one: `jaxstack.game.unstack`).
+    """
+    horizon = checks.positive_int("horizon", horizon, MAX_HORIZON)
+    if game.num_games is not None:
+        raise ValueError(
+            f"play takes one game, but {game!r} arrived. Pick one: jaxstack.game.unstack(game, 0)."
+        )
+    setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
+    num_blocks = -(-horizon // BLOCK)
+    choice, drawn = _trace(learner, setup.inputs, np.int32(run), num_blocks)
+    region, vertex = (np.asarray(c).reshape(-1)[:horizon] for c in choice)
+    return Trace(
+        types=np.asarray(drawn).reshape(-1, game.num_followers)[:horizon],
+        region=region,
+        vertex=vertex,
+        commitment=setup.table.vertices[region, vertex],
+        regret=np.cumsum(setup.inputs.gap[region, vertex]),
+    )
+
+
+class Inputs(NamedTuple):
+    """All that a compiled run reads; every array has a leading axis G for a batch of games."""
+
+    key: jax.Array
+    known: Known
+    hparams: dict[str, Any]
+    sampler: TypeSampler
+    gap: Array  # [R, V] float, U_D(x*) - U_D(vertex), payoff units; 0 on padding
+    checkpoints: Array  # [C] int32, shared by all games
+
+
+class Setup(NamedTuple):
+    """Host side of a simulation, shared by `simulate` and `play`."""
+
+    inputs: Inputs
+    learner: Learner
+    table: RegionTable
+    optimum: np.ndarray
+    num_games: int
+
+
+def prepare(
+    key: jax.Array,
+    game: Game,
+    types: TypeDistribution,
+    learner: Learner,
+    *,
+    horizon: int,
+    table: RegionTable | None,
+    hparams: Any,
+) -> Setup:
+    """Check everything, solve the game exactly, and gather what the rounds read."""
+    check_types(game, types)
+    table = enumerate_regions(game) if table is None else table
+    _check_table(game, table)
+    utilities = vertex_utilities(game, types, table)
+    flat = utilities.reshape(*utilities.shape[:-2], -1)
+    best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
+    gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
+    low, size = unit_scale(game)
+    if learner.uses_optimum:
+        places = np.unravel_index(best, utilities.shape[-2:])
+        prepared = Choice(*(np.asarray(place, np.int32) for place in places))
+    else:
+        prepared = learner.prepare(game, table)
+    per_game = np.ones_like(low)
+    known = Known(game, table, per_game * horizon, low, size, prepared)
+    inputs = Inputs(
+        _check_key(key, game),
+        known,
+        _check_hparams(learner, known, hparams),
+        types.sampler(),
+        gap,
+        np.zeros(0, np.int32),
+    )
+    return Setup(inputs, learner, table, optimum, game.num_games or 1)
+
+
+# --- compiled: blocks of rounds over runs (last axis) and games (first axis) ---
+
+
+class _Carry(NamedTuple):
+    state: Any  # learner state, runs axis last
+    total: jax.Array  # [.., S], cumulative regret
+    error: jax.Array  # [.., S], what `total` lost to rounding
+    curve: jax.Array  # [C, .., S], `total` at the checkpoints
+    curve_error: jax.Array  # [C, .., S]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _start(learner: Learner, mesh: Mesh, inputs: Inputs, runs: jax.Array) -> _Carry:
+    """State before round 1."""
+
+    def local(inputs: Inputs, runs: jax.Array) -> _Carry:
+        def one_game(inputs: Inputs) -> _Carry:
+            state = _over_runs(
+                lambda _: learner.init(inputs.known, _params(learner, inputs.known, inputs.hparams)), runs
+            )(runs)
+            zero = jnp.zeros(runs.shape, jnp.asarray(inputs.gap).dtype)
+            curve = jnp.zeros((*inputs.checkpoints.shape, *runs.shape), zero.dtype)
+            return _Carry(state, zero, zero, curve, curve)
+
+        return _over_games(one_game, inputs, out_axes=_CARRY_GAMES)(inputs)
+
+    return _sharded(local, mesh, (None, "runs"))(inputs, runs)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2,))
+def _advance(
+    learner: Learner, mesh: Mesh, carry: _Carry, inputs: Inputs, runs: jax.Array, first: int, stop: int
+) -> _Carry:
+    """Blocks first..stop-1 of every run. The number of blocks is traced: no segment recompiles."""
+
+    def local(carry: _Carry, inputs: Inputs, runs: jax.Array, first: jax.Array, stop: jax.Array) -> _Carry:
+        def block(index: jax.Array, carry: _Carry) -> _Carry:
+            def one_game(state: Any, inputs: Inputs) -> tuple[Any, jax.Array]:
+                state, _, regret = _play_block(learner, inputs, state, runs, index)
+                return state, regret
+
+            state, regret = _over_games(one_game, inputs, in_axes=0, out_axes=(0, 1))(carry.state, inputs)
+            last_round = inputs.checkpoints - 1 - index * BLOCK  # within the block
+            here = (last_round >= 0) & (last_round < BLOCK)
+
+            def record(curve: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+                now = add_compensated(carry.total, carry.error, regret[jnp.clip(last_round, 0, BLOCK - 1)])
+                mask = here.reshape(-1, *(1,) * carry.total.ndim)
+                return jnp.where(mask, now[0], curve[0]), jnp.where(mask, now[1], curve[1])
+
+            curve = jax.lax.cond(here.any(), record, lambda c: c, (carry.curve, carry.curve_error))
+            return _Carry(state, *add_compensated(carry.total, carry.error, regret[-1]), *curve)
+
+        return jax.lax.fori_loop(first, stop, block, carry)
+
+    specs = ("runs", None, "runs", None, None)
+    return _sharded(local, mesh, specs)(carry, inputs, runs, jnp.int32(first), jnp.int32(stop))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) -> tuple[Choice, jax.Array]:
+    """Choices [blocks, BLOCK] and types [blocks, BLOCK, n] of one run."""
+    runs = jnp.reshape(run, (1,))
+
+    def block(state: Any, index: jax.Array) -> tuple[Any, tuple[Choice, jax.Array]]:
+        state, choice, _ = _play_block(learner, inputs, state, runs, index)
+        return state, (choice, _draw_types(inputs, runs, index))
+
+    with jax.default_matmul_precision("highest"):
+        state = _over_runs(
+            lambda _: learner.init(inputs.known, _params(learner, inputs.known, inputs.hparams)), runs
+        )(runs)
+        return jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))[1]
+
+
+def _play_block(
+    learner: Learner, inputs: Inputs, state: Any, runs: jax.Array, block: jax.Array
+) -> tuple[Any, Choice, jax.Array]:
+    """BLOCK rounds of one game for all its runs.
+
+    Returns the state, choices [BLOCK, S], and regret [BLOCK, S] since the start of the block, which is summed
+    in the order of rounds so that no bit depends on how runs are batched.
+    """
+    known, hparams = inputs.known, _params(learner, inputs.known, inputs.hparams)
+    gap = jnp.asarray(inputs.gap)
+    keys = jax.vmap(lambda run: _block_key(inputs.key, 1, run, block))(runs)
+
+    def one_round(
+        state: Any, key: jax.Array, types: jax.Array, step: jax.Array
+    ) -> tuple[Any, Choice, jax.Array]:
+        choice = learner.act(jax.random.fold_in(key, step), state, known, hparams)
+        state = learner.update(state, known, hparams, choice, _feedback(learner, known, choice, types))
+        return state, choice, gap[choice.region, choice.vertex]
+
+    def all_runs(
+        carry: tuple[Any, jax.Array], drawn: tuple[jax.Array, jax.Array]
+    ) -> tuple[tuple[Any, jax.Array], tuple[Choice, jax.Array]]:
+        state, regret = carry
+        types, step = drawn
+        batched = jax.vmap(one_round, in_axes=(-1, 0, -1, None), out_axes=-1)
+        state, choice, gaps = batched(state, keys, types, step)
+        return (state, regret + gaps), (choice, regret + gaps)
+
+    drawn = (_draw_types(inputs, runs, block), jnp.arange(BLOCK, dtype=jnp.uint32))
+    (state, _), (choice, regret) = jax.lax.scan(all_runs, (state, jnp.zeros(runs.shape, gap.dtype)), drawn)
+    return state, choice, regret
+
+
+def _feedback(learner: Learner, known: Known, choice: Choice, types: jax.Array) -> Any:
+    """What the learner sees of a round."""
+    if learner.feedback == "types":
+        return TypeFeedback(types)
+    if learner.feedback == "actions":
+        responses = jnp.asarray(known.table.responses)
+        followers = jnp.arange(known.game.num_followers)
+        return ActionFeedback(responses[choice.region, followers, types].astype(jnp.int32))
+    return None
+
+
+def _draw_types(inputs: Inputs, runs: jax.Array, block: jax.Array) -> jax.Array:
+    """Types of a block of rounds of one game: [BLOCK, n, S] int32."""
+    shape = (BLOCK, inputs.sampler.num_words)
+    bits = jax.vmap(lambda run: jax.random.bits(_block_key(inputs.key, 0, run, block), shape, jnp.uint32))(
+        runs
+    )
+    return jnp.moveaxis(inputs.sampler.draw(bits), 0, -1)
+
+
+def _block_key(key: jax.Array, stream: int, run: jax.Array, block: jax.Array) -> jax.Array:
+    """Key of one block of one run; stream 0 draws types, stream 1 is the learner's own."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, stream), run), block)
+
+
+def _params(learner: Learner, known: Known, overrides: dict[str, Any]) -> Any:
+    """The learner's hyperparameters, defaults overridden."""
+    defaults = learner.hparams(known)
+    dtype = jnp.asarray(known.payoff_range).dtype
+    return defaults._replace(**{name: jnp.asarray(value, dtype) for name, value in overrides.items()})
+
+
+# --- batching ---
+
+_GAMES = Inputs(key=0, known=0, hparams=None, sampler=0, gap=0, checkpoints=None)  # type: ignore[arg-type]
+_CARRY_GAMES = _Carry(state=0, total=0, error=0, curve=1, curve_error=1)  # type: ignore[arg-type]
+
+
+def _over_runs(function: Callable[..., Any], runs: jax.Array) -> Callable[..., Any]:
+    return jax.vmap(function, out_axes=-1, axis_size=runs.shape[0])
+
+
+def _over_games(
+    function: Callable[..., Any], inputs: Inputs, in_axes: Any = (), out_axes: Any = 0
+) -> Callable[..., Any]:
+    """`function` of (.., inputs) for one game, over the games of a batch; as it is for a single game."""
+    if inputs.known.game.num_games is None:
+        return function
+    games: Any = _GAMES._replace(key=0 if inputs.key.ndim else None)  # type: ignore[arg-type]
+    return jax.vmap(function, in_axes=(in_axes, games) if in_axes != () else (games,), out_axes=out_axes)
+
+
+def _sharded(function: Callable[..., Any], mesh: Mesh, axes: Sequence[str | None]) -> Callable[..., Any]:
+    """`function` run on every device with its share of the runs (last axis of arguments marked "runs")."""
+
+    def specs(axis: str | None, tree: Any) -> Any:
+        if axis is None:
+            return jax.tree.map(lambda leaf: PartitionSpec(), tree)
+        return jax.tree.map(lambda leaf: PartitionSpec(*(None,) * (jnp.ndim(leaf) - 1), axis), tree)
+
+    def call(*args: Any) -> Any:
+        with jax.default_matmul_precision("highest"):  # regret and scores are not for TF32
+            out = specs("runs", jax.eval_shape(function, *args))
+            in_specs = tuple(specs(axis, arg) for axis, arg in zip(axes, args, strict=True))
+            return jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out, check_vma=False)(
+                *args
+            )
+
+    return call
+
+
+def _choose_batch(
+    setup: Setup, num_runs: int, num_checkpoints: int, batch_size: int | None, devices: list[jax.Device]
+) -> int:
+    """Runs held at once: a multiple of the number of devices that fits into their memory."""
+    games = setup.num_games
+    state = jax.eval_shape(
+        lambda known: setup.learner.init(known, _params(setup.learner, known, setup.inputs.hparams)),
+        _one_game(setup.inputs.known),
+    )
+    floats = jnp.zeros(()).dtype.itemsize
+    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
+    # Twice the state: one copy is read while the next is written.
+    per_run = games * (2 * tree_bytes(state) + (2 * num_checkpoints + 2) * floats + drawn)
+    shared = tree_bytes(tuple(setup.inputs)[1:])
+    free = min(_free_bytes(device, devices) for device in devices)
+    advice = "fewer games at once, a smaller batch_size, or more devices"
+    what = f"simulating {setup.learner.name} with {games} game(s) x {{}} run(s) on each device"
+    driver = (
+        f"{memory.readable(tree_bytes(state))} of learner state per run (R = {setup.table.padded_regions:,} "
+        f"regions) and {memory.readable(shared)} of tables"
+    )
+    if batch_size is not None:
+        batch_size = min(checks.positive_int("batch_size", batch_size), num_runs)
+        each = -(-batch_size // len(devices))
+        memory.require(
+            shared + each * per_run, what=what.format(each), driver=driver, remedy=advice, available=free
+        )
+        return each * len(devices)
+    memory.require(shared + per_run, what=what.format(1), driver=driver, remedy=advice, available=free)
+    fits = int((free / 2 - shared) // per_run)
+    wanted = _LANES[devices[0].platform == "cpu"] // games
+    most = max(1, min(fits, wanted)) * len(devices)
+    batches = -(-num_runs // most)
+    return -(-num_runs // (batches * len(devices))) * len(devices)
+
+
+_LANES = {
+    True: 1 << 11,
+    False: 1 << 17,
+}  # runs x games per device: caches of a CPU core; parallelism of a GPU
+
+
+def _free_bytes(device: jax.Device, devices: Sequence[jax.Device]) -> int:
+    """Memory that one of `devices` can still give."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    return memory.available_bytes() // len(devices)
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of all arrays of a pytree, float64 counted as the default float type."""
+    return sum(
+        int(np.prod(np.shape(leaf), dtype=np.float64)) * jax.dtypes.canonicalize_dtype(leaf.dtype).itemsize
+        for leaf in jax.tree.leaves(tree)
+        if hasattr(leaf, "dtype")
+    )
+
+
+def _one_game(tree: Any) -> Any:
+    """Shapes of one game of a batch, as the compiled code sees them."""
+    batch = tree.game.num_games is not None
+
+    def shape(leaf: Any) -> jax.ShapeDtypeStruct:
+        dtype = jax.dtypes.canonicalize_dtype(np.asarray(leaf).dtype)
+        return jax.ShapeDtypeStruct(np.shape(leaf)[batch:], dtype)
+
+    return jax.tree.map(shape, tree)
+
+
+def _check_table(game: Game, table: RegionTable) -> None:
+    """Raise ValueError unless the table is one of this game (as far as shapes tell)."""
+    batch = () if game.num_games is None else (game.num_games,)
+    expected = (*batch, table.padded_regions, game.num_followers, game.num_types)
+    vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
+    if table.responses.shape != expected or table.vertices.shape != vertices:
+        raise ValueError(
+            f"the region table does not belong to {game!r}: responses must have shape {expected} and "
+            f"vertices {vertices}, but {table.responses.shape} and {table.vertices.shape} arrived. "
+            f"Enumerate the regions of this game: jaxstack.enumerate_regions(game)."
+        )
+
+
+def _check_key(key: Any, game: Game) -> jax.Array:
+    """A typed threefry key: [] or, for a batch, [G]."""
+    if not (hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
+        raise ValueError(
+            f"key must come from jax.random.key(seed), but {type(key).__name__} arrived: {key!r}."
+        )
+    if "threefry" not in str(jax.random.key_impl(key)):
+        raise ValueError(
+            f"key uses the generator {jax.random.key_impl(key)}, whose numbers depend on how runs are "
+            f"batched. Use jax.random.key(seed, impl='threefry2x32')."
+        )
+    allowed = ((),) if game.num_games is None else ((), (game.num_games,))
+    if key.shape not in allowed:
+        raise ValueError(f"key must have a shape in {allowed} for {game!r}, but {key.shape} arrived.")
+    return key
+
+
+def _check_hparams(learner: Learner, known: Known, hparams: Any) -> dict[str, np.ndarray]:
+    """Overrides as a dict of numbers, [G] or shared by all games."""
+    if hparams is None:
+        return {}
+    overrides = hparams._asdict() if hasattr(hparams, "_asdict") else dict(hparams)
+    names = jax.eval_shape(learner.hparams, _one_game(known))._fields
+    values = {}
+    for name, value in overrides.items():
+        if name not in names:
+            raise ValueError(
+                f"{learner.name} has no hyperparameter {name!r}.{checks.did_you_mean(name, names)} "
+                f"Known: {', '.join(names) or 'none'}."
+            )
+        values[name] = np.asarray(value, np.float64)
+        if values[name].ndim or not np.isfinite(values[name]):
+            raise ValueError(
+                f"hyperparameter {name} of {learner.name} must be one number, but {value!r} arrived."
+            )
+    return values

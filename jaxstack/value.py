@@ -1,0 +1,145 @@
+"""Expected utility of commitments under any type distribution: the one place that knows how.
+
+Computed in float64 whatever the default float type: regret is a small difference of large utilities.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack.axes import Array, Float, Int
+from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
+from jaxstack.game import Game, best_response_sets, check_commitment, check_types
+from jaxstack.payoffs import LeaderPayoff
+from jaxstack.regions.table import RegionTable
+
+_REGIONS_AT_ONCE = 1024  # bounds the memory of an expectation, not its result
+_MAX_TIED_MAPS = 1 << 16
+
+
+def region_payoff_vectors(
+    game: Game, types: TypeDistribution, responses: Int[Array, "R n K"]
+) -> Float[np.ndarray, "R L"]:
+    """Leader's expected payoff vector under each response map: U_D(x) = <x, vector[r]> wherever r is played.
+
+    Args:
+      game: one game, or a stacked batch of G.
+      types: distribution of joint types; as many as games.
+      responses: [R, n, K] int ([G, R, n, K] for a batch), an action for every follower type.
+
+    Returns:
+      [R, L] float64 ([G, R, L]), payoff units.
+    """
+    with jax.enable_x64(True):
+        per_game = _payoff_vectors if game.num_games is None else jax.vmap(_payoff_vectors)
+        return np.asarray(jax.jit(per_game)(game.leader, types, responses))
+
+
+def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
+    """U_D at every vertex of every region, followers playing that region's response map.
+
+    Returns:
+      [R, V] float64 ([G, R, V] for a batch), payoff units; -inf where the table is padded.
+    """
+    vectors = region_payoff_vectors(game, types, table.responses)
+    utilities = np.einsum("...rvl,...rl->...rv", table.vertices, vectors)
+    return np.where(table.vertex_mask, utilities, -np.inf)
+
+
+def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> float:
+    """U_D(x), the leader's expected utility of a commitment; ties go to the leader's advantage, jointly.
+
+    Args:
+      game: one game.
+      types: distribution of joint types.
+      commitment: [L], entries >= 0 that sum to 1.
+
+    Returns:
+      Utility in payoff units.
+
+    Raises:
+      ValueError: a commitment off the simplex, or more than 65,536 combinations of tied responses.
+
+    Source: arXiv 2510.01387, section 2 (strong Stackelberg equilibrium).
+    """
+    check_types(game, types)
+    x = check_commitment(game, commitment)
+    with jax.enable_x64(True):
+        optimal = np.asarray(best_response_sets(game, x))
+    choices = [np.flatnonzero(row) for row in optimal.reshape(-1, game.num_actions)]
+    combinations = int(np.prod([len(c) for c in choices], dtype=np.float64))
+    if combinations > _MAX_TIED_MAPS:
+        raise ValueError(
+            f"at this commitment follower types are indifferent in {combinations:,} combined ways (limit "
+            f"{_MAX_TIED_MAPS:,}). Move the commitment off the tie, or evaluate one response map with "
+            f"jaxstack.value.region_payoff_vectors."
+        )
+    maps = np.array(list(itertools.product(*choices)), np.int32)
+    maps = maps.reshape(-1, game.num_followers, game.num_types)
+    return float((region_payoff_vectors(game, types, maps) @ x).max())
+
+
+def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J L"]:
+    """Leader's payoff vector in every region against every joint type (small K**n only).
+
+    Returns:
+      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types in C order.
+    """
+    with jax.enable_x64(True):
+        per_game = _joint_payoffs if game.num_games is None else jax.vmap(_joint_payoffs)
+        return np.asarray(jax.jit(per_game)(game.leader, table.responses))
+
+
+def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
+    """[R, L] for one game."""
+    num_actions = leader.num_actions
+    if isinstance(types, JointTypes):
+        joint = _joint_types(types.num_followers, types.num_types)
+        flat = jnp.asarray(types.flat())
+
+        def one_map(response: jax.Array) -> jax.Array:
+            def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+                probability, theta = term
+                return total + probability * leader.payoff_vector(_actions(response, theta)), None
+
+            zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
+            return jax.lax.scan(add, zero, (flat, jnp.asarray(joint)))[0]
+
+    else:
+        assert isinstance(types, IndependentTypes | MixtureTypes)
+        weights, marginals = map(jnp.asarray, types.mixture())
+
+        def one_map(response: jax.Array) -> jax.Array:
+            plays = jax.nn.one_hot(response, num_actions, dtype=marginals.dtype)  # [n, K, A]
+
+            def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+                weight, marginal = part
+                action_marginals = jnp.einsum("nk,nka->na", marginal, plays)
+                return total + weight * leader.expected_payoff_vector(action_marginals), None
+
+            zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
+            return jax.lax.scan(add, zero, (weights, marginals))[0]
+
+    return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
+
+
+def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
+    """[R, J, L] for one game."""
+    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
+    against = jax.vmap(lambda response, theta: leader.payoff_vector(_actions(response, theta)), (None, 0))
+    return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
+
+
+def _actions(response: jax.Array, theta: jax.Array) -> jax.Array:
+    """[n]: what followers of types theta [n] play under a response map [n, K]."""
+    return jnp.take_along_axis(response, theta[:, None], axis=1)[:, 0].astype(jnp.int32)
+
+
+def _joint_types(num_followers: int, num_types: int) -> np.ndarray:
+    """[J, n] int32: every joint type in C order."""
+    return np.indices((num_types,) * num_followers, np.int32).reshape(num_followers, -1).T

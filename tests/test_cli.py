@@ -1,0 +1,298 @@
+"""The command line: files that a run leaves, what inspect tells, and errors that end in one message."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import jaxstack as js
+from jaxstack import cli, report
+from jaxstack.sweeps import load_spec
+
+PNG = b"\x89PNG\r\n\x1a\n"
+SPEC = """
+[run]
+horizon = 60
+runs = 4
+learners = ["erm_joint", "uniform"]
+
+[[scenario]]
+kind = "random"
+name = "two small games"
+games = 2
+num_followers = 1
+num_types = 2
+"""
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments):
+    """The message of a command that must end in exit status 2, without a traceback."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return result.stderr
+
+
+def write_game(path, num_leader_actions=3, **labels):
+    game, types = js.scenarios.random_game(1, num_leader_actions, num_followers=1, num_types=2)
+    js.save_game(path, game, types, **labels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of a spec, with one setting replaced on the command line."""
+    folder = tmp_path_factory.mktemp("run")
+    spec = folder / "small.toml"
+    spec.write_text(SPEC)
+    out = folder / "deep" / "out"
+    result = invoke("run", spec, "--out", out, "--horizon", 50)
+    assert result.exit_code == 0, result.output
+    return result, out
+
+
+def test_run_leaves_these_files_and_no_others(finished):
+    _, out = finished
+    assert sorted(path.name for path in out.iterdir()) == [
+        "curves.csv",
+        "results.json",
+        "spec.toml",
+        "two-small-games-regions.png",
+        "two-small-games-regret.png",
+    ]
+    for picture in out.glob("*.png"):
+        assert picture.read_bytes().startswith(PNG)
+
+
+def test_results_hold_numbers_versions_and_hardware(finished):
+    _, out = finished
+    content = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)  # no NaN
+    assert [record["learner"] for record in content["results"]] == ["erm_joint", "uniform"]
+    erm, uniform = content["results"]
+    assert (erm["scenario"], erm["games"], erm["horizon"], erm["runs"]) == ("two small games", 2, 50, 4)
+    assert 0 <= erm["regret"] < uniform["regret"]
+    assert len(erm["optimum"]) == len(erm["regions"]) == 2
+    assert uniform["exponent"]["low"] <= uniform["exponent"]["estimate"] <= uniform["exponent"]["high"]
+    assert erm["rate"] > 0
+    assert uniform["rate"] is None
+    assert content["environment"]["versions"]["jaxstack"] == js.__version__
+    assert content["environment"]["cores"] >= 1
+    assert content["spec"]["run"]["horizon"] == 50
+
+
+def test_regret_is_that_of_simulate(finished):
+    import jax
+
+    _, out = finished
+    spec = load_spec(out / "spec.toml")
+    problem = spec.scenario[0].build(spec.run)
+    curve = js.simulate(
+        jax.random.key(0), problem.game, problem.types, js.learners.uniform(), horizon=50, num_runs=4
+    )
+    record = json.loads((out / "results.json").read_text())["results"][1]
+    assert record["regret"] == pytest.approx(curve.mean[:, -1].mean(), rel=1e-6)
+
+
+def test_curves_end_at_the_final_regret(finished):
+    _, out = finished
+    with open(out / "curves.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    results = json.loads((out / "results.json").read_text())["results"]
+    for record in results:
+        mine = [row for row in rows if row["learner"] == record["learner"]]
+        assert [int(mine[0]["round"]), int(mine[-1]["round"])] == [1, 50]
+        assert float(mine[-1]["mean_regret"]) == record["regret"]
+        assert float(mine[-1]["stderr"]) == record["stderr"]
+
+
+def test_spec_of_the_run_repeats_it(finished):
+    _, out = finished
+    spec = load_spec(out / "spec.toml")
+    assert (spec.run.horizon, spec.run.runs) == (50, 4)  # what was played, not what the file said
+
+
+def test_table_names_scenarios_and_learners(finished):
+    result, _ = finished
+    for expected in ("two small games", "2 games", "erm_joint", "uniform", "±", "T = 50 rounds", "regions"):
+        assert expected in result.output
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_game_file_is_played_and_inspected(tmp_path, suffix):
+    path = write_game(tmp_path / f"ports{suffix}", 2)
+    # Short enough for one test, and L = 2 has a picture of its own.
+    if suffix == ".json":
+        result = invoke(
+            "run", path, "--out", tmp_path / "out", "--horizon", 20, "--runs", 2, "--learners", "uniform"
+        )
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "out" / "ports-regions.png").exists()
+    result = invoke("inspect", path, "--out", tmp_path / "new" / "ports.png")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "new" / "ports.png").read_bytes().startswith(PNG)
+
+
+def test_inspect_tells_sizes_regions_and_optimum(tmp_path):
+    # One type; action 1 when x_0 <= 0.25. The leader gets 1 for (0, 0), 0.6 for action 1: optimum 1 at x = e_0.
+    game = js.Game([[1.0, 0.6], [0.0, 0.6]], [[[[0.75, 0.0], [-0.25, 0.0]]]])
+    names = {
+        "leader_names": ("quay", "gate"),
+        "follower_names": ("smuggler",),
+        "type_names": ("bold",),
+        "action_names": ("wait", "land"),
+    }
+    js.save_game(tmp_path / "port.json", game, js.IndependentTypes([[1.0]]), **names)
+    result = invoke("inspect", tmp_path / "port.json")
+    assert result.exit_code == 0, result.output
+    for expected in (
+        "L = 2, n = 1, K = 1, A = 2",
+        "TabularPayoff, 0 to 1 payoff units",
+        "-0.25 to 0.75",
+        "2 optimistic, of which 2 full-dimensional",
+        "16  (n^L K^L A^2L",  # 1 * 1 * 2^4
+        "1 payoff units per round (optimistic ties)",
+    ):
+        assert expected in result.output
+    assert re.search(r"quay\W+1\.000000", result.output)
+    assert re.search(r"gate\W+0\.000000", result.output)
+    assert re.search(r"smuggler\W+wait", result.output)
+    assert "bold" in result.output
+
+
+def test_inspect_counts_robust_regions(tmp_path):
+    # A follower that never cares: two maps, both of them everywhere; with payoffs that tie on a face, flat ones.
+    game = js.Game(np.eye(2), [[[[0.0, 1.0], [0.0, 0.0]]]])
+    js.save_game(tmp_path / "flat.json", game, js.IndependentTypes([[1.0]]))
+    result = invoke("inspect", tmp_path / "flat.json")
+    assert "2 optimistic, of which 1 full-dimensional (robust)" in result.output
+    result = invoke("inspect", tmp_path / "flat.json", "--ties", "robust")
+    assert "1 full-dimensional (robust)" in result.output
+    assert "(robust ties)" in result.output
+
+
+def test_inspect_has_no_picture_for_many_leader_actions(tmp_path):
+    result = invoke("inspect", write_game(tmp_path / "four.json", 4), "--out", tmp_path / "four.png")
+    assert result.exit_code == 0
+    assert "No picture" in result.output
+    assert not (tmp_path / "four.png").exists()
+
+
+def test_folder_that_cannot_be_written_stops_before_computing(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "_run", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(cli, "_inspect", lambda *_: pytest.fail("computed"))
+    (tmp_path / "file").write_text("in the way")
+    message = refused("run", "--out", tmp_path / "file" / "out")
+    assert f"cannot write into {tmp_path / 'file' / 'out'}: Not a directory" in message
+    assert "cannot write into" in refused("run", "--out", tmp_path / "file")
+    path = write_game(tmp_path / "game.json")
+    assert "cannot write into" in refused("inspect", path, "--out", tmp_path / "file" / "picture.png")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    assert "Permission denied" in refused("run", "--out", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--learners", "erm_jiont"], "Unknown learner 'erm_jiont'. Did you mean 'erm_joint'?"),
+        (["--horizon", "0"], "key 'horizon': must be greater than or equal to 1, but 0 arrived."),
+        (["--runs", "-3"], "key 'runs': must be greater than or equal to 1, but -3 arrived."),
+        (["nowhere.toml"], "nowhere.toml: No such file or directory"),
+        (["notes.txt"], "notes.txt: a run is described by a spec (.toml) or a game file (.json, .npz)"),
+        (["nowhere.json"], "No such file or directory"),
+    ],
+)
+def test_mistakes_of_run_are_one_message(tmp_path, arguments, message):
+    assert message in refused("run", "--out", tmp_path, *arguments)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_mistakes_in_files_name_the_file(tmp_path):
+    spec = tmp_path / "mine [1].toml"  # brackets must not be taken for markup
+    spec.write_text(SPEC.replace("runs", "rnus"))
+    assert f"{spec}: [run], key 'rnus': unknown key. Did you mean 'runs'?" in refused(
+        "run", spec, "--out", tmp_path
+    )
+    game = tmp_path / "torn.json"
+    game.write_text(write_game(tmp_path / "whole.json").read_text()[:100])
+    assert "torn.json" in refused("run", game, "--out", tmp_path / "out")
+    assert "torn.json" in refused("inspect", game)
+
+
+def test_mistakes_of_inspect_are_one_message(tmp_path):
+    path = write_game(tmp_path / "game.json")
+    assert "must end in .png, .pdf or .svg" in refused("inspect", path, "--out", tmp_path / "x.doc")
+    assert refused("inspect", path, "--ties", "robst")
+    assert "no.json" in refused("inspect", tmp_path / "no.json")
+
+
+def test_traceback_on_request(tmp_path):
+    result = invoke("--traceback", "inspect", tmp_path / "no.json")
+    assert isinstance(result.exception, OSError)
+
+
+def test_version_and_help():
+    assert invoke("--version").output.strip() == f"jaxstack {js.__version__}"
+    help_text = invoke("run", "--help").output
+    for option in ("--out", "--horizon", "--runs", "--seed", "--learners"):
+        assert option in help_text
+
+
+def test_version_does_not_wait_for_jax():
+    code = (
+        "import sys; from jaxstack import cli\n"
+        "try:\n    cli.app(['--version'])\n"
+        "except SystemExit as stop:\n    assert not stop.code\n"
+        "assert 'matplotlib' not in sys.modules and 'pydantic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_core_is_used_unless_a_number_was_chosen(monkeypatch):
+    import jax
+
+    updates = []
+    monkeypatch.setattr(type(jax.config), "update", lambda self, name, value: updates.append((name, value)))
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    cli._use_every_core()
+    assert updates in ([], [("jax_num_cpu_devices", len(os.sched_getaffinity(0)))])
+    updates.clear()
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=3")
+    cli._use_every_core()
+    assert updates == []
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path):
+    path = tmp_path / "numbers"
+    report.write_file(path, "first")
+
+    def fails(file):
+        file.write(b"half of the sec")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        report.write_file(path, fails)
+    assert path.read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["numbers"]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [(12.3456, 0.0567, "12.346 ± 0.057"), (19629.61, 2.04, "19,629.6 ± 2.0"), (5.0, 123.0, "5 ± 123"),
+     (3.0, 0.0, "3"), (3.0, None, "3"), (None, None, "-")],
+)  # fmt: skip
+def test_digits_follow_the_error(value, error, text):
+    assert report.with_error(value, error) == text

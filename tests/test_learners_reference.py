@@ -1,0 +1,188 @@
+"""Every learner, round by round, against a slow loop on the same draws, in float64."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from jaxstack import learners
+from jaxstack.distributions import IndependentTypes, MixtureTypes
+from jaxstack.game import Game
+from jaxstack.learners import candidates
+from jaxstack.payoffs import SeparablePayoff, TabularPayoff
+from jaxstack.regions import enumerate_regions
+from jaxstack.regions.table import RegionTable
+from jaxstack.simulation import Trace, play
+from tests import games
+from tests.reference import learners as reference
+from tests.reference import value
+
+HORIZON = 230  # neither a multiple nor a divisor of the block of rounds
+LEARNERS = ("erm_joint", "erm_product", "region_ucb", "oful")
+
+
+def constant_payoff() -> games.Case:
+    """The leader earns the same whatever happens: everything ties for ever."""
+    follower = np.random.default_rng(5).uniform(-1, 1, (2, 2, 3, 2))
+    types = IndependentTypes([[0.5, 0.5], [0.2, 0.8]])
+    return games.Case("constant payoff", Game(SeparablePayoff(np.full((2, 3, 2), -0.75)), follower), types)
+
+
+def mirrored_game() -> games.Case:
+    """Swapping leader actions and follower actions changes nothing: optimal regions come in tied pairs."""
+    follower = np.array([[[[2, 0], [0, 2]], [[1, 0], [0, 1]]]] * 2, float)
+    table = np.zeros((2, 2, 2))
+    table[0, 1, 1] = table[1, 0, 0] = 4
+    table[0, 0, 1] = table[1, 1, 0] = 1
+    types = MixtureTypes.correlated(np.full((2, 2), 0.5), 0.5)
+    return games.Case("mirrored", Game(TabularPayoff(table), follower), types)
+
+
+SHAPES: tuple[games.Shape, ...] = ((3, 2, 2, 2), (2, 3, 2, 2), (4, 1, 3, 2), (2, 2, 3, 3), (3, 1, 2, 3))
+RANDOM = list(games.random_games(5, 7, SHAPES))
+DEGENERATE = [*games.degenerate_games(11, 7, SHAPES), constant_payoff(), mirrored_game()]
+CASES = RANDOM + DEGENERATE[2:]
+
+
+def name_of(case: Any) -> str | None:
+    return case.name.replace(" ", "-") if isinstance(case, games.Case) else None
+
+
+@functools.cache
+def played(case: games.Case, learner: str, radius_scale: float | None = None) -> tuple[Trace, RegionTable]:
+    """One run of a learner, with the table it played on."""
+    hparams = None if radius_scale is None else {"radius_scale": radius_scale}
+    table = enumerate_regions(case.game)
+    with jax.enable_x64(True):
+        trace = play(
+            jax.random.key(11),
+            case.game,
+            case.types,
+            getattr(learners, learner)(),
+            horizon=HORIZON,
+            table=table,
+            hparams=hparams,
+        )
+    assert trace.types.shape == (HORIZON, case.game.num_followers)
+    return trace, table
+
+
+def first_difference(
+    case: games.Case, learner: str, radius_scale: float | None = None, **wrong: Any
+) -> int | None:
+    """First round (1, 2, ..) in which the learner and the slow loop on the same types differ, or None.
+
+    `wrong`: arguments of the loop that differ from the learner's.
+    """
+    trace, table = played(case, learner, radius_scale)
+    arguments = {} if radius_scale is None else {"radius_scale": radius_scale}
+    arguments = {"types": trace.types, **arguments, **wrong}
+    expected = getattr(reference, learner)(case.game, table, **arguments)
+    different = np.flatnonzero((expected != np.stack([trace.region, trace.vertex], axis=1)).any(axis=1))
+    return int(different[0]) + 1 if len(different) else None
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_plays_what_the_slow_loop_plays(case: games.Case, learner: str) -> None:
+    assert first_difference(case, learner) is None
+
+
+@pytest.mark.parametrize("learner", ["region_ucb", "oful"])
+@pytest.mark.parametrize("case", CASES[::4], ids=name_of)
+def test_small_confidence_radius(case: games.Case, learner: str) -> None:
+    # At radius_scale = 1 so short a run hardly leaves exploration.
+    assert first_difference(case, learner, radius_scale=0.05) is None
+
+
+@pytest.mark.parametrize("learner", ["erm_joint", "erm_product"])
+@pytest.mark.parametrize("case", CASES[1::3], ids=name_of)
+def test_same_decisions_without_a_table_of_joint_types(
+    case: games.Case, learner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_table, _ = played(case, learner)
+    monkeypatch.setattr(candidates, "MAX_JOINT_FEATURES", 0)
+    without, _ = played.__wrapped__(case, learner)
+    np.testing.assert_array_equal(without.region, with_table.region)
+    np.testing.assert_array_equal(without.vertex, with_table.vertex)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_regret_is_that_of_the_plays(case: games.Case) -> None:
+    trace, table = played(case, "erm_joint")
+    means = [value.region_payoff_vector(case.game, case.types, response) for response in table.responses]
+    utility = np.einsum("rvl,rl->rv", table.vertices, means)
+    gaps = utility[table.vertex_mask].max() - utility
+    np.testing.assert_allclose(trace.regret, np.cumsum(gaps[trace.region, trace.vertex]), atol=1e-9)
+    np.testing.assert_array_equal(trace.commitment, table.vertices[trace.region, trace.vertex])
+
+
+def test_all_learners_see_the_same_types() -> None:
+    for case in CASES[::4]:
+        drawn = [played(case, learner)[0].types for learner in LEARNERS]
+        for types in drawn[1:]:
+            np.testing.assert_array_equal(types, drawn[0])
+
+
+def test_everything_ties_under_a_constant_payoff() -> None:
+    case = CASES[-2]
+    assert case.name == "constant payoff"
+    for learner in ("erm_joint", "erm_product"):
+        trace, _ = played(case, learner)
+        assert not trace.region.any()
+        assert not trace.vertex.any()
+    trace, table = played(case, "region_ucb")
+    turns = [t % table.num_regions for t in range(HORIZON)]
+    assert trace.region.tolist() == turns, "equal indices take turns, the lowest region first"
+
+
+# The comparison can fail: each of these loops is wrong in one small way, and is told apart -----------
+
+
+@pytest.mark.parametrize("learner", ["erm_joint", "erm_product"])
+def test_a_loop_one_round_behind_is_told_apart(learner: str) -> None:
+    told_apart = [
+        case for case in RANDOM if first_difference(case, learner, types=late(played(case, learner)[0]))
+    ]
+    assert len(told_apart) >= 2
+
+
+def late(trace: Trace) -> np.ndarray:
+    """Types of a run, each seen a round too late."""
+    return np.concatenate([trace.types[:1], trace.types[:-1]])
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_loop_that_breaks_ties_the_other_way_is_told_apart(
+    learner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def last_best(scores: dict[Any, float]) -> Any:
+        best = max(scores.values())
+        return [key for key, score in scores.items() if score >= best - reference.TIE][-1]
+
+    monkeypatch.setattr(reference, "_first_best", last_best)
+    assert first_difference(CASES[-1], learner) is not None
+
+
+@pytest.mark.parametrize(
+    ("learner", "wrong"),
+    [
+        ("region_ucb", {"radius_scale": 1.1}),
+        ("oful", {"radius_scale": 1.1}),
+        ("oful", {"ridge": 1.3}),
+    ],
+)
+def test_a_loop_with_another_radius_is_told_apart(learner: str, wrong: dict[str, float]) -> None:
+    assert sum(first_difference(case, learner, **wrong) is not None for case in RANDOM) >= 2
+
+
+def test_the_product_of_marginals_is_not_the_joint_distribution() -> None:
+    correlated = [case for case in CASES if not isinstance(case.types, IndependentTypes)]
+    plays = [
+        [played(case, learner)[0].region for learner in ("erm_joint", "erm_product")] for case in correlated
+    ]
+    assert any((joint != product).any() for joint, product in plays)
