@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:  # the commands import what they need: `--version` and `--help` answer at once
+if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
     from matplotlib.figure import Figure
 
     from jaxstack.regret import RegretCurve
@@ -62,7 +62,7 @@ def run(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[SPEC.toml|GAME.json|GAME.npz]",
+            metavar="SPEC.toml|GAME.json|GAME.npz",
             help="What to run. Default: random games, the hard family and a security patrol.",
             show_default=False,
         ),
@@ -302,7 +302,7 @@ def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
         "types": f"{type(types).__name__}, {game.num_joint_types:,} joint types",
         "regions": counted if ties == "optimistic" else f"{full:,} full-dimensional (robust)",
         "bound on regions": f"{bounds.num_regions(game):,}  (n^L K^L A^2L, generic games)",
-        "vertices": f"{int(table.vertex_mask.sum()):,}",
+        "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
         "region table": memory.readable(table.nbytes),
         "optimum": f"{float(solution.value):.9g} payoff units per round ({ties} ties)",
     }

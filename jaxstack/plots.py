@@ -23,6 +23,7 @@ from jaxstack.axes import Array, Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.regions.table import RegionTable
+from jaxstack.regret import log_spaced_rounds
 from jaxstack.value import region_payoff_vectors
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _INK = "#222222"
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
+_MAX_MOVES = 48  # of a path that are drawn
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
 
 # One style per learner, the same in every picture, whichever learners it shows: colour, dashes, marker.
@@ -161,8 +163,8 @@ def regions(
       types: D, one distribution.
       table: its regions.
       solution: result of `solve`; its `.commitment` [L] is starred.
-      path: commitments of a learner, round by round (`simulation.play(..).commitment`); coloured by round,
-        a disc's area grows with the rounds spent there.
+      path: commitments of a learner, round by round (`play(..).commitment`); coloured by round. A disc's area
+        grows with the rounds spent there; of more than 48 moves a selection is drawn.
       names: [L], leader actions.
       title: above the picture.
 
@@ -401,24 +403,36 @@ def _coloured_dot(axes: Axes, place: np.ndarray, utility: float, norm: Normalize
 
 
 def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarray) -> None:
-    """Moves as lines, places as discs whose area grows with the rounds spent there; colour is the round."""
+    """Moves as lines, places as discs whose area grows with the rounds spent there; colour is the round.
+
+    Of a learner that moves more often than the eye can follow, moves between a few rounds are drawn,
+    evenly spaced on the logarithmic scale of the colours.
+    """
     norm = LogNorm(1, max(int(rounds[-1]), 2))
-    moved = np.flatnonzero(np.abs(np.diff(places, axis=0)).max(axis=1) > 1e-12)
-    segments = [places[[t, t + 1]] for t in moved]
-    many = len(moved) > 60
-    axes.add_collection(LineCollection(segments, colors="white", linewidths=2.6, alpha=0.6, zorder=4.9))
-    moves = LineCollection(segments, cmap=_TIME_COLOURS, norm=norm, linewidths=0.7 if many else 1.2, zorder=5)
-    moves.set_array(rounds[moved + 1].astype(float))
+    stops = np.flatnonzero(np.abs(np.diff(places, axis=0)).max(axis=1) > 1e-12) + 1  # just arrived
+    label = "every move"
+    if len(stops) > _MAX_MOVES:
+        stops = log_spaced_rounds(int(rounds[-1]), _MAX_MOVES)[1:] - 1
+        label = f"moves between {len(stops) + 1} rounds, spaced as the colours"
+    stops = np.concatenate([[0], stops])
+    segments = list(np.stack([places[stops[:-1]], places[stops[1:]]], axis=1))
+    axes.add_collection(LineCollection(segments, colors="white", linewidths=2.8, alpha=0.7, zorder=4.9))
+    moves = LineCollection(segments, cmap=_TIME_COLOURS, norm=norm, linewidths=1.2, zorder=5)
+    moves.set_array(rounds[stops[1:]].astype(float))
     axes.add_collection(moves)
+    if segments:
+        axes.plot([], [], color=_TIME_COLOURS(0.6), linewidth=1.6, label=label)
     spots, spot, visits = np.unique(np.round(places, 9), axis=0, return_inverse=True, return_counts=True)
     last = np.zeros(len(spots), np.int64)
     np.maximum.at(last, np.ravel(spot), rounds)
-    sizes = 16 + 150 * visits / len(places)
+    sizes = 14 + 250 * visits / len(places)
+    large_first = np.argsort(-sizes)
+    spots, last, sizes = spots[large_first], last[large_first], sizes[large_first]
     style = {"cmap": _TIME_COLOURS, "norm": norm, "edgecolors": "white", "linewidths": 0.8}
     _mark(axes, spots, "o", sizes, c=last, zorder=6, **style)
     style = {"facecolors": "none", "linewidths": 1.6, "zorder": 9}
     _mark(axes, places[0], "o", 150, label="first round", **style)
-    _mark(axes, places[-1], "s", 420, label="last round", **style)  # a star fits into it
+    _mark(axes, places[-1], "s", 300, label="last round", **style)  # what a star does not hide
     bar = figure.colorbar(
         _scale(norm, _TIME_COLOURS), ax=axes, location="bottom", shrink=0.62, pad=0.06, aspect=34
     )
@@ -440,7 +454,15 @@ def _finish(figure: Figure, axes: Axes, title: str | None) -> None:
     """Legend below everything, title above."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=10.5)
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=2 if len(labels) > 3 else 3,
+            frameon=False,
+            fontsize=10.5,
+            markerscale=0.8,
+        )
     if title:
         figure.suptitle(title, fontsize=12.5, color=_INK)
 

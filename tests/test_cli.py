@@ -143,7 +143,7 @@ def test_game_file_is_played_and_inspected(tmp_path, suffix):
 
 
 def test_inspect_tells_sizes_regions_and_optimum(tmp_path):
-    # One type; action 1 when x_0 <= 0.25. The leader gets 1 for (0, 0), 0.6 for action 1: optimum 1 at x = e_0.
+    # One type; action 1 when x_0 <= 0.25. The leader gets 1 for (0, 0), 0.6 for action 1: x* = (1, 0).
     game = js.Game([[1.0, 0.6], [0.0, 0.6]], [[[[0.75, 0.0], [-0.25, 0.0]]]])
     names = {
         "leader_names": ("quay", "gate"),
@@ -170,7 +170,7 @@ def test_inspect_tells_sizes_regions_and_optimum(tmp_path):
 
 
 def test_inspect_counts_robust_regions(tmp_path):
-    # A follower that never cares: two maps, both of them everywhere; with payoffs that tie on a face, flat ones.
+    # Action 1 is better where x_0 > 0; both are equal at x = (0, 1), a flat region of one point for action 0.
     game = js.Game(np.eye(2), [[[[0.0, 1.0], [0.0, 0.0]]]])
     js.save_game(tmp_path / "flat.json", game, js.IndependentTypes([[1.0]]))
     result = invoke("inspect", tmp_path / "flat.json")
@@ -251,7 +251,7 @@ def test_version_and_help():
         assert option in help_text
 
 
-def test_version_does_not_wait_for_jax():
+def test_version_loads_no_plotting_and_no_spec():
     code = (
         "import sys; from jaxstack import cli\n"
         "try:\n    cli.app(['--version'])\n"

@@ -139,7 +139,8 @@ def test_triangle_is_coloured_by_the_utility_of_each_region():
         assert expected in texts(figure)
     assert "leader's expected utility $U_D(x)$ (payoff units)" in texts(figure)
     stars = [artist for artist in axes.collections if "optimum" in str(artist.get_label())]
-    assert stars[0].get_offsets()[0] == pytest.approx([0.5 * 0 + 0.5 * 0.5, np.sqrt(3) / 4])
+    # Halfway between the corner at (0, 0) and the top at (1/2, sqrt(3) / 2).
+    assert np.asarray(stars[0].get_offsets())[0] == pytest.approx([0.25, np.sqrt(3) / 4])
 
 
 def test_moves_of_a_path_skip_rounds_without_a_move():

@@ -2,13 +2,13 @@
 
 1. Gradient ascent (Adam) on the logits of the commitment, followers answering by a softmax whose temperature
    is annealed, from many random starts side by side.
-2. At the best end points, the linear program over the region R(W) of the followers' exact best responses W.
+2. At the best points, the linear program over the region R(W) of the followers' exact best responses W.
 3. Local search: at the vertex found, followers are indifferent between several response maps; move to the
-   best commitment of a neighbouring region for as long as one is better.
+   best commitment of one of their regions for as long as that is an improvement.
+4. The same again from points at random distances of the best commitment so far.
 
-Every step counts: the value is the exact expected utility of a commitment inside the region of the response
-map returned, for any payoff and any type distribution; K^n is never written out. Nothing says how far the
-optimum is above it.
+The value is the exact expected utility of a commitment inside the region of the response map returned, for
+any payoff and any type distribution; K^n is never written out. Nothing says how far the optimum is above it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,17 +32,19 @@ from jaxstack.solvers.programs import best_commitment, is_full_dimensional, pref
 from jaxstack.value import region_payoff_vectors
 
 NUM_STEPS = 200
-TEMPERATURES = (1.0, 0.01)  # first and last, in units of each follower type's largest payoff difference
 LEARNING_RATE = 0.1
 START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to near a vertex
-MOST_RESTARTS, FEWEST_RESTARTS = 64, 4
-MOST_COMPONENTS = 256  # beyond, a step sees that many random components of the type distribution
-FLOATS_PER_RESTART, FLOATS = 2**20, 2**24  # of intermediate results; they bound components and restarts
-
-NUM_SEARCHES = 8  # end points that local search starts from
-MOST_TIED_MAPS = 1024  # neighbours of a vertex; beyond, only those that differ in one follower type
-NEIGHBOURS_TRIED = 64  # most promising first
+HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
 TIED = 1e-8  # payoff difference, for rows of unit norm, that a vertex of a linear program calls a tie
+NEIGHBOURS_TRIED = 64  # linear programs per step of the local search, the most promising maps first
+
+
+class _Effort(NamedTuple):
+    """How much is tried: less where one evaluation of the payoff is expensive."""
+
+    restarts: int  # of gradient ascent; also searches from its points, and again from around the best
+    components: int  # of the type distribution seen by one gradient step; drawn at random if it has more
+    tied_maps: int  # neighbours looked at; where there are more, only those that differ in one follower type
 
 
 def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
@@ -58,53 +60,77 @@ def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
     Returns:
       Solution; value is at most the optimum, and exact for its commitment and response.
 
+    Raises:
+      RuntimeError: no region that counts was met (regions thinner than the tie tolerance).
+
     Source: none; the softmax relaxation is folklore, the local search walks the regions of arXiv 2510.01387.
     """
-    points = _candidates(game, types)
-    maps = np.einsum("sl,nkla->snka", points, np.asarray(game.follower)).argmax(axis=-1)
-    search = _Search(game, types, ties)
-    earns = np.einsum("sl,sl->s", points, search.payoffs(maps))
-    searches = 0
-    for s in np.argsort(-earns, kind="stable"):
-        searches += search.climb(maps[s])
-        if searches == NUM_SEARCHES:
-            break
-    if search.commitment is None:
+    effort = _effort(game, types)
+    search = _Search(game, types, ties, effort.tied_maps)
+    points = _candidates(game, types, effort)
+    maps = _best_responses(game, points)
+    earned = np.einsum("sl,sl->s", points, search.payoffs(maps))
+    climbs = (search.climb(maps[s]) for s in np.argsort(-earned, kind="stable"))
+    for _ in itertools.islice(filter(None, climbs), effort.restarts):
+        pass
+    if search.best is None:
         raise RuntimeError(f"method='ascent' met no region of {game!r} that counts under ties={ties!r}.")
-    return Solution(search.commitment, search.response, search.value, "ascent", ties)
+    rng = np.random.default_rng(0)
+    for _ in range(effort.restarts):
+        distance, elsewhere = rng.uniform(), rng.dirichlet(np.ones(game.num_leader_actions))
+        around = (1 - distance) * search.best.commitment + distance * elsewhere
+        search.climb(_best_responses(game, around[None])[0])
+    return search.best
+
+
+def _effort(game: Game, types: TypeDistribution) -> _Effort:
+    """Bounds on memory (about 2^24 floats) and work, from the size of the payoff."""
+    # Reverse mode keeps a payoff's intermediate results once per follower.
+    floats = game.num_followers * sum(leaf.size for leaf in jax.tree.leaves(game.leader))
+    components = max(1, min(len(_components(types)[0]), 256, 2**20 // floats))
+    return _Effort(
+        restarts=max(4, min(48, 2**24 // (floats * components))),
+        components=components,
+        tied_maps=max(16, min(1024, 2**28 // floats)),
+    )
+
+
+def _best_responses(game: Game, points: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
+    """Exact best responses, the lowest index among ties (the local search tries the others)."""
+    return np.einsum("sl,nkla->snka", points, np.asarray(game.follower)).argmax(axis=-1)
 
 
 class _Search:
-    """Local search over neighbouring regions; remembers the best and never visits a region twice."""
+    """Local search over neighbouring regions; keeps the best solution and never visits a region twice."""
 
-    def __init__(self, game: Game, types: TypeDistribution, ties: str):
-        self.game, self.types, self.ties = game, types, ties
+    def __init__(self, game: Game, types: TypeDistribution, ties: str, tied_maps: int):
+        self.game, self.types, self.ties, self.tied_maps = game, types, ties, tied_maps
         self.rows = preference_rows(game)
         self.visited: set[bytes] = set()
-        self.commitment: Any = None
-        self.response: Any = None
-        self.value = -np.inf
+        self.best: Solution | None = None
 
     def climb(self, response: Int[np.ndarray, "n K"]) -> bool:
-        """Walk uphill from the region of `response`; False where it was visited or does not count."""
-        here = self._visit(response, self.payoffs(response[None])[0], -np.inf)
-        if here is None:
-            return False
+        """Walk uphill from the region of `response`; False where it was visited before or does not count."""
+        here = start = self._visit(response, self.payoffs(response[None])[0], -np.inf)
         while here is not None:
-            x, response, value = here
-            if value > self.value:
-                self.commitment, self.response, self.value = here
-            neighbours = self._neighbours(x, response)
+            if self.best is None or here.value > self.best.value:
+                self.best = here
+            neighbours = self._neighbours(here)
             payoffs = self.payoffs(neighbours)
-            promising = np.argsort(-(payoffs @ x), kind="stable")[:NEIGHBOURS_TRIED]
-            steps = (self._visit(neighbours[j], payoffs[j], value) for j in promising)
-            here = next((step for step in steps if step is not None), None)
-        return True
+            promising = np.argsort(-(payoffs @ here.commitment), kind="stable")[:NEIGHBOURS_TRIED]
+            steps = (self._visit(neighbours[j], payoffs[j], here.value) for j in promising)
+            here = next(filter(None, steps), None)
+        return start is not None
 
-    def _visit(
-        self, response: np.ndarray, payoff: np.ndarray, above: float
-    ) -> tuple[np.ndarray, np.ndarray, float] | None:
-        """Best commitment, map and value of an unvisited region, if it counts and earns more than `above`."""
+    def payoffs(self, maps: Int[np.ndarray, "M n K"]) -> Float[np.ndarray, "M L"]:
+        """Expected payoff vectors; maps are padded to a power of four, so that few sizes are compiled."""
+        bits = (len(maps) - 1).bit_length()
+        padding = (1 << (bits + bits % 2)) - len(maps)
+        padded = np.concatenate([maps, np.repeat(maps[:1], padding, axis=0)])
+        return region_payoff_vectors(self.game, self.types, padded)[: len(maps)]
+
+    def _visit(self, response: np.ndarray, payoff: np.ndarray, above: float) -> Solution | None:
+        """The best commitment in an unvisited region, if the region counts and it earns more than `above`."""
         name = response.tobytes()
         if name in self.visited or payoff.max() <= above:
             return None
@@ -113,57 +139,45 @@ class _Search:
         if self.ties == "robust" and not is_full_dimensional(rows):
             return None
         x = best_commitment(rows, payoff)
-        if x is None or payoff @ x <= above + 1e-12 * abs(above):
+        if x is None or payoff @ x <= above:
             return None
-        return x, response, float(payoff @ x)
+        return Solution(x, response, float(payoff @ x), "ascent", self.ties)
 
-    def _neighbours(self, x: np.ndarray, response: np.ndarray) -> np.ndarray:
-        """[M, n, K]: maps that are best responses to x too: all of them, or one change away."""
-        gaps = np.take_along_axis(self.rows @ x, response[..., None, None], axis=2)[:, :, 0]  # [n, K, A]
+    def _neighbours(self, here: Solution) -> Int[np.ndarray, "M n K"]:
+        """All maps that are best responses to a commitment; where there are too many, those one change away."""
+        response = here.response
+        gaps = np.take_along_axis(self.rows @ here.commitment, response[..., None, None], axis=2)[:, :, 0]
         n, K, A = gaps.shape
         choices = [np.flatnonzero(gap <= TIED) for gap in gaps.reshape(-1, A)]
-        if math.prod(len(c) for c in choices) <= MOST_TIED_MAPS:
+        if math.prod(len(c) for c in choices) <= self.tied_maps:
             maps = np.array(list(itertools.product(*choices)))
         else:
-            here = response.reshape(-1)
-            changes = [(place, a) for place, tied in enumerate(choices) for a in tied if a != here[place]]
-            maps = np.tile(here, (len(changes), 1))
+            flat = response.reshape(-1)
+            changes = [(place, a) for place, tied in enumerate(choices) for a in tied if a != flat[place]]
+            maps = np.tile(flat, (len(changes), 1))
             maps[np.arange(len(changes)), [place for place, _ in changes]] = [a for _, a in changes]
         return maps.reshape(-1, n, K)
 
-    def payoffs(self, maps: np.ndarray) -> Float[np.ndarray, "M L"]:
-        """Expected payoff vectors; maps are padded to a power of two, so that few sizes are compiled."""
-        padding = (1 << (len(maps) - 1).bit_length()) - len(maps)
-        padded = np.concatenate([maps, np.repeat(maps[:1], padding, axis=0)])
-        return region_payoff_vectors(self.game, self.types, padded)[: len(maps)]
 
-
-def _candidates(game: Game, types: TypeDistribution) -> Float[np.ndarray, "S L"]:
+def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[np.ndarray, "S L"]:
     """Commitments to search from: where gradient ascent ends, where it started, and the pure ones."""
-    weights, probabilities = _components(types)
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
     follower = follower - follower.mean(axis=-1, keepdims=True)
     size = np.abs(follower).max(axis=(-1, -2), keepdims=True)
-    # Reverse mode keeps a payoff's intermediate results once per follower.
-    floats = game.num_followers * sum(leaf.size for leaf in jax.tree.leaves(game.leader))
-    num_components = max(1, min(len(weights), MOST_COMPONENTS, FLOATS_PER_RESTART // floats))
-    num_restarts = FLOATS // (floats * num_components)
-    num_restarts = max(FEWEST_RESTARTS, min(MOST_RESTARTS, num_restarts))
     with jax.enable_x64(True):
-        key, shape = jax.random.key(0), (num_restarts, game.num_leader_actions)
-        starts = START_SPREAD * jax.random.normal(key, shape)
+        key = jax.random.key(0)
+        starts = START_SPREAD * jax.random.normal(key, (effort.restarts, game.num_leader_actions))
         ends = _ascend(
             starts,
             key,
             game.leader,
             1.0 / (high - low if high > low else 1.0),
             follower / np.where(size > 0, size, 1.0),
-            weights,
-            probabilities,
-            num_components,
+            *_components(types),
+            effort.components,
         )
-        points = jax.nn.softmax(jnp.concatenate([ends, starts]))
+        points = np.asarray(jax.nn.softmax(jnp.concatenate([ends, starts])))
     return np.concatenate([points, np.eye(game.num_leader_actions)])
 
 
@@ -188,7 +202,6 @@ def _ascend(
 ) -> Float[jax.Array, "S L"]:
     """Logits after NUM_STEPS steps of Adam on the expected payoff against softmax responses."""
     optimizer = optax.adam(LEARNING_RATE)
-    temperatures = jnp.geomspace(*TEMPERATURES, NUM_STEPS)
 
     def loss(logits: jax.Array, temperature: jax.Array, key: jax.Array) -> jax.Array:
         x = jax.nn.softmax(logits)
@@ -200,13 +213,13 @@ def _ascend(
         actions = jnp.einsum("cnk,nka->cna", marginals, plays)
         return -unit * (share @ jax.vmap(leader.expected_payoff_vector)(actions)) @ x
 
-    def ascend_from(logits: jax.Array) -> jax.Array:
+    def ascend_from(logits: jax.Array, first_temperature: jax.Array) -> jax.Array:
         def step(carry: tuple[jax.Array, Any], now: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
             logits, memory = carry
             updates, memory = optimizer.update(jax.grad(loss)(logits, *now), memory)
             return (optax.apply_updates(logits, updates), memory), None
 
-        now = (temperatures, jax.random.split(key, NUM_STEPS))
+        now = (jnp.geomspace(first_temperature, COLDEST, NUM_STEPS), jax.random.split(key, NUM_STEPS))
         return jax.lax.scan(step, (logits, optimizer.init(logits)), now)[0][0]
 
-    return jax.vmap(ascend_from)(starts)
+    return jax.vmap(ascend_from)(starts, jnp.geomspace(HOTTEST, COLDEST, len(starts)))

@@ -1,0 +1,84 @@
+"""What every test file relies on: four CPU devices, small games, and a count of compilations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pytest
+
+from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, enumerate_regions
+
+# Importing jaxstack uses no device, so these still count.
+jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
+jax.config.update("jax_num_cpu_devices", 4)
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+_COMPILED: list[float] = []  # seconds of every compilation in this process
+
+
+def _note_compilation(event: str, seconds: float, **_: Any) -> None:
+    if event.endswith("backend_compile_duration"):
+        _COMPILED.append(seconds)
+
+
+jax.monitoring.register_event_duration_secs_listener(_note_compilation)
+
+
+class Compilations:
+    """Number of XLA compilations since the last `restart`."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self._before = len(_COMPILED)
+
+    @property
+    def count(self) -> int:
+        return len(_COMPILED) - self._before
+
+
+@pytest.fixture
+def compilations() -> Compilations:
+    return Compilations()
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay() -> Iterator[None]:
+    """A test that left a setting of JAX changed would decide over the tests after it."""
+    names = ("jax_enable_x64", "jax_numpy_rank_promotion", "jax_numpy_dtype_promotion", "jax_debug_nans")
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    assert {name: getattr(jax.config, name) for name in names} == before
+
+
+class Small(NamedTuple):
+    """One game with all that a simulation of it takes."""
+
+    game: Game
+    types: JointTypes
+    table: RegionTable
+
+
+def small_game(seed: int) -> Small:
+    """L = 3, n = 2, K = 2, A = 2; the leader's payoffs are multiples of 1/64 in [0, 1]."""
+    rng = np.random.default_rng(seed)
+    leader = TabularPayoff(rng.integers(65, size=(3, 2, 2)) / 64)
+    game = Game(leader, rng.uniform(-1, 1, size=(2, 2, 3, 2)))
+    return Small(game, JointTypes(rng.dirichlet(np.ones(4)).reshape(2, 2)), enumerate_regions(game))
+
+
+@pytest.fixture(scope="session")
+def small() -> Small:
+    """4 regions of at most 4 vertices."""
+    return small_game(1)
+
+
+@pytest.fixture(scope="session")
+def larger() -> Small:
+    """9 regions of at most 5 vertices."""
+    return small_game(8)

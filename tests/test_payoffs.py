@@ -1,0 +1,225 @@
+"""Three representations of the leader's payoff: hand-worked numbers, agreement, sizes, errors."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxstack.game import stack, unstack
+from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff, joint_index
+from tests import games
+from tests.reference import value
+
+SHAPES = [(2, 1, 1, 1), (3, 1, 1, 2), (2, 2, 1, 3), (1, 3, 1, 2), (3, 4, 1, 2), (2, 3, 1, 3), (2, 2, 1, 1)]
+
+
+def random_marginals(rng, n, A):
+    """Action marginals [n, A], some of them pure."""
+    marginals = rng.dirichlet(np.ones(A), size=n)
+    marginals[0] = np.eye(A)[-1]
+    return marginals
+
+
+@jax.jit
+def both_operations(payoff, joint_actions, marginals):
+    """Payoff vectors of many joint actions, and the expectation under marginals."""
+    return jax.vmap(payoff.payoff_vector)(joint_actions), payoff.expected_payoff_vector(marginals)
+
+
+def test_tabular_by_hand():
+    payoff = TabularPayoff([[[1, 2], [3, 4]], [[5, 6], [7, -8]]])  # [L, A, A]
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 2, 2)
+    np.testing.assert_array_equal(payoff.payoff_vector(np.array([0, 1])), [2, 6])
+    np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 0])), [3, 7])
+    marginals = np.array([[0.5, 0.5], [0.25, 0.75]])
+    # 0.5 (0.25 * 1 + 0.75 * 2) + 0.5 (0.25 * 3 + 0.75 * 4) = 0.875 + 1.875; second row 2.875 - 2.125
+    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), [2.75, 0.75], rtol=1e-6)
+    assert [float(b) for b in payoff.bounds()] == [-8, 7]
+
+
+def test_separable_by_hand():
+    payoff = SeparablePayoff([[[0, 1], [2, 3]], [[10, 20], [30, -40]]])  # [n, L, A]
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 2, 2)
+    np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 0])), [11, 33])
+    marginals = np.array([[0.5, 0.5], [0.9, 0.1]])
+    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), [0.5 + 11, 2.5 + 23], rtol=1e-6)
+    # Lowest: row 1, 2 - 40; highest: row 1, 3 + 30.
+    assert [float(b) for b in payoff.bounds()] == [-38, 33]
+
+
+def test_anonymous_two_actions_by_hand():
+    payoff = AnonymousPayoff([[0, 1, 5], [7, 7, 2]])  # [L, n+1]: by the number that choose action 1
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 2, 2)
+    np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 0])), [1, 7])
+    np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 1])), [5, 2])
+    marginals = np.array([[0.5, 0.5], [0.75, 0.25]])  # counts 0, 1, 2 have 3/8, 4/8, 1/8
+    expected = [(4 * 1 + 1 * 5) / 8, (3 * 7 + 4 * 7 + 1 * 2) / 8]
+    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), expected, rtol=1e-6)
+    assert [float(b) for b in payoff.bounds()] == [0, 7]
+
+
+def test_anonymous_three_actions_by_hand():
+    # [L=1, c_1, c_2] for two followers; counts that sum to 3 or 4 cannot occur.
+    payoff = AnonymousPayoff([[[1, 2, 3], [4, 5, np.nan], [6, np.inf, -99]]])
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (1, 2, 3)
+    by_actions = {(0, 0): 1, (0, 2): 2, (2, 2): 3, (1, 0): 4, (2, 1): 5, (1, 1): 6}
+    for actions, expected in by_actions.items():
+        np.testing.assert_array_equal(payoff.payoff_vector(np.array(actions)), [expected])
+    assert [float(b) for b in payoff.bounds()] == [1, 6]  # not the -99, nor the zeros held in its place
+    thirds = np.full((2, 3), 1 / 3)  # 1/9 each for (0,0), (1,1), (2,2), and 2/9 for the mixed pairs
+    expected = (1 + 3 + 6) / 9 + 2 * (2 + 4 + 5) / 9
+    np.testing.assert_allclose(payoff.expected_payoff_vector(thirds), [expected], rtol=1e-6)
+
+
+def test_anonymous_with_one_action():
+    payoff = AnonymousPayoff([3.0, 4.0], num_followers=5)
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 5, 1)
+    np.testing.assert_array_equal(payoff.payoff_vector(np.zeros(5, int)), [3, 4])
+    np.testing.assert_array_equal(payoff.expected_payoff_vector(np.ones((5, 1))), [3, 4])
+
+
+@pytest.mark.parametrize("kind", games.PAYOFFS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_agrees_with_loops(kind, shape):
+    rng = np.random.default_rng([SHAPES.index(shape), games.PAYOFFS.index(kind)])
+    L, n, _, A = shape
+    payoff = games.leader_payoff(rng, kind, shape)
+    assert isinstance(payoff, LeaderPayoff)
+    assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (L, n, A)
+    joint_actions = np.array(list(itertools.product(range(A), repeat=n)))
+    expected = [value.payoff_vector(payoff, tuple(actions)) for actions in joint_actions.tolist()]
+    marginals = random_marginals(rng, n, A)
+    with jax.enable_x64(True):
+        vectors, mean = both_operations(payoff, joint_actions, marginals)
+    np.testing.assert_allclose(vectors, expected, rtol=1e-13)
+    np.testing.assert_allclose(mean, value.expected_payoff_vector(payoff, marginals), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(payoff.bounds(), value.bounds(payoff, n, A), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["separable", "anonymous"])
+def test_compact_kinds_agree_with_their_table(kind):
+    rng = np.random.default_rng(7)
+    L, n, A = 2, 3, 3
+    compact = games.leader_payoff(rng, kind, (L, n, 1, A))
+    table = np.empty((L, *(A,) * n))
+    for actions in itertools.product(range(A), repeat=n):
+        table[(slice(None), *actions)] = value.payoff_vector(compact, actions)
+    tabular, marginals = TabularPayoff(table), random_marginals(rng, n, A)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(
+            tabular.expected_payoff_vector(marginals), compact.expected_payoff_vector(marginals), rtol=1e-12
+        )
+    np.testing.assert_allclose(tabular.bounds(), compact.bounds(), rtol=1e-12)
+
+
+def test_two_hundred_followers():
+    n, p = 200, 0.3
+    counts = np.arange(n + 1)
+    anonymous = AnonymousPayoff(np.stack([counts, counts**2]) / n)
+    separable = SeparablePayoff(np.broadcast_to([0.0, 1 / n], (n, 2, 2)))
+    marginals = np.tile([1 - p, p], (n, 1))
+    with jax.enable_x64(True):
+        mean, square = anonymous.expected_payoff_vector(marginals)
+        # Binomial: E c = n p, E c^2 = n p (1 - p) + (n p)^2.
+        np.testing.assert_allclose([mean, square], [p, p * (1 - p) + n * p**2], rtol=1e-12)
+        np.testing.assert_allclose(separable.expected_payoff_vector(marginals), [p, p], rtol=1e-12)
+        ones = np.ones(n, int)
+        np.testing.assert_allclose(anonymous.payoff_vector(ones), [1, n], rtol=1e-12)
+        np.testing.assert_allclose(separable.payoff_vector(ones), [1, 1], rtol=1e-12)
+    np.testing.assert_allclose(anonymous.bounds(), [0, n])
+    np.testing.assert_allclose(separable.bounds(), [0, 1], rtol=1e-12)
+
+
+def test_unequal_followers_in_a_convolution():
+    """Not binomial: a different probability for every follower, against the Poisson-binomial recursion."""
+    n = 30
+    p = np.linspace(0, 1, n)
+    profile = np.array([1.0])
+    for q in p:
+        profile = np.convolve(profile, [1 - q, q])
+    payoff = AnonymousPayoff(np.sin(np.arange(n + 1))[None])
+    with jax.enable_x64(True):
+        expected = payoff.expected_payoff_vector(np.stack([1 - p, p], axis=1))
+    np.testing.assert_allclose(expected, [profile @ np.sin(np.arange(n + 1))], rtol=1e-11)
+
+
+@pytest.mark.parametrize("kind", games.PAYOFFS)
+def test_is_a_pytree(kind):
+    rng = np.random.default_rng(3)
+    members = [games.leader_payoff(rng, kind, (2, 2, 1, 3)) for _ in range(3)]
+    actions = np.array([2, 0])
+    singles = np.array([value.payoff_vector(payoff, (2, 0)) for payoff in members])
+    jitted = jax.jit(lambda payoff, actions: payoff.payoff_vector(actions))(members[0], actions)
+    assert jitted.dtype == jnp.float32
+    np.testing.assert_allclose(jitted, singles[0], rtol=1e-6)
+    batch = stack(members)
+    assert (batch.num_leader_actions, batch.num_followers, batch.num_actions) == (2, 2, 3)
+    np.testing.assert_allclose(
+        jax.vmap(lambda payoff: payoff.payoff_vector(actions))(batch), singles, rtol=1e-6
+    )
+    np.testing.assert_allclose(batch.bounds(), np.transpose([payoff.bounds() for payoff in members]))
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, members[0])
+    assert type(doubled) is type(members[0])
+    np.testing.assert_allclose(doubled.payoff_vector(actions), 2 * singles[0], rtol=1e-6)
+    np.testing.assert_array_equal(unstack(batch, 2).table, members[2].table)
+
+
+@pytest.mark.parametrize("kind", games.PAYOFFS)
+def test_host_payoff_meets_traced_actions(kind):
+    payoff = games.leader_payoff(np.random.default_rng(0), kind, (2, 2, 1, 2))
+    expected = value.payoff_vector(payoff, (1, 0))
+    np.testing.assert_allclose(jax.jit(payoff.payoff_vector)(np.array([1, 0])), expected, rtol=1e-6)
+
+
+def test_table_is_a_private_read_only_copy():
+    table = np.zeros((2, 2))
+    payoff = TabularPayoff(table)
+    table[0, 0] = 9
+    assert payoff.table[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        payoff.table[0, 0] = 1
+    assert payoff.table.dtype == np.float64
+    assert TabularPayoff(np.zeros((2, 2), np.float32)).table.dtype == np.float64
+
+
+def test_joint_index_counts_in_c_order():
+    positions = [int(joint_index(jnp.array(d), 3)) for d in itertools.product(range(3), repeat=2)]
+    assert positions == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TabularPayoff([[1, 2], [3, np.nan]]), "table must be finite, but entry [1, 1]"),
+        (lambda: TabularPayoff([[1, 2], [3, -np.inf]]), "is -inf"),
+        (lambda: TabularPayoff([[1, 2], [3]]), "rectangular array of numbers with axes [L A*]"),
+        (lambda: TabularPayoff([["a", "b"]]), "could not be converted"),
+        (lambda: TabularPayoff([1.0, 2.0]), "(2 or more dimensions), but it arrived with shape (2,)"),
+        (lambda: TabularPayoff(np.zeros((2, 2, 3))), "same number of actions A for every follower"),
+        (lambda: TabularPayoff(np.zeros((0, 2))), "axis 0 (leader actions) is empty"),
+        (lambda: TabularPayoff(np.zeros((2, 2, 0))), "axis 2 (follower actions) is empty"),
+        (lambda: SeparablePayoff(np.zeros((2, 2))), "axes [n L A] (3 dimensions)"),
+        (lambda: SeparablePayoff(np.zeros((0, 2, 2))), "axis 0 (followers) is empty"),
+        (lambda: SeparablePayoff(np.full((1, 2, 2), np.nan)), "4 such entries in all"),
+        (lambda: AnonymousPayoff(np.zeros((2, 3, 4))), "A-1 count axes of n+1 >= 2"),
+        (lambda: AnonymousPayoff(np.zeros((2, 1))), "A-1 count axes of n+1 >= 2"),
+        (lambda: AnonymousPayoff(3.0), "its shape is ()"),
+        (
+            lambda: AnonymousPayoff(np.zeros((2, 4)), num_followers=5),
+            "is for 3 followers, but num_followers=5",
+        ),
+        (lambda: AnonymousPayoff(np.zeros(2)), "without count axes (A = 1) pass num_followers"),
+        (
+            lambda: AnonymousPayoff([[0, np.nan, 1]]),
+            "anonymous leader payoff must be finite, but entry [0, 1]",
+        ),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()

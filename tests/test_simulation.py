@@ -1,0 +1,568 @@
+"""Simulation: what draws and regret depend on and what they do not, long sums, memory, and refusals."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxstack as js
+from jaxstack.learners.contract import Choice, Learner, add_compensated
+from jaxstack.regret import RegretCurve
+from jaxstack.simulation import Trace
+from tests.conftest import Compilations, Small, small_game
+from tests.reference import value as reference
+
+ROSTER = tuple(js.learners.ROSTER)
+HORIZON, RUNS = 300, 5  # blocks, batches and devices divide neither
+EVERY = np.arange(1, HORIZON + 1)
+SMALL, LARGER = small_game(1), small_game(8)
+LARGEST_FIRST = (LARGER, SMALL)
+
+
+def simulate(case: Small, learner: Learner, key: Any = None, **changes: Any) -> RegretCurve:
+    """All runs at once, on one device, recorded in every round, unless changed."""
+    settings = {
+        "horizon": HORIZON,
+        "num_runs": RUNS,
+        "table": case.table,
+        "checkpoints": EVERY,
+        "devices": jax.devices()[:1],
+        **changes,
+    }
+    return js.simulate(jax.random.key(7) if key is None else key, case.game, case.types, learner, **settings)
+
+
+@functools.cache
+def curve(name: str) -> RegretCurve:
+    """Curve of the small game that others are compared with."""
+    return simulate(SMALL, js.learners.by_name(name))
+
+
+@functools.cache
+def trace(name: str, run: int) -> Trace:
+    """One of its runs."""
+    return play(SMALL, js.learners.by_name(name), run=run)
+
+
+def play(case: Small, learner: Learner, key: Any = None, **changes: Any) -> Trace:
+    settings = {"horizon": HORIZON, "table": case.table, **changes}
+    return js.play(jax.random.key(7) if key is None else key, case.game, case.types, learner, **settings)
+
+
+def batch_of(*cases: Small) -> Small:
+    game = js.stack([case.game for case in cases])
+    return Small(game, js.stack([case.types for case in cases]), js.enumerate_regions(game))
+
+
+@functools.cache
+def utilities(case_index: int) -> np.ndarray:
+    """U_D at every vertex of every region of a case, by plain loops; nan on padding."""
+    game, types, table = LARGEST_FIRST[case_index]
+    vectors = [reference.region_payoff_vector(game, types, response) for response in table.responses]
+    return np.where(table.vertex_mask, np.einsum("rvl,rl->rv", table.vertices, vectors), np.nan)
+
+
+# A learner whose regret shows the draws -------------------------------------------------------------
+
+
+@functools.cache
+def echo(case_index: int = 1) -> Learner:
+    """Plays in round t a vertex that stands for the joint type of round t-1: regret tells all draws."""
+    gaps = np.nanmax(utilities(case_index)) - utilities(case_index)
+    order = np.argsort(np.where(np.isnan(gaps), np.inf, gaps), axis=None)
+    real = int(np.isfinite(gaps).sum())
+    flat = order[np.linspace(0, real - 1, 4).astype(int)]  # far apart in value
+    places = np.stack(np.unravel_index(flat, gaps.shape)).astype(np.int32)  # region, vertex
+    assert np.diff(gaps[tuple(places)]).min() > 1e-3
+    return Learner(
+        name="echo",
+        feedback="types",
+        init=lambda known, hparams: jnp.zeros((), jnp.int32),
+        act=lambda key, state, known, hparams: Choice(*(place[state] for place in known.prepared)),
+        update=lambda state, known, hparams, choice, feedback: 2 * feedback.types[0] + feedback.types[1],
+        prepare=lambda game, table: places if table.num_games is None else np.stack([places] * 2),
+    )
+
+
+def heard(regret: np.ndarray, case_index: int = 1) -> np.ndarray:
+    """Joint types of rounds 1..T-1, [S, T-1], read off the regret of `echo` in every round, [S, T]."""
+    gaps = np.nanmax(utilities(case_index)) - utilities(case_index)
+    of_type = gaps[tuple(echo(case_index).prepare(*LARGEST_FIRST[case_index][::2]))]
+    per_round = np.diff(regret, axis=-1)
+    nearest = np.abs(per_round[..., None] - of_type).argmin(axis=-1)
+    np.testing.assert_allclose(per_round, of_type[nearest], atol=1e-5)
+    return nearest
+
+
+def joint(types: np.ndarray) -> np.ndarray:
+    """Joint types of rounds 1..T-1 of a trace."""
+    return (2 * types[:, 0] + types[:, 1])[:-1]
+
+
+# Randomness: types depend on (key, run, round) alone ------------------------------------------------
+
+
+@functools.cache
+def draws() -> np.ndarray:
+    """[S, T-1]: joint types of the runs that others are compared with."""
+    return heard(simulate(SMALL, echo()).regret)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 1},
+        {"batch_size": 2},
+        {"devices": None},
+        {"devices": None, "batch_size": 3},
+        {"num_runs": 2},
+        {"num_runs": 7},
+        {"horizon": HORIZON + 100},
+    ],
+    ids=str,
+)
+def test_draws_do_not_depend_on_how_runs_are_batched(changes: dict[str, Any]) -> None:
+    changed = simulate(SMALL, echo(), **changes)
+    runs = min(RUNS, changed.num_runs)
+    np.testing.assert_array_equal(heard(changed.regret[:runs, :HORIZON]), draws()[:runs])
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_every_learner_sees_the_same_draws(name: str) -> None:
+    for run in (0, RUNS - 1):
+        np.testing.assert_array_equal(joint(trace(name, run).types), draws()[run])
+
+
+def test_runs_rounds_and_keys_differ() -> None:
+    runs = draws()
+    other_key = heard(simulate(SMALL, echo(), jax.random.key(8)).regret)
+    assert len({row.tobytes() for row in (*runs, *other_key)}) == 2 * RUNS
+    blocks = [runs[:, start : start + 100].tobytes() for start in (0, 128)]  # rounds are drawn in blocks
+    assert blocks[0] != blocks[1]
+
+
+def test_a_batch_shares_its_key_or_has_one_per_game() -> None:
+    keys = jax.random.split(jax.random.key(3), 2)
+    batch = batch_of(LARGER, LARGER)  # one game twice: equal keys must give equal rows
+    shared = simulate(batch, echo(0), keys[0])
+    alone = [simulate(LARGER, echo(0), key) for key in keys]
+    for row in range(2):
+        np.testing.assert_array_equal(shared.regret[row], alone[0].regret)
+    own = simulate(batch, echo(0), keys)
+    for row in range(2):
+        np.testing.assert_array_equal(own.regret[row], alone[row].regret)
+    assert (alone[0].regret != alone[1].regret).any()
+
+
+# Regret does not depend on how runs are batched -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_any_batch_and_any_devices_give_the_same_bits(name: str) -> None:
+    expected, learner = curve(name).regret, js.learners.by_name(name)
+    np.testing.assert_array_equal(simulate(SMALL, learner, batch_size=1).regret, expected)
+    np.testing.assert_array_equal(simulate(SMALL, learner, devices=jax.devices()).regret, expected)
+
+
+@pytest.mark.parametrize("name", ["erm_joint", "region_ucb", "uniform"])
+def test_a_last_batch_that_is_not_full(name: str) -> None:
+    chunks = simulate(SMALL, js.learners.by_name(name), batch_size=3)
+    np.testing.assert_array_equal(chunks.regret, curve(name).regret)
+    for field in ("mean", "stderr"):
+        np.testing.assert_allclose(getattr(chunks, field), getattr(curve(name), field), rtol=1e-12)
+    np.testing.assert_array_equal(chunks.quantiles, curve(name).quantiles)
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_row_of_a_batch_of_unequal_games_is_the_single_run(name: str) -> None:
+    batch = batch_of(LARGER, SMALL)
+    assert batch.table.num_regions.tolist() == [9, 4], "the second row is padded"
+    together = simulate(batch, js.learners.by_name(name))
+    assert together.regret.shape == (2, RUNS, HORIZON)
+    np.testing.assert_array_equal(together.regret[1], curve(name).regret)
+    np.testing.assert_array_equal(together.mean[1], curve(name).mean)
+    assert together.optimum[1] == pytest.approx(float(curve(name).optimum), rel=1e-12)
+    assert together.optimum[0] == pytest.approx(np.nanmax(utilities(0)), rel=1e-12)
+    if name != "oracle":
+        assert (together.regret[0] != together.regret[1]).any()
+
+
+def test_checkpoints_are_places_on_one_curve() -> None:
+    every = simulate(SMALL, echo())
+    rounds = [300, 1, 7, 128, 129, 256, 7]
+    some = simulate(SMALL, echo(), checkpoints=rounds)
+    assert some.rounds.tolist() == [1, 7, 128, 129, 256, 300]
+    np.testing.assert_array_equal(some.regret, every.regret[:, some.rounds - 1])
+    default = simulate(SMALL, echo(), checkpoints=None)
+    assert default.rounds[0] == 1
+    assert default.rounds[-1] == HORIZON == default.horizon
+    assert len(default.rounds) <= 64
+    np.testing.assert_array_equal(default.regret, every.regret[:, default.rounds - 1])
+    assert simulate(SMALL, echo(), checkpoints=[10]).rounds.tolist() == [10, 300], "T is always added"
+
+
+def test_a_longer_horizon_continues_the_same_runs() -> None:
+    rounds = np.append(EVERY[:-1], HORIZON + 100)
+    longer = simulate(SMALL, js.learners.erm_joint(), horizon=HORIZON + 100, checkpoints=rounds)
+    np.testing.assert_array_equal(longer.regret[:, :-1], curve("erm_joint").regret[:, :-1])
+
+
+# Regret is expected, exact, and in payoff units -----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_regret_is_the_sum_over_the_plays(name: str) -> None:
+    utility = utilities(1)
+    assert float(curve(name).optimum) == pytest.approx(np.nanmax(utility), rel=1e-12)
+    for run in (0, RUNS - 1):
+        played = trace(name, run)
+        gaps = np.nanmax(utility) - utility[played.region, played.vertex]
+        np.testing.assert_allclose(curve(name).regret[run], np.cumsum(gaps), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(played.regret, np.cumsum(gaps), rtol=1e-9, atol=1e-9)
+        expected = SMALL.table.vertices[played.region, played.vertex]
+        np.testing.assert_array_equal(played.commitment, expected)
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_regret_is_never_negative_and_never_falls(name: str) -> None:
+    regret = curve(name).regret
+    assert regret.dtype == np.float64
+    assert (np.diff(regret, axis=1, prepend=0.0) >= 0).all()
+    assert (regret == 0).all() == (name == "oracle")
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_payoff_units_scale_regret(name: str) -> None:
+    # The leader's payoffs are multiples of 1/64, so that both games are exact in float32.
+    scaled = js.Game(js.TabularPayoff(4 * SMALL.game.leader.table - 3), SMALL.game.follower)
+    other = simulate(SMALL._replace(game=scaled), js.learners.by_name(name))
+    np.testing.assert_allclose(other.regret, 4 * curve(name).regret, rtol=1e-5, atol=1e-5)
+    assert float(other.optimum) == pytest.approx(4 * float(curve(name).optimum) - 3, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["erm_joint", "region_ucb"])
+def test_float64_agrees_and_is_more_exact(name: str) -> None:
+    with jax.enable_x64(True):
+        double = simulate(SMALL, js.learners.by_name(name)).regret
+    single = curve(name).regret
+    np.testing.assert_allclose(double, single, rtol=1e-4, atol=1e-4)
+    exact = trace(name, 0).regret
+    np.testing.assert_allclose(double[0], exact, rtol=1e-12, atol=1e-12)
+    assert np.abs(single[0] - exact).max() > 1e-9, "float32 is the default"
+
+
+def test_moments_without_runs() -> None:
+    kept = simulate(SMALL, echo())
+    moments = simulate(SMALL, echo(), keep_runs=False)
+    assert moments.regret is None
+    np.testing.assert_array_equal(moments.mean, kept.mean)
+    np.testing.assert_array_equal(moments.stderr, kept.stderr)
+    np.testing.assert_array_equal(moments.quantiles, kept.quantiles)
+    np.testing.assert_allclose(kept.mean, kept.regret.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(kept.stderr, kept.regret.std(axis=0, ddof=1) / RUNS**0.5, rtol=1e-9)
+    levels = list(kept.quantile_levels)
+    np.testing.assert_allclose(kept.quantiles, np.quantile(kept.regret, levels, axis=0), rtol=1e-12)
+
+
+def test_one_run_has_no_standard_error() -> None:
+    one = simulate(SMALL, echo(), num_runs=1)
+    assert np.isnan(one.stderr).all()
+    np.testing.assert_array_equal(one.mean, one.regret[0])
+
+
+def test_a_curve_says_what_it_is() -> None:
+    result = curve("uniform")
+    assert (result.learner, result.num_runs, result.horizon, result.ties) == ("uniform", 5, 300, "optimistic")
+    assert set(result.seconds) >= {"compile", "run"}
+    assert "uniform, T=300, runs=5" in repr(result)
+    robust = js.enumerate_regions(SMALL.game, ties="robust")
+    assert simulate(SMALL._replace(table=robust), js.learners.uniform()).ties == "robust"
+
+
+def test_table_is_enumerated_when_not_given() -> None:
+    without = simulate(SMALL._replace(table=None), js.learners.uniform())
+    np.testing.assert_array_equal(without.regret, curve("uniform").regret)
+
+
+# What learners know ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_plays_depend_on_the_types_seen_but_not_on_their_distribution(name: str) -> None:
+    # Followers of the common type (0, 0) play (0, 1), which earns 1, in regions 2 and 3 alone; those of the
+    # rare type (1, 1) play (1, 0), a catastrophe, in regions 0 and 2, and (1, 1) in regions 1 and 3.
+    responses = SMALL.table.responses
+    assert [tuple(r[:, 0]) for r in responses] == [(0, 0), (0, 0), (0, 1), (0, 1)]
+    assert [tuple(r[:, 1]) for r in responses] == [(1, 0), (1, 1), (1, 0), (1, 1)]
+    leader = np.zeros((3, 2, 2))
+    leader[:, 0, 1], leader[:, 1, 0] = 1, -10_000
+    game = js.Game(js.TabularPayoff(leader), SMALL.game.follower)
+    plays = []
+    for rarely in (0.0, 1e-3):
+        types = js.JointTypes([[1 - rarely, 0], [0, rarely]])
+        plays.append(play(Small(game, types, SMALL.table), js.learners.by_name(name)))
+        assert not plays[-1].types.any(), "the rare type never comes"
+    same = all(np.array_equal(*(getattr(p, field) for p in plays)) for field in ("region", "vertex"))
+    assert same == (name != "oracle"), "only the oracle knows the distribution"
+
+
+# Compiled once per shape ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_new_numbers_do_not_compile_again(name: str, compilations: Compilations) -> None:
+    learner = js.learners.by_name(name)
+    curve(name), trace(name, 0)
+    compilations.restart()
+    simulate(SMALL, js.learners.by_name(name))
+    leader = js.TabularPayoff(2 * SMALL.game.leader.table - 5)
+    other = Small(js.Game(leader, SMALL.game.follower), js.JointTypes(np.full((2, 2), 0.25)), SMALL.table)
+    rounds = np.append(EVERY[:-1], 2 * HORIZON)
+    changed = simulate(other, learner, jax.random.key(9), horizon=2 * HORIZON, checkpoints=rounds)
+    assert changed.horizon == 2 * HORIZON
+    play(other, learner, jax.random.key(9), run=3)
+    for field in hparams_of(name):
+        number = 2.0 if field != "failure_probability" else 0.2
+        simulate(SMALL, learner, hparams={field: number})
+    assert compilations.count == 0
+
+
+def hparams_of(name: str) -> tuple[str, ...]:
+    """Names of a learner's hyperparameters, from its own refusal of an unknown one."""
+    with pytest.raises(ValueError, match="has no hyperparameter") as error:
+        simulate(SMALL, js.learners.by_name(name), hparams={"nonsense": 1.0})
+    known = str(error.value).split("Known: ")[1].rstrip(".")
+    return () if known == "none" else tuple(known.split(", "))
+
+
+def test_hyperparameters_have_an_effect() -> None:
+    learner = js.learners.region_ucb()
+    default = curve("region_ucb").regret
+    np.testing.assert_array_equal(simulate(SMALL, learner, hparams={"radius_scale": 1}).regret, default)
+    bold = simulate(SMALL, learner, hparams={"radius_scale": 0.1}).regret
+    assert (bold != default).any(axis=1).all()
+
+
+def test_a_batch_of_games_does_not_compile_again(compilations: Compilations) -> None:
+    first, second = batch_of(LARGER, SMALL), batch_of(SMALL, LARGER)
+    simulate(first, js.learners.oracle())
+    compilations.restart()
+    simulate(second, js.learners.oracle())
+    assert compilations.count == 0
+
+
+def test_compilations_are_seen(compilations: Compilations) -> None:
+    jax.jit(lambda x: x * 3.25)(np.arange(7.0))
+    assert compilations.count > 0
+
+
+# Sums over many rounds ------------------------------------------------------------------------------
+
+MANY = 1_000_000
+
+
+def test_regret_does_not_drift_over_a_million_rounds() -> None:
+    # One follower with one action: U_D(l) = 1, 2/3, 9/10. The learner cycles, losing 0, 1/3, 1/10.
+    game = js.Game(js.TabularPayoff([[1.0], [2 / 3], [0.9]]), np.zeros((1, 1, 3, 1)))
+    cycle = Learner(
+        name="cycle",
+        feedback="none",
+        init=lambda known, hparams: jnp.zeros((), jnp.int32),
+        act=lambda key, state, known, hparams: Choice(jnp.zeros((), jnp.int32), state),
+        update=lambda state, known, hparams, choice, feedback: (state + 1) % 3,
+    )
+    table = js.enumerate_regions(game)
+    np.testing.assert_array_equal(table.vertices, [np.eye(3)])
+    case = Small(game, js.JointTypes([1.0]), table)
+    rounds = np.array([3, 999, 30_000, 300_000, MANY - 1])
+    result = simulate(case, cycle, horizon=MANY, num_runs=1, checkpoints=rounds)
+    exact = [float(Fraction(int(t) // 3) * Fraction(13, 30)) for t in rounds]
+    np.testing.assert_allclose(result.regret[0, :-1], exact, rtol=1e-6)
+    plain = np.cumsum(np.resize(np.float32([0, 1 / 3, 0.1]), MANY), dtype=np.float32)[rounds - 1]
+    assert np.abs(plain[-1] / exact[-1] - 1) > 1e-4, "a plain float32 sum drifts"
+
+
+@pytest.mark.parametrize("term", [1 / 3, 1e-3, -0.7])
+def test_compensated_sum_of_a_million_terms(term: float) -> None:
+    single = np.float32(term)
+
+    @jax.jit
+    def both(single: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def add(_: int, sums: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            plain, total, error = sums
+            return (plain + single, *add_compensated(total, error, single))
+
+        start = jnp.full((), 1000, jnp.float32)
+        return jax.lax.fori_loop(0, MANY, add, (start, start, jnp.zeros_like(start)))
+
+    plain, total, error = (float(x) for x in both(single))
+    exact = 1000 + MANY * Fraction(float(single))
+    assert total + error == pytest.approx(float(exact), rel=1e-7)
+    assert abs(plain / float(exact) - 1) > 1e-5
+
+
+# Memory ---------------------------------------------------------------------------------------------
+
+
+def hoarder(entries: int) -> Learner:
+    """Blind play with a state of so many float32 entries."""
+    return Learner(
+        name="hoarder",
+        feedback="none",
+        init=lambda known, hparams: jnp.zeros(entries, jnp.float32),
+        act=lambda key, state, known, hparams: Choice(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)),
+        update=lambda state, known, hparams, choice, feedback: state,
+    )
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_what_would_not_fit_is_refused_before_it_is_allocated(
+    batch_size: int | None, compilations: Compilations
+) -> None:
+    compilations.restart()
+    with pytest.raises(MemoryError, match=r"TiB.*are free.*What drives it.*What to do") as error:
+        simulate(SMALL, hoarder(1 << 40), batch_size=batch_size)
+    assert "hoarder" in str(error.value)
+    assert "4 TiB of learner state per run" in str(error.value)
+    assert not any(array.nbytes > 1 << 30 for array in jax.live_arrays())
+
+
+def test_memory_does_not_depend_on_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 1000)
+    messages = []
+    for horizon in (1000, 2_000_000_000):
+        with pytest.raises(MemoryError) as error:
+            simulate(SMALL, js.learners.region_ucb(), horizon=horizon, checkpoints=[1, horizon])
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
+def test_default_batch_fits_into_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def note(done: int, total: int) -> None:
+        seen.append(done)
+
+    entries = 1000
+    monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 40 * 4 * entries)
+    simulate(SMALL, hoarder(entries), horizon=1, num_runs=30, checkpoints=[1], progress=note)
+    assert len(seen) > 1, "several batches"
+    assert seen[-1] == 30
+    assert max(np.diff([0, *seen])) <= 20, "twice the state of every run must fit"
+
+
+def test_too_many_joint_types_are_refused() -> None:
+    n = 40  # followers without a choice: one region, but 2^40 joint types
+    game = js.Game(js.SeparablePayoff(np.ones((n, 2, 1))), np.zeros((n, 2, 2, 1)))
+    types = js.IndependentTypes(np.full((n, 2), 0.5))
+    with pytest.raises(MemoryError, match=r"K\*\*n = 2\*\*40 joint types"):
+        js.simulate(jax.random.key(0), game, types, js.learners.oful(), horizon=10, num_runs=1)
+
+
+# Progress -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("games", [1, 2])
+def test_progress_rises_to_the_total(games: int) -> None:
+    case = SMALL if games == 1 else batch_of(SMALL, SMALL)
+    heard_of: list[tuple[int, int]] = []
+    silent = simulate(case, js.learners.oracle(), batch_size=2)
+    loud = simulate(
+        case, js.learners.oracle(), batch_size=2, progress=lambda done, total: heard_of.append((done, total))
+    )
+    np.testing.assert_array_equal(loud.regret, silent.regret)
+    done = [d for d, _ in heard_of]
+    assert {total for _, total in heard_of} == {games * RUNS * HORIZON}
+    assert len(done) >= 3, "at least once a batch"
+    assert all(a < b for a, b in itertools.pairwise([0, *done]))
+    assert done[-1] == games * RUNS * HORIZON
+
+
+# Refusals -------------------------------------------------------------------------------------------
+
+
+def other_shape() -> Small:
+    game, types = js.scenarios.random_game(0, num_leader_actions=2, num_followers=1)
+    return Small(game, types, js.enumerate_regions(game))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"horizon": 0}, "horizon must be a whole number of at least 1, but 0 arrived"),
+        ({"horizon": 10.5}, "horizon must be a whole number"),
+        ({"horizon": 2**31}, "horizon must be at most"),
+        ({"num_runs": 0}, "num_runs must be a whole number of at least 1, but 0 arrived"),
+        ({"num_runs": True}, "num_runs must be a whole number"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        ({"checkpoints": [0, 5]}, r"checkpoints must be whole rounds in 1..T = 300.*from 0 to 5"),
+        ({"checkpoints": [5, 301]}, "checkpoints must be whole rounds in 1..T = 300.*to 301"),
+        ({"checkpoints": [1.5]}, "checkpoints must be whole rounds"),
+        ({"checkpoints": []}, "checkpoints .*empty"),
+        ({"checkpoints": [[1, 2]]}, "checkpoints must have axes"),
+        ({"devices": []}, "devices must name at least one device"),
+        (
+            {"hparams": {"radius": 1.0}},
+            "region_ucb has no hyperparameter 'radius'. Did you mean 'radius_scale'",
+        ),
+        (
+            {"hparams": {"radius_scale": np.nan}},
+            "hyperparameter radius_scale of region_ucb must be one number",
+        ),
+        ({"hparams": {"radius_scale": [1.0, 2.0]}}, "must be one number"),
+        ({"table": other_shape().table}, r"region table does not belong to Game\(L=3.*Enumerate the regions"),
+    ],
+    ids=str,
+)
+def test_bad_settings(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simulate(SMALL, js.learners.region_ucb(), **{"checkpoints": None, **changes})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jax.random.PRNGKey(0), r"key must come from jax.random.key\(seed\)"),
+        (lambda: 0, r"key must come from jax.random.key\(seed\), but int arrived: 0"),
+        (lambda: jax.random.key(0, impl="rbg"), "whose numbers depend on how runs are batched"),
+        (lambda: jax.random.split(jax.random.key(0), 3), r"key must have a shape in .* but \(3,\) arrived"),
+    ],
+)
+@pytest.mark.parametrize("call", [simulate, play])
+def test_bad_keys(call: Callable[..., Any], make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(SMALL, js.learners.uniform(), make())
+
+
+def test_keys_of_a_batch_are_one_or_one_per_game() -> None:
+    with pytest.raises(ValueError, match=r"key must have a shape in .*\(2,\).* but \(3,\) arrived"):
+        simulate(batch_of(SMALL, SMALL), js.learners.uniform(), jax.random.split(jax.random.key(0), 3))
+
+
+def test_types_of_another_game() -> None:
+    with pytest.raises(ValueError, match=r"num_followers = 2, but .* num_followers = 1"):
+        simulate(SMALL._replace(types=other_shape().types), js.learners.uniform())
+    with pytest.raises(ValueError, match="batch of 2, but the type distribution is a single one"):
+        simulate(batch_of(SMALL, SMALL)._replace(types=SMALL.types), js.learners.uniform())
+    with pytest.raises(ValueError, match="types must be JointTypes"):
+        simulate(SMALL._replace(types=np.full((2, 2), 0.25)), js.learners.uniform())
+
+
+def test_table_of_one_game_for_a_batch() -> None:
+    with pytest.raises(ValueError, match=r"table does not belong to Game\(G=2"):
+        simulate(batch_of(SMALL, SMALL)._replace(table=SMALL.table), js.learners.uniform())
+
+
+def test_play_takes_one_game() -> None:
+    with pytest.raises(ValueError, match=r"play takes one game, but Game\(G=2.*unstack"):
+        play(batch_of(SMALL, SMALL), js.learners.uniform())
+    with pytest.raises(ValueError, match="horizon must be a whole number"):
+        play(SMALL, js.learners.uniform(), horizon=0)
