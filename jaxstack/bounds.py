@@ -28,17 +28,18 @@ def regret(learner: str, game: Game, horizon: float) -> float:
       ValueError: no theorem for that name.
     """
     leader, n, types, actions = game.num_leader_actions, game.num_followers, game.num_types, game.num_actions
-    # Logarithms throughout: K**n overflows floats for large n.
-    geometric = leader * math.log(max(n * types * actions * horizon, math.e))
+    # Logarithms throughout: K**n and the number of regions overflow floats.
     log_joint = n * math.log(types)
-    joint = math.exp(log_joint) if log_joint < 700 else math.inf
-    log_horizon = math.log(max(horizon, math.e))
-    squares = {
-        "erm_joint": min(geometric, joint) * horizon,
-        "erm_product": min(geometric, n * types) * horizon,
-        "region_ucb": float(num_regions(game)) * leader * horizon * log_horizon,
-        "oful": joint**2 * log_horizon**2 * horizon if joint < 1e150 else math.inf,
-        "lower": min(leader, n * types) * horizon,
+    log_regions = leader * math.log(n * types * actions**2)
+    geometric = math.log(leader * math.log(max(n * types * actions * horizon, math.e)))
+    log_log_horizon = math.log(math.log(max(horizon, math.e)))
+    logs_of_squares = {
+        "erm_joint": min(geometric, log_joint),
+        "erm_product": min(geometric, math.log(n * types)),
+        "region_ucb": log_regions + math.log(leader) + log_log_horizon,
+        "oful": 2 * log_joint + 2 * log_log_horizon,
+        "lower": math.log(min(leader, n * types)),
     }
+    log_square = logs_of_squares[checks.one_of("regret bound", learner, logs_of_squares)] + math.log(horizon)
     low, high = game.leader.bounds()
-    return float(high - low) * math.sqrt(squares[checks.one_of("regret bound", learner, squares)])
+    return float(high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)

@@ -20,7 +20,7 @@ def finite_array(name: str, value: Any, axes: str) -> np.ndarray:
     """
     try:
         array = host_float64(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{name} must be a rectangular array of numbers with axes [{axes}], "
             f"but it could not be converted: {error}. Check for ragged lists or non-numbers."
@@ -63,6 +63,8 @@ def probabilities(name: str, value: Any, axes: str, over: int = 1) -> np.ndarray
     summed = tuple(range(array.ndim - over, array.ndim)) if over else tuple(range(array.ndim))
     total = array.sum(axis=summed, keepdims=True)
     worst = np.abs(total - 1).max()
+    if worst <= array.size * np.finfo(np.float64).eps:
+        return array  # as exact as it gets: dividing again would only change the last bits
     if worst > PROBABILITY_TOLERANCE:
         flat = np.abs(total - 1).argmax()
         where = tuple(int(i) for i in np.unravel_index(flat, total.shape))[: array.ndim - len(summed)]
@@ -76,7 +78,11 @@ def probabilities(name: str, value: Any, axes: str, over: int = 1) -> np.ndarray
 
 def positive_int(name: str, value: Any, limit: int | None = None) -> int:
     """`value` as an int >= 1 (and <= `limit`)."""
-    if isinstance(value, bool) or int(value) != value or value < 1:
+    try:
+        whole = not isinstance(value, bool) and int(value) == value and value >= 1
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
         raise ValueError(f"{name} must be a whole number of at least 1, but {value!r} arrived.")
     if limit is not None and value > limit:
         raise ValueError(f"{name} must be at most {limit:,}, but {int(value):,} arrived.")

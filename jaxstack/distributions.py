@@ -251,9 +251,14 @@ def _thresholds(probabilities: Array) -> np.ndarray:
 
 def _count(thresholds: Array, draws: Array) -> Array:
     """Number of sorted thresholds [C-1] that are <= each draw; int32."""
-    method = "compare_all" if thresholds.shape[-1] <= 256 else "scan"
-    found = jnp.searchsorted(jnp.asarray(thresholds), draws, side="right", method=method)
-    return found.astype(jnp.int32)
+    thresholds = jnp.asarray(thresholds)
+    if thresholds.shape[0] > 64:
+        return jnp.searchsorted(thresholds, draws, side="right").astype(jnp.int32)
+    # Thresholds in front, so that the sum runs over whole vectors of draws; in pieces of at most 32, because
+    # XLA cuts up a longer reduction on CPU and then stores every comparison.
+    columns = thresholds.reshape(-1, *(1,) * draws.ndim)
+    pieces = [columns[i : i + 32] <= draws for i in range(0, len(columns), 32)]
+    return sum((p.sum(axis=0, dtype=jnp.int32) for p in pieces), jnp.zeros(draws.shape, jnp.int32))
 
 
 def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> Int[Array, "T n"]:

@@ -17,8 +17,8 @@ from jaxstack.payoffs import LeaderPayoff, TabularPayoff
 
 TIE_TOLERANCE = 1e-9
 """Two follower actions tie at x when their payoffs differ by at most this times the largest difference that
-any leader action makes between them; actions that never differ by more than this times the follower's
-largest payoff are equal. Region geometry uses the same number for hyperplanes scaled to unit maximum norm."""
+any leader action makes between them; two actions that never differ by more than this times the larger of
+their payoffs are equal. Region geometry uses the same number for hyperplanes scaled to unit maximum norm."""
 
 COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
 
@@ -188,7 +188,7 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
     best = jnp.argmax(payoffs, axis=-1)
     of_best = jnp.take_along_axis(follower, best[..., None, None], axis=-1)
     largest_difference = jnp.abs(of_best - follower).max(axis=-2)
-    scale = jnp.maximum(largest_difference, jnp.abs(follower).max(axis=(-2, -1))[..., None])
+    scale = jnp.maximum(jnp.abs(of_best), jnp.abs(follower)).max(axis=-2)
     # The second term: actions equal up to rounding tie everywhere, however small their difference's norm.
     equal = largest_difference <= tolerance * scale
     gap = payoffs.max(axis=-1, keepdims=True) - payoffs

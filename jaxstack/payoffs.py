@@ -83,7 +83,7 @@ class TabularPayoff:
 
     def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
         flat = joint_index(actions, self.num_actions)
-        return jnp.reshape(self.table, (self.num_leader_actions, -1))[:, flat]
+        return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
     def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
         expected = jnp.asarray(self.table)
@@ -200,7 +200,7 @@ class AnonymousPayoff:
         others = jnp.arange(1, self.num_actions)
         counts = (jnp.asarray(actions)[:, None] == others).sum(axis=0)
         flat = joint_index(counts, self.num_followers + 1)
-        return jnp.reshape(self.table, (self.num_leader_actions, -1))[:, flat]
+        return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
     def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
         axes = self.num_actions - 1

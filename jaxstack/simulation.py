@@ -1,8 +1,9 @@
 """One round, one run, many runs and games: the only place that batches.
 
 A learner is written for one run of one game. Here rounds are scanned in blocks of `BLOCK`, runs and games are
-batched by `vmap` with the runs axis *last* in every array of the state (neighbouring runs are neighbours in
-memory, and every operation is one vector operation over runs), and runs are sharded over devices.
+batched by `vmap`, and runs are sharded over devices. The axis of runs is *last* in vectors of the state, so
+that every operation on them is one vector operation over runs, and *first* in large tables, so that a row
+that a round reads or writes is contiguous in memory.
 
 Randomness: the types of run r in round t come from (key, r, t) alone. Block b of run r draws its bits from
 fold_in(fold_in(stream, r), b), whatever the learner, batch size, number of devices or the way in which the
@@ -22,14 +23,24 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxstack import checks, memory
+from jaxstack import skip_ahead as jumps
 from jaxstack.axes import Array
 from jaxstack.distributions import TypeDistribution, TypeSampler
-from jaxstack.game import Game, check_types
+from jaxstack.game import Game, check_types, unstack
 from jaxstack.learners.candidates import unit_scale
-from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback, add_compensated
+from jaxstack.learners.contract import (
+    ActionFeedback,
+    Ahead,
+    Choice,
+    Known,
+    Learner,
+    TypeFeedback,
+    add_compensated,
+)
+from jaxstack.learners.rows import runs_axis, take_row
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regret import Moments, RegretCurve, check_checkpoints
-from jaxstack.value import vertex_utilities
+from jaxstack.value import all_payoff_vectors, vertex_utilities
 
 BLOCK = 128
 """Rounds whose types are drawn at once. Part of the definition of the random draws: never change it."""
@@ -54,6 +65,7 @@ def simulate(
     batch_size: int | None = None,
     devices: Sequence[jax.Device] | None = None,
     keep_runs: bool = True,
+    skip_ahead: bool = False,
     progress: Progress | None = None,
 ) -> RegretCurve:
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
@@ -77,6 +89,9 @@ def simulate(
       devices: where to run, the runs sharded over them; default all local devices. One device per core makes
         full use of a CPU: `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before the first use.
       keep_runs: keep the curve of every run, not only moments and quantiles.
+      skip_ahead: jump over rounds in which the choice provably cannot change (`erm_joint`, `erm_product`): the
+        same distribution of curves, not the same draws, at a cost that grows like log T; T up to 2^62. On the
+        host; `batch_size` and `devices` do not matter, and runs draw from streams of 256.
       progress: called with (rounds x runs done, total) between segments of about half a second.
 
     Returns:
@@ -89,10 +104,16 @@ def simulate(
 
     Source: arXiv 2510.01387, section 2 (regret).
     """
-    horizon = checks.positive_int("horizon", horizon, MAX_HORIZON)
+    longest = MAX_HORIZON
+    if skip_ahead:
+        jumps.check_learner(learner.name)
+        longest = jumps.MAX_HORIZON
+    horizon = checks.positive_int("horizon", horizon, longest)
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
     rounds = check_checkpoints(checkpoints, horizon)
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
+    if skip_ahead:
+        return _simulate_jumps(setup, types, rounds, num_runs, keep_runs, progress)
     devices = list(jax.local_devices() if devices is None else devices)
     if not devices:
         raise ValueError("devices must name at least one device, but an empty list arrived.")
@@ -142,6 +163,47 @@ def simulate(
         optimum=setup.optimum,
         ties=setup.table.ties,
         seconds=seconds,
+    )
+
+
+def _simulate_jumps(
+    setup: Setup,
+    types: TypeDistribution,
+    rounds: np.ndarray,
+    num_runs: int,
+    keep_runs: bool,
+    progress: Progress | None,
+) -> RegretCurve:
+    """`simulate` with skip_ahead, game by game."""
+    began = time.perf_counter()
+    known, gap, key = setup.inputs.known, np.asarray(setup.inputs.gap), setup.inputs.key
+    curves = []
+    total = setup.num_games * num_runs * int(rounds[-1])
+    for index in range(setup.num_games):
+        one = (known.game, types, known.prepared, gap)
+        if known.game.num_games is not None:
+            one = unstack(one, index)
+
+        def report(done: int, of: int, before: int = index) -> None:
+            if progress is not None:
+                progress(before * of + done, total)
+
+        run_key = key[index] if key.ndim else key
+        curves.append(
+            jumps.run(run_key, *one[:2], setup.learner.name, one[2], one[3], rounds, num_runs, report)
+        )
+    regret = curves[0] if known.game.num_games is None else np.stack(curves)
+    moments = Moments()
+    moments.add(regret)
+    return RegretCurve(
+        learner=setup.learner.name,
+        rounds=rounds,
+        **moments.summary(),
+        regret=regret if keep_runs else None,
+        num_runs=num_runs,
+        optimum=setup.optimum,
+        ties=setup.table.ties,
+        seconds={"compile": 0.0, "run": time.perf_counter() - began},
     )
 
 
@@ -196,7 +258,7 @@ class Inputs(NamedTuple):
 
     key: jax.Array
     known: Known
-    hparams: dict[str, Any]
+    hparams: Any  # the learner's NamedTuple, every number [] float (or [G])
     sampler: TypeSampler
     gap: Array  # [R, V] float, U_D(x*) - U_D(vertex), payoff units; 0 on padding
     checkpoints: Array  # [C] int32, shared by all games
@@ -237,11 +299,11 @@ def prepare(
     else:
         prepared = learner.prepare(game, table)
     per_game = np.ones_like(low)
-    known = Known(game, table, per_game * horizon, low, size, prepared)
+    known = Known(game, table, per_game * horizon, low, size, _unit_payoffs(game, low, size), prepared)
     inputs = Inputs(
         _check_key(key, game),
         known,
-        _check_hparams(learner, known, hparams),
+        _hparams(learner, known, hparams),
         types.sampler(),
         gap,
         np.zeros(0, np.int32),
@@ -249,7 +311,7 @@ def prepare(
     return Setup(inputs, learner, table, optimum, game.num_games or 1)
 
 
-# --- compiled: blocks of rounds over runs (last axis) and games (first axis) ---
+# --- compiled: blocks of rounds ---
 
 
 class _Carry(NamedTuple):
@@ -266,16 +328,13 @@ def _start(learner: Learner, mesh: Mesh, inputs: Inputs, runs: jax.Array) -> _Ca
 
     def local(inputs: Inputs, runs: jax.Array) -> _Carry:
         def one_game(inputs: Inputs) -> _Carry:
-            state = _over_runs(
-                lambda _: learner.init(inputs.known, _params(learner, inputs.known, inputs.hparams)), runs
-            )(runs)
             zero = jnp.zeros(runs.shape, jnp.asarray(inputs.gap).dtype)
             curve = jnp.zeros((*inputs.checkpoints.shape, *runs.shape), zero.dtype)
-            return _Carry(state, zero, zero, curve, curve)
+            return _Carry(_first_state(learner, inputs, runs), zero, zero, curve, curve)
 
         return _over_games(one_game, inputs, out_axes=_CARRY_GAMES)(inputs)
 
-    return _sharded(local, mesh, (None, "runs"))(inputs, runs)
+    return _sharded(local, mesh, (None, -1), _carry_axes(learner, inputs))(inputs, runs)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=(2,))
@@ -287,8 +346,8 @@ def _advance(
     def local(carry: _Carry, inputs: Inputs, runs: jax.Array, first: jax.Array, stop: jax.Array) -> _Carry:
         def block(index: jax.Array, carry: _Carry) -> _Carry:
             def one_game(state: Any, inputs: Inputs) -> tuple[Any, jax.Array]:
-                state, _, regret = _play_block(learner, inputs, state, runs, index)
-                return state, regret
+                block = _play_block(learner, inputs, state, runs, index)
+                return block.state, block.regret
 
             state, regret = _over_games(one_game, inputs, in_axes=0, out_axes=(0, 1))(carry.state, inputs)
             last_round = inputs.checkpoints - 1 - index * BLOCK  # within the block
@@ -304,8 +363,9 @@ def _advance(
 
         return jax.lax.fori_loop(first, stop, block, carry)
 
-    specs = ("runs", None, "runs", None, None)
-    return _sharded(local, mesh, specs)(carry, inputs, runs, jnp.int32(first), jnp.int32(stop))
+    axes = _carry_axes(learner, inputs)
+    run = _sharded(local, mesh, (axes, None, -1, None, None), axes)
+    return run(carry, inputs, runs, jnp.int32(first), jnp.int32(stop))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
@@ -314,47 +374,127 @@ def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) ->
     runs = jnp.reshape(run, (1,))
 
     def block(state: Any, index: jax.Array) -> tuple[Any, tuple[Choice, jax.Array]]:
-        state, choice, _ = _play_block(learner, inputs, state, runs, index)
-        return state, (choice, _draw_types(inputs, runs, index))
+        block = _play_block(learner, inputs, state, runs, index)
+        return block.state, (block.choice, _draw_types(inputs, runs, index))
 
     with jax.default_matmul_precision("highest"):
-        state = _over_runs(
-            lambda _: learner.init(inputs.known, _params(learner, inputs.known, inputs.hparams)), runs
-        )(runs)
+        state = _first_state(learner, inputs, runs)
         return jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))[1]
 
 
-def _play_block(
-    learner: Learner, inputs: Inputs, state: Any, runs: jax.Array, block: jax.Array
-) -> tuple[Any, Choice, jax.Array]:
-    """BLOCK rounds of one game for all its runs.
+class _Block(NamedTuple):
+    """What a block of rounds leaves behind."""
 
-    Returns the state, choices [BLOCK, S], and regret [BLOCK, S] since the start of the block, which is summed
-    in the order of rounds so that no bit depends on how runs are batched.
-    """
-    known, hparams = inputs.known, _params(learner, inputs.known, inputs.hparams)
-    gap = jnp.asarray(inputs.gap)
+    state: Any
+    regret: jax.Array  # [BLOCK, S] since the start of the block, summed in the order of rounds
+    choice: Choice  # [BLOCK, S]
+
+
+def _play_block(learner: Learner, inputs: Inputs, state: Any, runs: jax.Array, block: jax.Array) -> _Block:
+    """BLOCK rounds of one game for all its runs."""
     keys = jax.vmap(lambda run: _block_key(inputs.key, 1, run, block))(runs)
+    types = _draw_types(inputs, runs, block)
+    axes = _state_axes(learner, inputs)
+
+    def look(state: Any, types: jax.Array) -> Ahead | None:
+        return learner.ahead(state, inputs.known, inputs.hparams, types)
+
+    shapes = jax.eval_shape(jax.vmap(look, (axes, -1)), state, types)
+    if shapes is None:
+        return _round_by_round(learner, inputs, state, keys, types)
+    ahead: Any = jax.vmap(look, (axes, -1), _batched_axes(shapes))(state, types)
+    steps = jnp.arange(1, BLOCK + 1, dtype=jnp.asarray(inputs.gap).dtype)[:, None]
+    block_played = _Block(
+        ahead.after,
+        steps * _gap(inputs, ahead.choice),
+        jax.tree.map(lambda c: jnp.broadcast_to(c, (BLOCK, *runs.shape)), ahead.choice),
+    )
+    for playing, states in (
+        (~ahead.certain & ahead.few, ahead.among_few),
+        (~ahead.certain & ~ahead.few, ahead.among_all),
+    ):
+        block_played = _play_some(learner, inputs, block_played, playing, states, keys, types)
+    return block_played
+
+
+def _round_by_round(
+    learner: Learner, inputs: Inputs, state: Any, keys: jax.Array, types: jax.Array
+) -> _Block:
+    """A block of rounds, one after the other."""
+    known, hparams = inputs.known, inputs.hparams
+    axes = _batched_axes(state)
 
     def one_round(
         state: Any, key: jax.Array, types: jax.Array, step: jax.Array
     ) -> tuple[Any, Choice, jax.Array]:
         choice = learner.act(jax.random.fold_in(key, step), state, known, hparams)
         state = learner.update(state, known, hparams, choice, _feedback(learner, known, choice, types))
-        return state, choice, gap[choice.region, choice.vertex]
+        return state, choice, _gap(inputs, choice)
 
     def all_runs(
         carry: tuple[Any, jax.Array], drawn: tuple[jax.Array, jax.Array]
-    ) -> tuple[tuple[Any, jax.Array], tuple[Choice, jax.Array]]:
+    ) -> tuple[tuple[Any, jax.Array], tuple[jax.Array, Choice]]:
         state, regret = carry
         types, step = drawn
-        batched = jax.vmap(one_round, in_axes=(-1, 0, -1, None), out_axes=-1)
+        batched = jax.vmap(one_round, in_axes=(axes, 0, -1, None), out_axes=(axes, -1, -1))
         state, choice, gaps = batched(state, keys, types, step)
-        return (state, regret + gaps), (choice, regret + gaps)
+        return (state, regret + gaps), (regret + gaps, choice)
 
-    drawn = (_draw_types(inputs, runs, block), jnp.arange(BLOCK, dtype=jnp.uint32))
-    (state, _), (choice, regret) = jax.lax.scan(all_runs, (state, jnp.zeros(runs.shape, gap.dtype)), drawn)
-    return state, choice, regret
+    nothing = jnp.zeros(keys.shape, jnp.asarray(inputs.gap).dtype)
+    drawn = (types, jnp.arange(BLOCK, dtype=jnp.uint32))
+    (state, _), (regret, choice) = jax.lax.scan(all_runs, (state, nothing), drawn)
+    return _Block(state, regret, choice)
+
+
+def _play_some(
+    learner: Learner,
+    inputs: Inputs,
+    block: _Block,
+    playing: jax.Array,
+    states: Any,
+    keys: jax.Array,
+    types: jax.Array,
+) -> _Block:
+    """`block` with the choices and regret of the runs that are `playing` found round by round.
+
+    A few runs at a time, as many times as there are such runs: the others cost nothing.
+    """
+    num_runs = keys.shape[0]
+    together = min(_RUNS_TOGETHER, num_runs)
+    axes = _batched_axes(states)
+    playing_first = jnp.argsort(~playing)
+    num_playing = playing.sum(dtype=jnp.int32)
+
+    def some_runs(carry: tuple[jax.Array, jax.Array, Choice]) -> tuple[jax.Array, jax.Array, Choice]:
+        start, regret, choice = carry
+        # The last few may overlap with the ones before, and with runs that keep what they have.
+        runs = jax.lax.dynamic_slice_in_dim(playing_first, start, together)
+        some = jax.tree.map(lambda leaf, axis: jnp.take(leaf, runs, axis), states, axes)
+        played = _round_by_round(learner, inputs, some, keys[runs], types[..., runs])
+
+        def put(old: jax.Array, new: jax.Array) -> jax.Array:
+            return old.at[:, runs].set(jnp.where(playing[runs], new, old[:, runs]), unique_indices=True)
+
+        return start + together, put(regret, played.regret), jax.tree.map(put, choice, played.choice)
+
+    _, regret, choice = jax.lax.while_loop(
+        lambda carry: carry[0] < num_playing, some_runs, (jnp.int32(0), block.regret, block.choice)
+    )
+    return _Block(block.state, regret, choice)
+
+
+_RUNS_TOGETHER = 256
+
+
+def _batched_axes(batched: Any) -> Any:
+    """Position of the runs axis in every array of a batched tree (one axis more than in a single run)."""
+    return jax.tree.map(lambda leaf: runs_axis(leaf.shape[1:]), batched)
+
+
+def _gap(inputs: Inputs, choice: Choice) -> jax.Array:
+    """Regret of one round in which `choice` is played, payoff units."""
+    num_vertices = inputs.gap.shape[-1]
+    return take_row(jnp.asarray(inputs.gap).reshape(-1), choice.region * num_vertices + choice.vertex)
 
 
 def _feedback(learner: Learner, known: Known, choice: Choice, types: jax.Array) -> Any:
@@ -362,9 +502,10 @@ def _feedback(learner: Learner, known: Known, choice: Choice, types: jax.Array) 
     if learner.feedback == "types":
         return TypeFeedback(types)
     if learner.feedback == "actions":
-        responses = jnp.asarray(known.table.responses)
-        followers = jnp.arange(known.game.num_followers)
-        return ActionFeedback(responses[choice.region, followers, types].astype(jnp.int32))
+        n, num_types = known.game.num_followers, known.game.num_types
+        responses = jnp.asarray(known.table.responses).reshape(-1)
+        played = (choice.region * n + np.arange(n, dtype=np.int32)) * num_types + types
+        return ActionFeedback(take_row(responses, played).astype(jnp.int32))
     return None
 
 
@@ -382,21 +523,42 @@ def _block_key(key: jax.Array, stream: int, run: jax.Array, block: jax.Array) ->
     return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, stream), run), block)
 
 
-def _params(learner: Learner, known: Known, overrides: dict[str, Any]) -> Any:
-    """The learner's hyperparameters, defaults overridden."""
-    defaults = learner.hparams(known)
-    dtype = jnp.asarray(known.payoff_range).dtype
-    return defaults._replace(**{name: jnp.asarray(value, dtype) for name, value in overrides.items()})
-
-
 # --- batching ---
 
-_GAMES = Inputs(key=0, known=0, hparams=None, sampler=0, gap=0, checkpoints=None)  # type: ignore[arg-type]
+_GAMES = Inputs(key=0, known=0, hparams=0, sampler=0, gap=0, checkpoints=None)  # type: ignore[arg-type]
 _CARRY_GAMES = _Carry(state=0, total=0, error=0, curve=1, curve_error=1)  # type: ignore[arg-type]
 
 
-def _over_runs(function: Callable[..., Any], runs: jax.Array) -> Callable[..., Any]:
-    return jax.vmap(function, out_axes=-1, axis_size=runs.shape[0])
+def _state_shapes(learner: Learner, inputs: Inputs) -> Any:
+    """Shapes of the learner's state for one run of one game."""
+    batch = inputs.known.game.num_games is not None
+
+    def one_game(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape[batch:], jax.dtypes.canonicalize_dtype(leaf.dtype))
+
+    known, hparams = jax.tree.map(one_game, (inputs.known, inputs.hparams))
+    return jax.eval_shape(learner.init, known, hparams)
+
+
+def _state_axes(learner: Learner, inputs: Inputs) -> Any:
+    """Position of the runs axis in every array of a state of one game."""
+    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), _state_shapes(learner, inputs))
+
+
+def _carry_axes(learner: Learner, inputs: Inputs) -> _Carry:
+    """Position of the runs axis in every array of a carry, games included."""
+    games = inputs.known.game.num_games is not None
+    state = jax.tree.map(lambda axis: axis + games if axis >= 0 else axis, _state_axes(learner, inputs))
+    return _Carry(state, -1, -1, -1, -1)  # type: ignore[arg-type]
+
+
+def _first_state(learner: Learner, inputs: Inputs, runs: jax.Array) -> Any:
+    """States before round 1 of all runs of one game."""
+
+    def init(_: jax.Array) -> Any:
+        return learner.init(inputs.known, inputs.hparams)
+
+    return jax.vmap(init, out_axes=_state_axes(learner, inputs), axis_size=runs.shape[0])(runs)
 
 
 def _over_games(
@@ -409,21 +571,30 @@ def _over_games(
     return jax.vmap(function, in_axes=(in_axes, games) if in_axes != () else (games,), out_axes=out_axes)
 
 
-def _sharded(function: Callable[..., Any], mesh: Mesh, axes: Sequence[str | None]) -> Callable[..., Any]:
-    """`function` run on every device with its share of the runs (last axis of arguments marked "runs")."""
+def _sharded(function: Callable[..., Any], mesh: Mesh, in_axes: Any, out_axes: Any) -> Callable[..., Any]:
+    """`function` run on every device with its share of the runs.
 
-    def specs(axis: str | None, tree: Any) -> Any:
+    Axes say where runs are in each argument and result: an int, None (whole on every device), or a tree of
+    ints.
+    """
+
+    def spec(axis: int | None, leaf: Any) -> PartitionSpec:
         if axis is None:
-            return jax.tree.map(lambda leaf: PartitionSpec(), tree)
-        return jax.tree.map(lambda leaf: PartitionSpec(*(None,) * (jnp.ndim(leaf) - 1), axis), tree)
+            return PartitionSpec()
+        return PartitionSpec(*("runs" if i == axis % leaf.ndim else None for i in range(leaf.ndim)))
+
+    def specs(axes: Any, tree: Any) -> Any:
+        if axes is None or isinstance(axes, int):
+            return jax.tree.map(lambda leaf: spec(axes, leaf), tree)
+        return jax.tree.map(spec, axes, tree)
 
     def call(*args: Any) -> Any:
         with jax.default_matmul_precision("highest"):  # regret and scores are not for TF32
-            out = specs("runs", jax.eval_shape(function, *args))
-            in_specs = tuple(specs(axis, arg) for axis, arg in zip(axes, args, strict=True))
-            return jax.shard_map(function, mesh=mesh, in_specs=in_specs, out_specs=out, check_vma=False)(
-                *args
-            )
+            out_specs = specs(out_axes, jax.eval_shape(function, *args))
+            in_specs = tuple(specs(axes, arg) for axes, arg in zip(in_axes, args, strict=True))
+            return jax.shard_map(
+                function, mesh=mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
+            )(*args)
 
     return call
 
@@ -433,10 +604,7 @@ def _choose_batch(
 ) -> int:
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
     games = setup.num_games
-    state = jax.eval_shape(
-        lambda known: setup.learner.init(known, _params(setup.learner, known, setup.inputs.hparams)),
-        _one_game(setup.inputs.known),
-    )
+    state = _state_shapes(setup.learner, setup.inputs)
     floats = jnp.zeros(()).dtype.itemsize
     drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
     # Twice the state: one copy is read while the next is written.
@@ -458,16 +626,17 @@ def _choose_batch(
         return each * len(devices)
     memory.require(shared + per_run, what=what.format(1), driver=driver, remedy=advice, available=free)
     fits = int((free / 2 - shared) // per_run)
-    wanted = _LANES[devices[0].platform == "cpu"] // games
+    if devices[0].platform == "cpu":
+        # Half a MiB of state stays in the cache of a core; fewer runs than that only wait for each other.
+        wanted = int(np.clip((1 << 19) // max(games * tree_bytes(state), 1), max(256 // games, 1), 2048))
+    else:
+        wanted = max((1 << 17) // games, 1)
     most = max(1, min(fits, wanted)) * len(devices)
     batches = -(-num_runs // most)
     return -(-num_runs // (batches * len(devices))) * len(devices)
 
 
-_LANES = {
-    True: 1 << 11,
-    False: 1 << 17,
-}  # runs x games per device: caches of a CPU core; parallelism of a GPU
+_FEW_JOINT_ACTIONS = 1 << 12
 
 
 def _free_bytes(device: jax.Device, devices: Sequence[jax.Device]) -> int:
@@ -487,15 +656,12 @@ def tree_bytes(tree: Any) -> int:
     )
 
 
-def _one_game(tree: Any) -> Any:
-    """Shapes of one game of a batch, as the compiled code sees them."""
-    batch = tree.game.num_games is not None
-
-    def shape(leaf: Any) -> jax.ShapeDtypeStruct:
-        dtype = jax.dtypes.canonicalize_dtype(np.asarray(leaf).dtype)
-        return jax.ShapeDtypeStruct(np.shape(leaf)[batch:], dtype)
-
-    return jax.tree.map(shape, tree)
+def _unit_payoffs(game: Game, low: np.ndarray, size: np.ndarray) -> np.ndarray | None:
+    """[A**n, L] ([G, A**n, L]) float64: payoff vectors of all joint actions in units of the range, if few."""
+    if game.num_actions**game.num_followers > _FEW_JOINT_ACTIONS:
+        return None
+    payoffs = all_payoff_vectors(game)
+    return (payoffs - low[..., None, None]) / size[..., None, None]
 
 
 def _check_table(game: Game, table: RegionTable) -> None:
@@ -528,22 +694,22 @@ def _check_key(key: Any, game: Game) -> jax.Array:
     return key
 
 
-def _check_hparams(learner: Learner, known: Known, hparams: Any) -> dict[str, np.ndarray]:
-    """Overrides as a dict of numbers, [G] or shared by all games."""
-    if hparams is None:
-        return {}
-    overrides = hparams._asdict() if hasattr(hparams, "_asdict") else dict(hparams)
-    names = jax.eval_shape(learner.hparams, _one_game(known))._fields
-    values = {}
+def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+    """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
+    overrides = {} if hparams is None else hparams._asdict() if hasattr(hparams, "_asdict") else dict(hparams)
+    with jax.enable_x64(True):
+        values = jax.tree.map(np.asarray, learner.hparams(known))
+    shape = np.shape(known.horizon)
     for name, value in overrides.items():
-        if name not in names:
+        if name not in values._fields:
             raise ValueError(
-                f"{learner.name} has no hyperparameter {name!r}.{checks.did_you_mean(name, names)} "
-                f"Known: {', '.join(names) or 'none'}."
+                f"{learner.name} has no hyperparameter {name!r}.{checks.did_you_mean(name, values._fields)} "
+                f"Known: {', '.join(values._fields) or 'none'}."
             )
-        values[name] = np.asarray(value, np.float64)
-        if values[name].ndim or not np.isfinite(values[name]):
+        number = np.asarray(value, np.float64)
+        if number.ndim or not np.isfinite(number):
             raise ValueError(
                 f"hyperparameter {name} of {learner.name} must be one number, but {value!r} arrived."
             )
-    return values
+        values = values._replace(**{name: number})
+    return jax.tree.map(lambda value: np.broadcast_to(value, shape).astype(np.float64), values)

@@ -36,8 +36,8 @@ def region_payoff_vectors(
       [R, L] float64 ([G, R, L]), payoff units.
     """
     with jax.enable_x64(True):
-        per_game = _payoff_vectors if game.num_games is None else jax.vmap(_payoff_vectors)
-        return np.asarray(jax.jit(per_game)(game.leader, types, responses))
+        per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
+        return np.asarray(per_game(game.leader, types, responses))
 
 
 def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
@@ -90,11 +90,31 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     Returns:
       [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types in C order.
     """
+    return _joint_payoffs_of(game, table.responses)
+
+
+def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
+    """Leader's payoff vector against every joint action (small A**n only).
+
+    Returns:
+      [A**n, L] float64 ([G, A**n, L] for a batch), payoff units; joint actions in C order.
+    """
+    # A follower whose type is its action: one region, and joint types are joint actions.
+    as_types = np.arange(game.num_actions, dtype=np.int32)
+    responses = np.broadcast_to(as_types, (1, game.num_followers, game.num_actions))
+    if game.num_games is not None:
+        responses = np.broadcast_to(responses, (game.num_games, *responses.shape))
+    return _joint_payoffs_of(game, responses)[..., 0, :, :]
+
+
+def _joint_payoffs_of(game: Game, responses: Array) -> np.ndarray:
+    """[R, J, L] float64 ([G, R, J, L] for a batch)."""
     with jax.enable_x64(True):
-        per_game = _joint_payoffs if game.num_games is None else jax.vmap(_joint_payoffs)
-        return np.asarray(jax.jit(per_game)(game.leader, table.responses))
+        per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
+        return np.asarray(per_game(game.leader, responses))
 
 
+@jax.jit
 def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
     """[R, L] for one game."""
     num_actions = leader.num_actions
@@ -128,11 +148,16 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
     return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
 
+@jax.jit
 def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
     """[R, J, L] for one game."""
     joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
     against = jax.vmap(lambda response, theta: leader.payoff_vector(_actions(response, theta)), (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
+
+
+_payoff_vectors_of_batch = jax.jit(jax.vmap(_payoff_vectors))
+_joint_payoffs_of_batch = jax.jit(jax.vmap(_joint_payoffs))
 
 
 def _actions(response: jax.Array, theta: jax.Array) -> jax.Array:

@@ -65,20 +65,11 @@ class Small(NamedTuple):
 
 
 def small_game(seed: int) -> Small:
-    """L = 3, n = 2, K = 2, A = 2; the leader's payoffs are multiples of 1/64 in [0, 1]."""
+    """L = 3, n = 2, K = 2, A = 2; the leader's payoffs are multiples of 1/64 in [0, 1].
+
+    Seed 1 gives 4 regions of at most 4 vertices, seed 8 gives 9 of at most 5.
+    """
     rng = np.random.default_rng(seed)
     leader = TabularPayoff(rng.integers(65, size=(3, 2, 2)) / 64)
     game = Game(leader, rng.uniform(-1, 1, size=(2, 2, 3, 2)))
     return Small(game, JointTypes(rng.dirichlet(np.ones(4)).reshape(2, 2)), enumerate_regions(game))
-
-
-@pytest.fixture(scope="session")
-def small() -> Small:
-    """4 regions of at most 4 vertices."""
-    return small_game(1)
-
-
-@pytest.fixture(scope="session")
-def larger() -> Small:
-    """9 regions of at most 5 vertices."""
-    return small_game(8)

@@ -55,6 +55,16 @@ def assert_same_points(found: np.ndarray, expected: np.ndarray, tolerance: float
     assert (near.sum(axis=1) == 1).all(), f"{found.tolist()} against {expected.tolist()}"
 
 
+def assert_extreme(follower: np.ndarray, table: RegionTable, region: int) -> None:
+    """Every vertex lies on L-1 independent hyperplanes of its region: no point within an edge or a face."""
+    normals = reference.response_constraints(follower, table.responses[region].ravel())
+    L = follower.shape[2]
+    rows = np.vstack([normals, np.eye(L)])
+    for vertex in vertices_of(table, region):
+        tight = rows[np.abs(rows @ vertex) <= 1e-8]
+        assert np.linalg.matrix_rank(np.vstack([np.ones(L), tight]), 1e-7) == L
+
+
 def assert_same_table(a: RegionTable, b: RegionTable, tolerance: float = 0.0) -> None:
     for field in dataclasses.fields(RegionTable):
         x, y = getattr(a, field.name), getattr(b, field.name)
@@ -202,6 +212,7 @@ def test_order_padding_and_membership(case: games.Case) -> None:
         assert corners == sorted(corners, reverse=True)
         normals = reference.response_constraints(follower, table.responses[region].ravel())
         assert (normals @ vertices_of(table, region).T).min(initial=0) >= -2e-9
+        assert_extreme(follower, table, region)
         assert table.full_dimensional[region] == (
             np.linalg.matrix_rank(vertices_of(table, region), 1e-7) == L
         )
@@ -240,6 +251,56 @@ def test_larger_games_cover_the_simplex(shape: games.Shape) -> None:
         payoffs = np.einsum("l,nkla->nka", centre, follower)
         np.testing.assert_array_equal(payoffs.argmax(axis=2), response)
     assert table.full_dimensional.all()
+
+
+def comparisons(pairs: list[tuple[int, int]], num_leader_actions: int) -> np.ndarray:
+    """One type per pair (a, b): action 0 pays x_a, action 1 pays x_b."""
+    follower = np.zeros((1, len(pairs), num_leader_actions, 2))
+    for k, (a, b) in enumerate(pairs):
+        follower[0, k, a, 0] = follower[0, k, b, 1] = 1
+    return follower
+
+
+CYCLE = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "num_leader_actions", "acyclic_orientations"),
+    [
+        (list(itertools.combinations(range(4), 2)), 4, 24),  # orders of four
+        (CYCLE, 6, 2**6 - 2),
+        (list(itertools.product(range(2), range(2, 5))), 5, 46),  # complete bipartite graphs:
+        (list(itertools.product(range(3), range(3, 6))), 6, 230),  # poly-Bernoulli numbers
+    ],
+)
+def test_comparisons_of_coordinates_count_acyclic_orientations(
+    pairs: list[tuple[int, int]], num_leader_actions: int, acyclic_orientations: int
+) -> None:
+    # Regions are orders of the coordinates as far as the pairs compare them, and all meet in the centre. In
+    # the last game corners that are no neighbours share as many hyperplanes as neighbours do.
+    follower = comparisons(pairs, num_leader_actions)
+    table = enumerate_regions(game_of(follower), ties="robust")
+    assert table.num_regions == acyclic_orientations
+    optimistic = enumerate_regions(game_of(follower))
+    assert optimistic.num_regions == 2 ** len(pairs), "in the centre everything ties"
+    assert optimistic.full_dimensional.sum() == acyclic_orientations
+    for region in range(acyclic_orientations):
+        assert_extreme(follower, table, region)
+    if len(pairs) <= 6:
+        exact = reference.exact(follower)
+        for region, response in enumerate(optimistic.responses):
+            corners = np.array(exact[tuple(map(int, response.ravel()))].vertices, float)
+            assert_same_points(vertices_of(optimistic, region), corners)
+
+
+def test_responses_beyond_a_byte_stay_in_order() -> None:
+    # Action a is the tangent of the parabola p^2 at its own point: each of them is best somewhere.
+    at = (np.arange(300) + 0.5) / 300
+    follower = np.stack([2 * at - at**2, -(at**2)])[None, None]
+    table = enumerate_regions(game_of(follower))
+    assert table.responses.dtype == np.int16
+    assert table.responses.ravel().tolist() == list(range(300))
+    np.testing.assert_allclose(table.vertices[1:, 1, 0], np.arange(1, 300) / 300, atol=1e-9)
 
 
 @pytest.mark.parametrize("num_leader_actions", [3, 4])
@@ -349,9 +410,10 @@ def test_duplicated_types_change_nothing(case: games.Case) -> None:
     assert_same_points(vertices_of(after, np.flatnonzero(agree)[at_one]), vertices_of(before, at_one))
 
 
-def test_a_useless_action_changes_nothing() -> None:
+@pytest.mark.parametrize("much", [1.0, 1e4, 1e12])
+def test_a_useless_action_changes_nothing(much: float) -> None:
     follower = np.asarray(RANDOM[3].game.follower)
-    worse = follower.min(axis=3, keepdims=True) - 1
+    worse = follower.min(axis=3, keepdims=True) - much
     before = enumerate_regions(game_of(follower))
     after = enumerate_regions(game_of(np.concatenate([follower, worse], axis=3)))
     assert_same_table(before, after)

@@ -236,6 +236,20 @@ def test_independent_types_are_a_joint_table_and_a_mixture(payoff: str) -> None:
         )
 
 
+@pytest.mark.parametrize("much", [1.0, 1e4, 1e12])
+def test_an_action_that_nobody_prefers_changes_nothing(much: float) -> None:
+    # The way to give followers different numbers of actions, however low the payoff of the padding.
+    game, types = case_of("separable", "independent", (3, 2, 2, 2))
+    padded = Game(
+        SeparablePayoff(np.pad(game.leader.table, ((0, 0), (0, 0), (0, 1)), constant_values=50.0)),
+        np.pad(game.follower, ((0, 0), (0, 0), (0, 0), (0, 1)), constant_values=-much),
+    )
+    for x in np.random.default_rng(0).dirichlet(np.ones(3), size=3):
+        assert expected_utility(padded, types, x) == pytest.approx(
+            expected_utility(game, types, x), abs=1e-12
+        )
+
+
 def test_scaled_payoffs_scale_utilities() -> None:
     for case in games.random_games(9, seed=3):
         leader = case.game.leader

@@ -15,7 +15,8 @@ import numpy as np
 from jaxstack import memory
 from jaxstack.axes import Array, Float, Int
 from jaxstack.game import Game
-from jaxstack.learners.contract import Choice, first_best, tie_tolerance
+from jaxstack.learners.contract import Choice, tie_tolerance
+from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable
 from jaxstack.value import joint_type_payoffs
 

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from jaxstack._pytree import pytree_dataclass
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
+from jaxstack.learners.rows import take_row
+from jaxstack.payoffs import joint_index
 from jaxstack.regions.table import RegionTable
 
 Pytree = Any
@@ -49,6 +51,8 @@ class Known:
       table: best-response regions.
       horizon: [] float, T.
       payoff_low, payoff_range: [] float, the leader's payoffs lie in [low, low + range]; range 1 if constant.
+      unit_payoffs: [A**n, L] float, payoff vector of every joint action in units of the range, or None where
+        these are many.
       prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.
     """
 
@@ -57,15 +61,37 @@ class Known:
     horizon: Any
     payoff_low: Any
     payoff_range: Any
+    unit_payoffs: Any = None
     prepared: Any = ()
 
     def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
         """Payoff vector of a joint action in units of the range: every entry in [0, 1]."""
+        if self.unit_payoffs is not None:
+            return take_row(self.unit_payoffs, joint_index(actions, self.game.num_actions))
         return (self.game.leader.payoff_vector(actions) - self.payoff_low) / self.payoff_range
 
 
 class NoParams(NamedTuple):
     """Hyperparameters of a learner that has none."""
+
+
+class Ahead(NamedTuple):
+    """What a learner can say of a whole block of rounds before playing it.
+
+    Attributes:
+      choice: what it plays in the first round of the block.
+      certain: [] bool, True when it provably plays the same in every round of the block.
+      after: state after the block.
+      few: [] bool, True when `among_few` is enough to play the block round by round.
+      among_few, among_all: states that `act` and `update` take as well, to play this block and no further.
+    """
+
+    choice: Choice
+    certain: jax.Array
+    after: Pytree
+    few: jax.Array
+    among_few: Pytree
+    among_all: Pytree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +106,11 @@ class Learner:
       update: (state, known, hparams, choice, feedback) -> state, same tree, shapes and dtypes.
       hparams: known -> default hyperparameters, a NamedTuple of scalars (traced: new numbers never
         recompile, and they can be swept).
-      prepare: (game, table) -> pytree of host arrays for `known.prepared`, derived from what is known alone.
+      prepare: (game, table) -> pytree of host arrays for `known.prepared`, derived from what is known alone;
+        of a stacked batch, every array with a leading axis G.
+      ahead: (state, known, hparams, types [B, n]) -> Ahead, or None where nothing can be said: a shortcut for
+        learners with type feedback, for which a block's types are all there is to know. It must change no
+        choice.
       uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
     """
 
@@ -91,22 +121,13 @@ class Learner:
     update: Callable[[Pytree, Known, Pytree, Choice, Any], Pytree]
     hparams: Callable[[Known], Pytree] = lambda known: NoParams()
     prepare: Callable[[Game, RegionTable], Pytree] = lambda game, table: ()
+    ahead: Callable[[Pytree, Known, Pytree, jax.Array], Ahead | None] = lambda *_: None
     uses_optimum: bool = False
 
 
 def tie_tolerance(dtype: Any) -> float:
     """Scores of unit payoffs closer than this count as tied (the lowest index wins): 32 units of rounding."""
     return 32 * float(jnp.finfo(dtype).eps)
-
-
-def first_best(scores: Float[Array, "M"], tolerance: float) -> Int[DeviceArray, ""]:
-    """Lowest index whose score is within `tolerance` of the maximum; [] int32.
-
-    A maximum and a search for its first place: XLA's argmax on CPU is scalar code.
-    """
-    good = scores >= scores.max() - tolerance
-    positions = jnp.arange(scores.shape[-1], dtype=jnp.int32)
-    return jnp.where(good, positions, scores.shape[-1] - 1).min()
 
 
 def add_compensated(

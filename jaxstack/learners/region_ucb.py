@@ -11,9 +11,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxstack.axes import DeviceArray, Float
+from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.learners import region_means
-from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, first_best, tie_tolerance
+from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, tie_tolerance
+from jaxstack.learners.rows import Tournament, replace, tournament, winner
 
 
 class RegionUCBParams(NamedTuple):
@@ -23,10 +24,15 @@ class RegionUCBParams(NamedTuple):
 
 
 class RegionUCBState(NamedTuple):
-    """An upper confidence bound changes only in the region that was played, so it is kept, not recomputed."""
+    """An upper confidence bound changes only in the region that was played, so it is kept, not recomputed.
+
+    The next region is found at the end of a round, not at the start of the next: as a part of the state it is
+    computed once, where XLA would otherwise search again in every operation that reads it.
+    """
 
     means: region_means.RegionMeans
-    upper_bound: Float[DeviceArray, "R"]  # unit payoffs; inf: unvisited, -inf: padding
+    bounds: Tournament  # upper confidence bounds, unit payoffs; inf: unvisited, -inf: padding
+    region: Int[DeviceArray, ""]  # int32, the lowest with the highest bound
 
 
 @functools.cache
@@ -56,12 +62,11 @@ def _hparams(known: Known) -> RegionUCBParams:
 def _init(known: Known, hparams: RegionUCBParams) -> RegionUCBState:
     dtype = known.payoff_range.dtype
     upper_bound = jnp.where(known.table.region_mask, jnp.inf, -jnp.inf).astype(dtype)
-    return RegionUCBState(region_means.empty(known), upper_bound)
+    return RegionUCBState(region_means.empty(known), tournament(upper_bound), jnp.int32(0))
 
 
 def _act(key: jax.Array, state: RegionUCBState, known: Known, hparams: RegionUCBParams) -> Choice:
-    region = first_best(state.upper_bound, tie_tolerance(state.upper_bound.dtype))
-    return Choice(region, state.means.vertex[region])
+    return Choice(state.region, region_means.best_vertex(state.means, state.region))
 
 
 def _update(
@@ -69,5 +74,6 @@ def _update(
 ) -> RegionUCBState:
     means, value, visits = region_means.observe(state.means, known, choice, feedback)
     log_term = 4 * (known.game.num_leader_actions + 1) * jnp.log(3 * known.horizon)
-    upper_bound = value + hparams.radius_scale * jnp.sqrt(log_term / visits)
-    return RegionUCBState(means, state.upper_bound.at[choice.region].set(upper_bound))
+    upper_bound = value + hparams.radius_scale * jnp.sqrt(log_term / visits.astype(value.dtype))
+    bounds = replace(state.bounds, choice.region, upper_bound)
+    return RegionUCBState(means, bounds, winner(bounds, tie_tolerance(value.dtype)))

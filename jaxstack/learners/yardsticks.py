@@ -16,9 +16,9 @@ from jaxstack.learners.contract import (
     Known,
     Learner,
     NoParams,
-    first_best,
     tie_tolerance,
 )
+from jaxstack.learners.rows import first_best, put_entry
 
 
 @functools.cache
@@ -101,7 +101,7 @@ def _act(
     in_turn = state.rounds % jnp.asarray(known.table.num_regions, jnp.int32)
     committed = first_best(state.value, tie_tolerance(state.value.dtype))
     region = jnp.where(state.rounds < hparams.exploration_rounds, in_turn, committed)
-    return Choice(region, state.means.vertex[region])
+    return Choice(region, region_means.best_vertex(state.means, region))
 
 
 def _update(
@@ -113,5 +113,5 @@ def _update(
 ) -> ExploreThenCommitState:
     means, value, _ = region_means.observe(state.means, known, choice, feedback)
     exploring = state.rounds < hparams.exploration_rounds
-    learnt = ExploreThenCommitState(means, state.value.at[choice.region].set(value), state.rounds + 1)
+    learnt = ExploreThenCommitState(means, put_entry(state.value, choice.region, value), state.rounds + 1)
     return jax.tree.map(lambda new, old: jnp.where(exploring, new, old), learnt, state)

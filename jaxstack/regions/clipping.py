@@ -1,5 +1,8 @@
 """Exact enumeration of best-response regions by clipping, for many games side by side.
 
+For most games `jaxstack.regions.corners` is faster, and `enumerate_regions` asks it first. Clipping is for
+the rest: many actions, many leader actions, or many hyperplanes through one point and `ties="robust"`.
+
 Start from the simplex. Every polytope keeps its vertices, the set of its facets that each vertex lies on, and
 a list of *open* items: follower types (i, theta) whose best response is not yet the same on all of it. Each
 pass splits every polytope by the upper envelope of one of its open items and then tests the other open items
@@ -26,8 +29,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxstack import bounds, checks, memory
-from jaxstack.game import TIE_TOLERANCE, Game, stack, unstack
+from jaxstack import checks
+from jaxstack.game import TIE_TOLERANCE, Game, stack
+from jaxstack.regions.assembly import (
+    Codec,
+    Regions,
+    check_limit,
+    dense_table,
+    descending,
+    offsets,
+    ranges,
+    require,
+)
+from jaxstack.regions.corners import from_corners, leads
 from jaxstack.regions.table import RegionTable
 
 TIE_RULES = ("optimistic", "robust")
@@ -58,11 +72,15 @@ def enumerate_regions(
     """
     checks.one_of("tie rule", ties, TIE_RULES)
     max_regions = checks.positive_int("max_regions", max_regions)
-    if isinstance(game, Game) and game.num_games is None:
-        return unstack(enumerate_regions([game], ties, max_regions), 0)
     batch = game if isinstance(game, Game) else stack(list(game))
-    leaves = _partition(batch, robust=ties == "robust", max_regions=max_regions)
-    return _dense_table(batch, leaves, ties)
+    codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
+    robust = ties == "robust"
+    regions = from_corners(batch, codec, robust, max_regions)
+    if regions is None:
+        regions = _from_clipping(batch, codec, robust, max_regions)
+    found = np.bincount(codec.game(regions.codes), minlength=codec.num_games)
+    check_limit(batch, found, max_regions)
+    return dense_table(batch, codec, regions, ties)
 
 
 @dataclasses.dataclass
@@ -79,8 +97,8 @@ class _Polytopes:
 
     def take(self, index: np.ndarray) -> _Polytopes:
         counts = self.counts[index]
-        rows = _ranges(self.first[index], counts)
-        return _Polytopes(_offsets(counts), self.vertices[rows], self.tight[rows])
+        rows = ranges(self.first[index], counts)
+        return _Polytopes(offsets(counts), self.vertices[rows], self.tight[rows])
 
 
 @dataclasses.dataclass
@@ -101,9 +119,26 @@ class _Nodes:
             self.game[index],
             self.full[index],
             self.responses[index],
-            _offsets(counts),
-            self.open_items[_ranges(self.open_first[index], counts)],
+            offsets(counts),
+            self.open_items[ranges(self.open_first[index], counts)],
         )
+
+
+def _from_clipping(batch: Game, codec: Codec, robust: bool, max_regions: int) -> Regions:
+    """All regions of all games."""
+    leaves = _partition(batch, robust, max_regions)
+    game = np.concatenate([leaf.game for leaf in leaves])
+    counts = np.concatenate([leaf.shape.counts for leaf in leaves])
+    points = np.concatenate([leaf.shape.vertices for leaf in leaves])
+    region = np.repeat(np.arange(len(game)), counts)
+    order = descending(region, points)
+    return Regions(
+        codec.pack(game, np.concatenate([leaf.responses for leaf in leaves])),
+        np.concatenate([leaf.full for leaf in leaves]),
+        points[order],
+        region,
+        np.arange(len(region)),
+    )
 
 
 def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
@@ -126,8 +161,8 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
             return leaves
         nodes = nodes.take(np.flatnonzero(is_open))
         # Every polytope holds at least one region, and no two hold the same, so this is a lower bound.
-        _check_limit(batch, finished + np.bincount(nodes.game, minlength=finished.size), max_regions)
-        memory.require(
+        check_limit(batch, finished + np.bincount(nodes.game, minlength=finished.size), max_regions)
+        require(
             4 * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
             what=f"enumerating regions ({len(nodes.game):,} polytopes so far)",
             driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
@@ -173,7 +208,7 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     row = (nodes.game * num_items + item)[parent]
     shape, full = nodes.shape.take(parent), nodes.full[parent]
     for step in range(1, num_actions):
-        normals = _normals(payoffs, row, action, (action + step) % num_actions)
+        normals = leads(payoffs[row, action], payoffs[row, (action + step) % num_actions])
         shape, kept, still_full = _clip(shape, normals)
         full = full[kept] & still_full
         parent, action, row = parent[kept], action[kept], row[kept]
@@ -186,13 +221,13 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     responses[np.arange(len(parent)), item[parent]] = action
     remaining = np.delete(nodes.open_items, chosen)
     remaining_counts = counts - 1
-    inherited = _ranges(_offsets(remaining_counts)[:-1][parent], remaining_counts[parent])
+    inherited = ranges(offsets(remaining_counts)[:-1][parent], remaining_counts[parent])
     return _Nodes(
         shape,
         nodes.game[parent],
         full,
         responses,
-        _offsets(remaining_counts[parent]),
+        offsets(remaining_counts[parent]),
         remaining[inherited],
     )
 
@@ -215,12 +250,12 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
         best[better] = action
         best_payoff[better] = payoff[better]
 
-    corners = _ranges(nodes.shape.first[owner], counts[owner])
-    starts = _offsets(counts[owner])[:-1]
+    corners = ranges(nodes.shape.first[owner], counts[owner])
+    starts = offsets(counts[owner])[:-1]
     settled = np.ones(len(row), bool)
     for step in range(1, num_actions):
         other = (best + step) % num_actions
-        normals = _normals(payoffs, row, best, other)
+        normals = leads(payoffs[row, best], payoffs[row, other])
         lead = _dot(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
         smallest = np.minimum.reduceat(lead, starts)
         if robust:  # touching does not matter, being equal everywhere does
@@ -231,17 +266,8 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     still_open = ~settled
     open_counts = np.bincount(owner[still_open], minlength=len(nodes.game))
     return dataclasses.replace(
-        nodes, open_first=_offsets(open_counts), open_items=nodes.open_items[still_open]
+        nodes, open_first=offsets(open_counts), open_items=nodes.open_items[still_open]
     )
-
-
-def _normals(payoffs: np.ndarray, row: np.ndarray, action: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """[., L]: payoff of `action` minus that of `other`, unit maximum norm; 0 where the two are equal."""
-    difference = payoffs[row, action] - payoffs[row, other]
-    norm = np.abs(difference).max(axis=1)
-    size = np.maximum(np.abs(payoffs[row, action]).max(axis=1), np.abs(payoffs[row, other]).max(axis=1))
-    equal = norm <= TIE_TOLERANCE * size
-    return np.where(equal[:, None], 0.0, difference / np.where(equal, 1.0, norm)[:, None])
 
 
 def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarray, np.ndarray]:
@@ -276,7 +302,7 @@ def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarra
     sizes = np.bincount(all_owners, minlength=len(counts))
     kept = np.flatnonzero(sizes)
     clipped = _Polytopes(
-        _offsets(sizes[kept]),
+        offsets(sizes[kept]),
         np.concatenate([shape.vertices[keep], new_vertices])[order],
         np.concatenate([tight[keep], new_tight])[order],
     )
@@ -306,7 +332,7 @@ def _edges_across(
     lower_counts = np.bincount(owner[lowers], minlength=len(shape.first) - 1)
     partners = lower_counts[owner[uppers]]
     upper = np.repeat(uppers, partners)
-    lower = lowers[_ranges(_offsets(lower_counts)[:-1][owner[uppers]], partners)]
+    lower = lowers[ranges(offsets(lower_counts)[:-1][owner[uppers]], partners)]
     common = tight[upper] & tight[lower]
     # An edge of a polytope within the simplex lies on at least L-2 of its facets. In a polygon (L = 3) two
     # vertices on a common facet are its ends; beyond, a third vertex on all of them rules the edge out.
@@ -314,93 +340,13 @@ def _edges_across(
     upper, lower, common = upper[possible], lower[possible], common[possible]
     if num_leader > 3 and len(upper):
         candidates = shape.counts[owner[upper]]
-        third = _ranges(shape.first[owner[upper]], candidates)
+        third = ranges(shape.first[owner[upper]], candidates)
         missing = np.repeat(common, candidates, axis=0) & ~tight[third]
-        on_all = np.add.reduceat(~missing.any(axis=1), _offsets(candidates)[:-1], dtype=np.int64)
+        on_all = np.add.reduceat(~missing.any(axis=1), offsets(candidates)[:-1], dtype=np.int64)
         upper, lower = upper[on_all == 2], lower[on_all == 2]
     return upper, lower
-
-
-def _dense_table(batch: Game, leaves: list[_Nodes], ties: str) -> RegionTable:
-    """Leaves in canonical order, padded over regions and vertices."""
-    games, num_leader = batch.num_games or 1, batch.num_leader_actions
-    game = np.concatenate([leaf.game for leaf in leaves])
-    responses = np.concatenate([leaf.responses for leaf in leaves])
-    full = np.concatenate([leaf.full for leaf in leaves])
-    counts = np.concatenate([leaf.shape.counts for leaf in leaves])
-    vertices = np.concatenate([leaf.shape.vertices for leaf in leaves])
-    leaves.clear()
-
-    num_regions = np.bincount(game, minlength=games)
-    padded_regions, padded_vertices = int(num_regions.max()), int(counts.max())
-    row_bytes = responses.shape[1] * responses.itemsize + padded_vertices * (8 * num_leader + 1) + 2
-    memory.require(
-        games * padded_regions * row_bytes,
-        what=f"the region table [G={games}, R={padded_regions:,}, V={padded_vertices}, L={num_leader}]",
-        driver=f"R, padded to the largest of {games} game(s), and n K = {responses.shape[1]} responses each",
-        remedy="enumerate fewer games at once, or solve(method='ascent'), which needs no table",
-    )
-    # Responses as byte strings compare like tuples (big-endian, never negative).
-    text = np.ascontiguousarray(responses.astype(responses.dtype.newbyteorder(">")))
-    order = np.argsort(text.view(f"S{text.shape[1] * text.itemsize}")[:, 0], kind="stable")
-    order = order[np.argsort(game[order], kind="stable")]
-    vertices = vertices[_ranges(_offsets(counts)[:-1][order], counts[order])]
-    game, responses, full, counts = game[order], responses[order], full[order], counts[order]
-
-    owner = np.repeat(np.arange(len(game)), counts)
-    keys = -np.round(vertices, 12)  # rounding noise must not decide the order
-    vertices = vertices[np.lexsort((*keys.T[::-1], owner))]
-    slot = np.arange(len(owner)) - _offsets(counts)[:-1][owner]
-    position = np.arange(len(game)) - _offsets(num_regions)[:-1][game]
-
-    padded = np.zeros((games, padded_regions, padded_vertices, num_leader))
-    padded[..., 0] = 1.0  # padded regions hold a pure commitment, so that nothing computed there is odd
-    padded[game, position] = vertices[_offsets(counts)[:-1]][:, None]
-    padded[game[owner], position[owner], slot] = vertices
-    vertex_mask = np.zeros((games, padded_regions, padded_vertices), bool)
-    vertex_mask[game[owner], position[owner], slot] = True
-    region_mask = np.zeros((games, padded_regions), bool)
-    region_mask[game, position] = True
-    full_dimensional = np.zeros((games, padded_regions), bool)
-    full_dimensional[game, position] = full
-    dense_responses = np.zeros((games, padded_regions, responses.shape[1]), responses.dtype)
-    dense_responses[game, position] = responses
-    return RegionTable(
-        dense_responses.reshape(games, padded_regions, batch.num_followers, batch.num_types),
-        padded,
-        vertex_mask,
-        region_mask,
-        full_dimensional,
-        num_regions,
-        ties,
-    )
-
-
-def _check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
-    """Raise ValueError when a game has more than `max_regions` regions."""
-    worst = int(at_least.argmax())
-    if at_least[worst] <= max_regions:
-        return
-    which = f"game {worst} of the batch" if batch.num_games is not None else "the game"
-    raise ValueError(
-        f"{which} (L={batch.num_leader_actions}, n={batch.num_followers}, K={batch.num_types}, "
-        f"A={batch.num_actions}) has more than max_regions = {max_regions:,} best-response regions: at least "
-        f"{int(at_least[worst]):,} so far; the paper's bound n^L K^L A^2L is {bounds.num_regions(batch):,}. "
-        f"Raise max_regions, use ties='robust' (duplicated types or actions multiply the lower-dimensional "
-        f"regions), or use solve(method='milp' or 'ascent'), which need no table."
-    )
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Row-wise inner products."""
     return np.einsum("ij,ij->i", left, right)
-
-
-def _offsets(counts: np.ndarray) -> np.ndarray:
-    """[0, c_0, c_0 + c_1, ..]: where each block of a flat array starts, and its end."""
-    return np.concatenate([[0], np.cumsum(counts)])
-
-
-def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """starts[0], starts[0]+1, .. (counts[0] of them), starts[1], .. as one flat array."""
-    return np.repeat(starts - _offsets(counts)[:-1], counts) + np.arange(counts.sum())

@@ -2,7 +2,7 @@
 
 | method | answer | made for |
 |---|---|---|
-| `vertices` | exact, by enumerating region vertices (NumPy); a given table makes it a look-up | the default; batches |
+| `vertices` | exact: every vertex of every region; a look-up once there is a table | the default; batches |
 | `programs` | exact, one linear program per region (the paper's way; HiGHS) | checking the default |
 | `milp` | exact, one mixed-integer program (HiGHS) | many followers, separable payoffs |
 | `ascent` | a lower bound: gradient ascent and local search | many leader actions |
@@ -15,11 +15,11 @@ import importlib
 from jaxstack import checks
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
+from jaxstack.regions.clipping import TIE_RULES
 from jaxstack.regions.table import RegionTable
 from jaxstack.solvers.contract import Solution
 
 METHODS = ("vertices", "programs", "milp", "ascent")
-TIES = ("optimistic", "robust")
 
 __all__ = ["METHODS", "Solution", "solve"]
 
@@ -54,7 +54,7 @@ def solve(
         solves one game at a time, or a size that the method refuses.
     """
     checks.one_of("method", method, METHODS)
-    checks.one_of("ties", ties, TIES)
+    checks.one_of("tie rule", ties, TIE_RULES)
     check_types(game, types)
     if method == "vertices":
         from jaxstack.solvers import vertices

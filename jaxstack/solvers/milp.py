@@ -1,14 +1,14 @@
 """One mixed-integer program over response maps: DOBSS for several followers, without big-M constants.
 
-Follower i of type k plays one action: r[i,k,a] is binary. z[i,k,a,l] = x_l r[i,k,a] makes every payoff linear,
+Follower i of type k plays one action: r[i,k,a] is binary. Products z[i,k,a,l] = x_l r[i,k,a] make all linear:
 
     max  E u,   sum_a z[i,k,a,:] = x,   sum_l z[i,k,a,l] = r[i,k,a],   z, x >= 0,   sum x = 1,
     sum_l z[i,k,a,l] (v_i(l,a,k) - v_i(l,b,k)) >= 0   for all actions b,
 
-and with r binary the last line says that the chosen action is a best response. A separable payoff is linear in
-z, and needs only the marginals of the types: hundreds of followers are fine. Any other payoff needs
-w[theta,a,l] = x_l 1{a = W(theta)} for every joint type and joint action, with sum_{a: a_i = b} w[theta,a,l] =
-z[i,theta_i,b,l].
+and with r binary the last line says that the chosen action is a best response. A separable payoff is linear
+in z, and needs only the marginals of the types: hundreds of followers are fine. Any other payoff needs
+w[theta,a,l] = x_l 1{a = W(theta)} for every joint type and joint action, tied to the rest by
+sum_{a: a_i = b} w[theta,a,l] = z[i,theta_i,b,l].
 
 Source: Paruchuri et al., Playing games for security: an efficient exact algorithm for solving Bayesian
 Stackelberg games (DOBSS), AAMAS 2008, for one follower. Departure: payoffs multiply z, and preferences hold
@@ -16,6 +16,8 @@ row by row of z, so that no constant M is needed.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from scipy import sparse
@@ -38,9 +40,9 @@ _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of
 def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
     """The commitment and the response map of highest expected utility.
 
-    The program's tolerances (1e-6) are loose, so its response map is taken and the commitment found anew by the
-    linear program over the map's region; a map that is feasible only by tolerance is excluded, and the search
-    goes on.
+    The program's tolerances (1e-6) are loose: its response map is taken, and the commitment found anew by the
+    linear program over the map's region. A map that is feasible only by tolerance is excluded, and the search
+    goes on. There is no time limit.
 
     Args:
       game: one game.
@@ -55,7 +57,7 @@ def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
     """
     if ties == "robust":
         raise ValueError(
-            "method='milp' cannot express ties='robust': full-dimensional regions are not a closed condition. "
+            "method='milp' cannot express ties='robust': to be full-dimensional is not a linear condition. "
             "Use method='vertices' or 'programs', or ties='optimistic'."
         )
     _check_size(game)
@@ -73,14 +75,16 @@ def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
 
 def _check_size(game: Game) -> None:
     """Raise ValueError where the joint formulation would be too large, before anything is allocated."""
-    joint_actions = game.num_actions**game.num_followers
-    size = game.num_joint_types * joint_actions * game.num_leader_actions
-    if not isinstance(game.leader, SeparablePayoff) and size > MAX_JOINT_VARIABLES:
+    if isinstance(game.leader, SeparablePayoff):
+        return
+    size = game.num_joint_types * game.num_actions**game.num_followers * game.num_leader_actions
+    if size > MAX_JOINT_VARIABLES:
+        readable = f"{size:,}" if size < 10**12 else f"about 10^{math.log10(size):.0f}"
         raise ValueError(
-            f"method='milp' needs K^n A^n L variables when the leader's payoff is not separable: "
-            f"{game.num_joint_types:,} x {joint_actions:,} x {game.num_leader_actions} = {size:,} for {game!r}, "
-            f"and the limit is {MAX_JOINT_VARIABLES:,}. Use method='vertices' (few leader actions) or 'ascent' "
-            f"(a lower bound), or a SeparablePayoff if the payoff is a sum over followers."
+            f"method='milp' needs K^n A^n L variables when the leader's payoff is not separable, which is "
+            f"{readable} for {game!r}; the limit is {MAX_JOINT_VARIABLES:,}. Use method='vertices' (few "
+            f"leader actions), 'ascent' (a lower bound), or SeparablePayoff if the payoff is a sum over "
+            f"followers."
         )
 
 
@@ -98,12 +102,12 @@ class _Program:
         self.num_variables = L + self.r.size + self.z.size
         self.constraints: list[tuple[float, float, list[_Term]]] = []
 
-        self._require(1, 1, (self.x[None], 1.0))
+        self._require(1.0, 1.0, (self.x[None], 1.0))
         of_each_type = self.z.swapaxes(2, 3).reshape(-1, A)  # rows (i, k, l)
-        self._require(0, 0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
-        self._require(0, 0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
+        self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
+        self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(0, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        self._require(0.0, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
 
     def separable(self, types: TypeDistribution) -> Float[np.ndarray, "v"]:
         """Objective of a separable payoff: sum of P(theta_i = k) u_i(l, a) z[i,k,a,l]."""
@@ -124,7 +128,7 @@ class _Program:
         for i in range(n):
             for b in range(A):
                 w_of_action = w[:, :, actions[:, i] == b].reshape(len(theta) * L, -1)
-                self._require(0, 0, (w_of_action, 1.0), (self.z[i, theta[:, i], b].reshape(-1, 1), -1.0))
+                self._require(0.0, 0.0, (w_of_action, 1.0), (self.z[i, theta[:, i], b].reshape(-1, 1), -1.0))
         regardless_of_type = np.repeat(actions[:, :, None], K, axis=2)
         payoff = region_payoff_vectors(self.game, types, regardless_of_type) - self.low  # [A^n, L]
         objective = np.zeros(self.num_variables)
@@ -134,7 +138,7 @@ class _Program:
     def exclude(self, response: Int[np.ndarray, "n K"]) -> None:
         """Forbid one response map."""
         chosen = np.take_along_axis(self.r, response[..., None], axis=2)
-        self._require(0, response.size - 1, (chosen.reshape(1, -1), 1.0))
+        self._require(0.0, response.size - 1.0, (chosen.reshape(1, -1), 1.0))
 
     def maximise(self, objective: Float[np.ndarray, "v"]) -> Int[np.ndarray, "n K"]:
         """The response map of a solution."""

@@ -1,10 +1,10 @@
 """One linear program per best-response region, the regions found by linear programs too: the paper's way.
 
 Breadth first over follower types, a partial response map lives on while its region passes a feasibility
-program; then max <x, E u(., W(theta))> over R(W) for every complete map W. Shares nothing with the clipping of
+program; then max <x, E u(., W(theta))> over R(W) for complete maps W. Shares nothing with the clipping of
 `jaxstack.regions`, and so checks it. Source: arXiv 2510.01387, section 3.
 
-The programs over one region (`preference_rows`, `widest_point`, `best_commitment`) serve the other solvers too.
+The programs over one region (`region_rows`, `best_commitment`, ..) serve the other solvers too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult, linprog
 
-from jaxstack.axes import Bool, Float, Int
+from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import TIE_TOLERANCE, Game
 from jaxstack.solvers.contract import Solution
@@ -86,9 +86,9 @@ def response_maps(
         level = deeper
         if len(level) > MAX_REGIONS:
             raise ValueError(
-                f"method='programs' stops at {MAX_REGIONS:,} regions, but {len(level):,} response maps of the "
-                f"first {len(level[0].response)} of {num_followers * num_types} follower types are already "
-                f"feasible. Use method='milp' or 'ascent', or ties='robust' where actions are duplicated."
+                f"method='programs' stops at {MAX_REGIONS:,} regions, but there are {len(level):,} after "
+                f"{len(level[0].response)} of {num_followers * num_types} follower types. "
+                f"Use method='milp' or 'ascent', or ties='robust' where actions are duplicated."
             )
     responses = np.array([partial.response for partial in level], np.int64)
     return responses.reshape(-1, num_followers, num_types), np.array([partial.point for partial in level])

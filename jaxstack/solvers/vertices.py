@@ -62,8 +62,8 @@ def _check_table(game: Game, table: RegionTable, ties: str) -> None:
     vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
     if np.shape(table.responses) != responses or np.shape(table.vertices) != vertices:
         raise ValueError(
-            f"The region table is not one of {game!r}: its responses {np.shape(table.responses)} and vertices "
-            f"{np.shape(table.vertices)} should be {responses} and {vertices}. "
+            f"The region table is not one of {game!r}: its responses {np.shape(table.responses)} and "
+            f"vertices {np.shape(table.vertices)} should be {responses} and {vertices}. "
             f"Build it with enumerate_regions(game)."
         )
     if ties == "optimistic" and table.ties == "robust":

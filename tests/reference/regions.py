@@ -20,7 +20,7 @@ from tests.reference import value
 
 ResponseMap = tuple[int, ...]  # flattened [n, K], C order
 
-EQUAL = 1e-9  # payoffs that differ by less, relative to the follower type's largest payoff, are equal
+EQUAL = 1e-9  # actions that differ by less, relative to the larger payoff of the two, are equal
 FEASIBLE = (
     1e-8  # violation up to which a closed region counts as non-empty, slack from which it is full-dimensional
 )
@@ -33,7 +33,7 @@ def constraints(follower: np.ndarray, i: int, k: int, action: int) -> list[np.nd
     for other in range(follower.shape[-1]):
         difference = follower[i, k, :, action] - follower[i, k, :, other]
         largest = np.abs(difference).max()
-        if largest > EQUAL * np.abs(follower[i, k]).max():
+        if largest > EQUAL * np.abs(follower[i, k][:, [action, other]]).max():
             normals.append(difference / largest)
     return normals
 

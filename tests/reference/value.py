@@ -100,9 +100,12 @@ def optimistic_utility(game: Any, types: Any, commitment: np.ndarray, tolerance:
     num_followers, num_types = np.shape(game.follower)[:2]
     ties = []
     for i, k in itertools.product(range(num_followers), range(num_types)):
-        payoffs = np.asarray(commitment) @ np.asarray(game.follower)[i, k]
-        scale = np.abs(game.follower[i, k]).max()
-        ties.append([a for a, payoff in enumerate(payoffs) if payoff >= payoffs.max() - tolerance * scale])
+        table = np.asarray(game.follower)[i, k]
+        payoffs = np.asarray(commitment) @ table
+        largest = np.abs(table[:, [payoffs.argmax()]]).max() + np.abs(table).max(
+            axis=0
+        )  # of the best and each
+        ties.append(list(np.flatnonzero(payoffs >= payoffs.max() - tolerance * largest)))
     return max(
         utility(game, types, commitment, np.reshape(choice, (num_followers, num_types)))
         for choice in itertools.product(*ties)

@@ -1,0 +1,1 @@
+"""One spec and one short script per claim; the benchmarks are `python -m experiments.benchmarks`."""

@@ -1,0 +1,147 @@
+"""Reading and writing one row of a table, and the best of many numbers, in the ways that compile well.
+
+Per run these are `table[i]`, `table.at[i].set(row)` and an argmax. Batched over runs by `vmap`, rows are
+gathered and scattered, and are contiguous in memory when the axis of runs comes first; a vector is searched
+by vector operations over runs when the axis of runs comes last (`runs_axis`, which `simulation.py` follows).
+`vmap` by itself would move every batched axis to the front, hence the batching rules below.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+
+from jaxstack.axes import Array, DeviceArray, Float, Int
+
+_IN_RANGE = "promise_in_bounds"
+_UNROLLED = 64  # a search among so many is one unrolled pass of vector operations over runs
+_BLOCK = 16
+
+
+def runs_axis(shape: tuple[int, ...]) -> int:
+    """Where the axis of runs goes in a batched state: last for vectors, first for tables of rows."""
+    return 0 if len(shape) >= 2 else -1
+
+
+def take_row(table: Array, index: Int[Array, "..."]) -> jax.Array:
+    """table[index]; the index must be in range."""
+    return jnp.asarray(table).at[index].get(mode=_IN_RANGE, wrap_negative_indices=False)
+
+
+def put_row(table: DeviceArray, index: Int[Array, ""], row: DeviceArray) -> jax.Array:
+    """`table` with `row` at `index`, which must be in range."""
+    return table.at[index].set(row, mode=_IN_RANGE, unique_indices=True, wrap_negative_indices=False)
+
+
+@custom_vmap
+def put_entry(values: Float[DeviceArray, "M"], index: Int[Array, ""], value: DeviceArray) -> jax.Array:
+    """A vector with `value` at `index`, which must be in range."""
+    return put_row(values, index, value)
+
+
+@put_entry.def_vmap
+def _put_entries(size: int, batched: list[bool], *args: jax.Array) -> tuple[jax.Array, bool]:
+    values, index, value = _all_batched(size, batched, args)
+    runs = jnp.arange(size, dtype=jnp.int32)
+    return values.T.at[index, runs].set(value, mode=_IN_RANGE, unique_indices=True).T, True
+
+
+def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) -> jax.Array:
+    """Lowest index with a value of at least `threshold` (there must be one); [] int32."""
+    last = values.shape[0] - 1
+    if last >= _UNROLLED:
+        positions = jnp.arange(last + 1, dtype=jnp.int32)
+        return jnp.where(values >= threshold, positions, last).min()
+    index = jnp.int32(last)
+    for i in reversed(range(last)):
+        index = jnp.where(values[i] >= threshold, i, index)
+    return index
+
+
+def maximum(values: Float[Array, "M"]) -> jax.Array:
+    """The largest value; []."""
+    if values.shape[0] > _UNROLLED:
+        return values.max()
+    return functools.reduce(jnp.maximum, [values[i] for i in range(values.shape[0])])
+
+
+def histogram(values: Int[Array, "B"], bins: int) -> jax.Array:
+    """How often each of 0..bins-1 occurs; [bins] int32."""
+    count = custom_vmap(functools.partial(_histogram, bins=bins))
+    count.def_vmap(lambda size, batched, values: (_histogram(values.T, bins).T, True))
+    return count(values)
+
+
+def _histogram(values: jax.Array, bins: int) -> jax.Array:
+    """Along the first axis."""
+    which = jnp.arange(bins, dtype=jnp.int32).reshape(-1, *(1,) * (values.ndim - 1))
+    # In pieces of 32: XLA cuts up a longer reduction on CPU, and then stores every comparison.
+    pieces = [values[i : i + 32, None] == which for i in range(0, values.shape[0], 32)]
+    return functools.reduce(jnp.add, [piece.sum(axis=0, dtype=jnp.int32) for piece in pieces])
+
+
+def _all_batched(size: int, batched: list[bool], args: Any) -> list[jax.Array]:
+    """Arguments with the axis of runs in front, also where they do not depend on the run."""
+    return [
+        a if is_batched else jnp.broadcast_to(a, (size, *jnp.shape(a)))
+        for a, is_batched in zip(args, batched, strict=True)
+    ]
+
+
+def first_best(values: Float[Array, "M"], tolerance: float) -> jax.Array:
+    """Lowest index whose value is within `tolerance` of the maximum; [] int32.
+
+    A maximum and a search for its first place: XLA's argmax on CPU is scalar code.
+    """
+    return first_above(values, maximum(values) - tolerance)
+
+
+class Tournament(NamedTuple):
+    """Values of which one changes at a time, with the maximum of every block, of every block of blocks, ..
+
+    Finding the best and changing one value read one block a level, not all values.
+
+    Attributes:
+      top: [m] maxima of the blocks of the first level below, or all values where they are few.
+      levels: tables [blocks, b], from the maxima below the top down to the values themselves (padded, -inf).
+    """
+
+    top: Float[DeviceArray, "m"]
+    levels: tuple[Float[DeviceArray, "blocks b"], ...]
+
+
+def tournament(values: Float[DeviceArray, "M"]) -> Tournament:
+    """A tournament over `values`."""
+    levels: list[jax.Array] = []
+    while values.shape[0] > _UNROLLED:
+        padded = jnp.pad(values, (0, -values.shape[0] % _BLOCK), constant_values=-jnp.inf)
+        levels.insert(0, padded.reshape(-1, _BLOCK))
+        values = levels[0].max(axis=1)
+    return Tournament(values, tuple(levels))
+
+
+def winner(tree: Tournament, tolerance: float) -> jax.Array:
+    """`first_best` of the values: the same index, found block by block."""
+    threshold = maximum(tree.top) - tolerance
+    index = first_above(tree.top, threshold)
+    for level in tree.levels:
+        index = index * _BLOCK + first_above(take_row(level, index), threshold)
+    return index
+
+
+def replace(tree: Tournament, index: Int[Array, ""], value: Float[DeviceArray, ""]) -> Tournament:
+    """The tournament with another value at `index`."""
+    levels: list[jax.Array] = []
+    for level in reversed(tree.levels):
+        block, place = index // _BLOCK, index % _BLOCK
+        row = take_row(level, block)
+        levels.insert(0, level.at[block, place].set(value, mode=_IN_RANGE, unique_indices=True))
+        index, value = (
+            block,
+            functools.reduce(jnp.maximum, [jnp.where(place == i, value, row[i]) for i in range(_BLOCK)]),
+        )
+    return Tournament(put_entry(tree.top, index, value), tuple(levels))

@@ -1,0 +1,210 @@
+"""From a flat list of regions to the dense table in canonical order: what all ways to enumerate share."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxstack import bounds, memory
+from jaxstack.game import Game
+from jaxstack.regions.table import RegionTable
+
+_PIECE = 16  # bits
+_SMALL = 2**26  # bytes up to which the machine is not asked what it has free
+
+
+@dataclasses.dataclass(frozen=True)
+class Codec:
+    """Packs (game, response map) into 16-bit pieces that compare, one after the other, like the pair itself.
+
+    For two actions that is an eighth of the map's bytes, and most small games fit into one 64-bit word. An
+    action takes 1, 2, 4, 8 or 16 bits, so that none straddles two pieces; rows are whole words.
+    """
+
+    num_games: int
+    num_items: int  # n*K follower types, each with one response
+    num_actions: int
+
+    @functools.cached_property
+    def bits(self) -> int:
+        """Bits per action."""
+        return 1 << (max(1, (self.num_actions - 1).bit_length()) - 1).bit_length()
+
+    @functools.cached_property
+    def game_pieces(self) -> int:
+        """Leading pieces that hold the index of the game."""
+        return 2 if self.num_games > 1 else 0
+
+    @functools.cached_property
+    def num_pieces(self) -> int:
+        return -(-(self.game_pieces * _PIECE + self.num_items * self.bits) // 64) * 4
+
+    def place(self, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The piece that holds the action of an item, and by how many bits it is shifted there."""
+        piece, bit = np.divmod(item * self.bits, _PIECE)
+        return piece + self.game_pieces, _PIECE - self.bits - bit
+
+    def pack(self, game: np.ndarray, responses: np.ndarray) -> np.ndarray:
+        """Codes [R, pieces] uint16 of games [R] and responses [R, n*K]."""
+        if self.bits > 1:
+            planes = np.arange(self.bits - 1, -1, -1, dtype=responses.dtype)
+            responses = (responses[:, :, None] >> planes & 1).reshape(len(responses), -1)
+        packed = np.packbits(responses.view(bool) if responses.itemsize == 1 else responses != 0, axis=1)
+        padded = np.zeros((len(packed), 2 * self.num_pieces), np.uint8)
+        padded[:, 2 * self.game_pieces : 2 * self.game_pieces + packed.shape[1]] = packed
+        codes = padded.view(">u2").astype(np.uint16)
+        if self.game_pieces:
+            codes[:, 0], codes[:, 1] = game >> _PIECE, game & (2**_PIECE - 1)
+        return codes
+
+    def unpack(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Games [R] int64 and responses [R, n*K] int8 (int16 when A > 127) of codes."""
+        dtype = np.int8 if self.num_actions <= 127 else np.int16
+        packed = codes[:, self.game_pieces :].astype(">u2").view(np.uint8)
+        bits = np.unpackbits(packed, axis=1, count=self.num_items * self.bits).view(np.int8)
+        planes = bits.reshape(len(codes), self.num_items, self.bits).astype(dtype, copy=False)
+        responses: np.ndarray = planes[:, :, 0]
+        for plane in range(1, self.bits):
+            responses = 2 * responses + planes[:, :, plane]
+        return self.game(codes), responses
+
+    def game(self, codes: np.ndarray) -> np.ndarray:
+        """Games [R] int64 of codes."""
+        if not self.game_pieces:
+            return np.zeros(len(codes), np.int64)
+        return codes[:, 0].astype(np.int64) << _PIECE | codes[:, 1]
+
+
+class Regions(NamedTuple):
+    """Regions of many games and their vertices, flat. Many regions may share a vertex."""
+
+    codes: np.ndarray  # [R, pieces], in any order, no two equal; see Codec
+    full: np.ndarray  # [R] bool, True where the region has dimension L-1
+    points: np.ndarray  # [M, L]; those of one region in the order that `descending` gives
+    region: np.ndarray  # [N] int64: this region ..
+    point: np.ndarray  # [N] int64: .. has this vertex
+
+
+def dense_table(batch: Game, codec: Codec, regions: Regions, ties: str) -> RegionTable:
+    """Regions in canonical order, padded over regions and vertices."""
+    order = _lexicographic(_words(regions.codes))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    # A number per (region, vertex): sorting plain numbers is by far the fastest way to order both.
+    pairs = np.sort(rank[regions.region] << 32 | regions.point)
+    region, point = pairs >> 32, pairs & (2**32 - 1)
+    counts = np.bincount(region)
+    game, responses = codec.unpack(regions.codes[order])
+    num_regions = np.bincount(game, minlength=codec.num_games)
+
+    padded_regions, padded_vertices = int(num_regions.max()), int(counts.max())
+    num_leader = regions.points.shape[1]
+    row_bytes = responses.shape[1] * responses.itemsize + padded_vertices * (8 * num_leader + 1) + 2
+    shape = f"[G={codec.num_games}, R={padded_regions:,}, V={padded_vertices}, L={num_leader}]"
+    require(
+        codec.num_games * padded_regions * row_bytes,
+        what=f"the region table {shape}",
+        driver=f"R, padded to the largest of {codec.num_games} game(s), and n K = {codec.num_items} types",
+        remedy="enumerate fewer games at once, or solve(method='ascent'), which needs no table",
+    )
+    slots = np.arange(padded_vertices)
+    vertex_mask = slots < counts[:, None]
+    # Padding repeats the region's first vertex.
+    chosen = offsets(counts)[:-1, None] + np.where(vertex_mask, slots, 0)
+    table = RegionTable(
+        responses.reshape(-1, batch.num_followers, batch.num_types),
+        regions.points.take(point.take(chosen), axis=0),
+        vertex_mask,
+        np.ones(len(game), bool),
+        regions.full[order],
+        num_regions[0],
+        ties,
+    )
+    if batch.num_games is None:
+        return table
+
+    position = np.arange(len(game)) - offsets(num_regions)[:-1][game]
+
+    def spread(array: np.ndarray) -> np.ndarray:
+        """Rows [R, ..] at [game, position] of an array [G, R', ..]."""
+        padded = np.zeros((codec.num_games, padded_regions, *array.shape[1:]), array.dtype)
+        padded[game, position] = array
+        return padded
+
+    region_mask, vertices = spread(table.region_mask), spread(table.vertices)
+    # Padded regions hold a pure commitment, so that nothing computed there is odd.
+    vertices[~region_mask, :, 0] = 1.0
+    return RegionTable(
+        spread(table.responses),
+        vertices,
+        spread(vertex_mask),
+        region_mask,
+        spread(table.full_dimensional),
+        num_regions,
+        ties,
+    )
+
+
+def descending(owner: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Order of points [M, L] by owner [M], then by descending coordinates, the first one first.
+
+    To 12 decimals: rounding noise must not decide the order.
+    """
+    grid = np.rint(points.T * -1e12).astype(np.int64)
+    grid[0] += owner << 41
+    return _lexicographic(grid)
+
+
+def check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
+    """Raise ValueError when a game has more than `max_regions` regions, given lower bounds [G]."""
+    worst = int(at_least.argmax())
+    if at_least[worst] <= max_regions:
+        return
+    which = f"game {worst} of the batch" if batch.num_games is not None else "the game"
+    raise ValueError(
+        f"{which} (L={batch.num_leader_actions}, n={batch.num_followers}, K={batch.num_types}, "
+        f"A={batch.num_actions}) has more than max_regions = {max_regions:,} best-response regions: at least "
+        f"{int(at_least[worst]):,} so far; the paper's bound n^L K^L A^2L is {bounds.num_regions(batch):,}. "
+        f"Raise max_regions, use ties='robust' (duplicated types or actions multiply the lower-dimensional "
+        f"regions), or use solve(method='milp' or 'ascent'), which need no table."
+    )
+
+
+def require(num_bytes: float, *, what: str, driver: str, remedy: str) -> None:
+    """`memory.require`, but the machine is not asked about what is small anyway."""
+    if num_bytes > _SMALL:
+        memory.require(num_bytes, what=what, driver=driver, remedy=remedy)
+
+
+def offsets(counts: np.ndarray) -> np.ndarray:
+    """[0, c_0, c_0 + c_1, ..]: where each block of a flat array starts, and its end."""
+    ends = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=ends[1:])
+    return ends
+
+
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """starts[0], starts[0]+1, .. (counts[0] of them), starts[1], .. as one flat array."""
+    ends = offsets(counts)
+    return np.repeat(starts - ends[:-1], counts) + np.arange(ends[-1])
+
+
+def _words(codes: np.ndarray) -> np.ndarray:
+    """Codes [R, pieces] as columns of 64-bit words [pieces/4, R], which compare the same way."""
+    return np.ascontiguousarray(codes.astype(">u2").view(">u8").T.astype(np.uint64))
+
+
+def _lexicographic(columns: np.ndarray) -> np.ndarray:
+    """Order of M rows, given as columns [c, M]: by the first column, then by the second, .."""
+    order = np.argsort(columns[0])  # vectorised, unlike lexsort, and often enough
+    if len(columns) > 1:
+        leading = columns[0][order]
+        tied = np.zeros(len(order) + 1, bool)
+        np.equal(leading[1:], leading[:-1], out=tied[1:-1])
+        tied = tied[1:] | tied[:-1]
+        rest = np.sort(order[tied])  # equal rows stay in the order in which they came
+        order[tied] = rest[np.lexsort(columns[::-1, rest])]
+    return order

@@ -1,0 +1,177 @@
+"""The hand-written loops play by the same rules as jaxstack, and the benchmark command runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.benchmarks import measure, numpy_loops, report
+from experiments.benchmarks.__main__ import main
+from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, solve
+from experiments.benchmarks.setting import Setting, make_setting, random_game
+from experiments.benchmarks.simulation import LEARNERS
+from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
+from jaxstack import solve as solve_game
+from jaxstack.learners import by_name
+
+SIZES = (3, 2, 3, 2)
+HORIZON, RUNS = 300, 512
+TOY = Effort(seconds=0.0, repeats=2, full=False)
+LIMIT = 4.5  # standard errors between two estimates of one mean; by chance once in 150,000 comparisons
+
+
+class Known(NamedTuple):
+    game: Game
+    types: JointTypes
+    table: RegionTable
+    setting: Setting
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    game, types = random_game(SIZES, seed=4)
+    table = enumerate_regions(game)
+    return Known(game, types, table, make_setting(game, types, table))
+
+
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Difference of two means in standard errors."""
+    error = math.hypot(*(sample.std() / math.sqrt(len(sample)) for sample in (first, second)))
+    return abs(first.mean() - second.mean()) / error
+
+
+def final_regret(known: Known, learner: str, **hparams: float) -> np.ndarray:
+    curve = simulate(
+        jax.random.key(0),
+        known.game,
+        known.types,
+        by_name(learner),
+        horizon=HORIZON,
+        num_runs=RUNS,
+        table=known.table,
+        hparams=hparams,
+        checkpoints=[HORIZON],
+    )
+    assert curve.regret is not None
+    return curve.regret[:, -1]
+
+
+# --- the loops against jaxstack ---
+
+
+def test_setting_knows_the_optimum(known: Known) -> None:
+    best = np.argwhere(known.table.vertex_mask & (known.setting.gap == 0))
+    commitment = known.table.vertices[tuple(best[0])]
+    np.testing.assert_allclose(commitment, solve_game(known.game, known.types).commitment, atol=1e-9)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_numba_loop_agrees_with_jaxstack(known: Known, learner: str) -> None:
+    numba_loops = pytest.importorskip("experiments.benchmarks.numba_loops")
+    by_loop = numba_loops.play(learner, known.setting, seed=1, num_runs=RUNS, horizon=HORIZON)
+    assert by_loop.shape == (RUNS,)
+    assert distance(by_loop, final_regret(known, learner)) < LIMIT
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_numpy_loop_agrees_with_jaxstack(known: Known, learner: str) -> None:
+    rng = np.random.default_rng(2)
+    by_loop = [numpy_loops.LOOPS[learner](known.setting, rng, HORIZON) for _ in range(96)]
+    assert distance(np.array(by_loop), final_regret(known, learner)) < LIMIT
+
+
+def test_agreement_is_a_matter_of_the_rule(known: Known) -> None:
+    """A slightly different learner is told apart: confidence radius scaled by 0.9."""
+    rng = np.random.default_rng(2)
+    by_loop = [numpy_loops.region_ucb(known.setting, rng, HORIZON) for _ in range(96)]
+    assert distance(np.array(by_loop), final_regret(known, "region_ucb", radius_scale=0.9)) > LIMIT
+
+
+def test_numba_draws_follow_the_distribution() -> None:
+    numba_loops = pytest.importorskip("experiments.benchmarks.numba_loops")
+    probabilities = np.array([0.5, 0.0, 0.2, 0.05, 0.25])
+    keep, alias = numba_loops._alias_table(probabilities)
+    chance = np.zeros(5)
+    for slot in range(5):
+        chance[slot] += keep[slot] / 2**32 / 5
+        chance[alias[slot]] += (1 - keep[slot] / 2**32) / 5
+    np.testing.assert_allclose(chance, probabilities, atol=1e-9)
+
+
+# --- measuring ---
+
+
+def test_alternate_takes_turns() -> None:
+    calls: list[str] = []
+    timings = measure.alternate({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=2)
+    assert calls == ["a", "b", "a", "b", "a", "b"]
+    assert [len(timing.wall) for timing in timings.values()] == [2, 2]
+
+
+def test_ratio_is_the_median_of_neighbours() -> None:
+    slow_machine_halfway = measure.Timing(0.0, [1.0, 2.0, 1.0], [])
+    other = measure.Timing(0.0, [3.0, 6.0, 2.0], [])
+    assert measure.speed_ratio(slow_machine_halfway, other) == 3.0
+    assert measure.speed_ratio(slow_machine_halfway, other, work=1.0, other_work=2.0) == 1.5
+
+
+def test_peak_memory_is_that_of_the_process_alone() -> None:
+    """A process of its own does not inherit the peak of this one."""
+    ballast = np.ones(200 * 2**20 // 8)
+    result = measure.run_apart("enumerate_regions", 3, 1, 2, 2)
+    assert result["regions"] >= 1
+    assert 0 < result["idle_bytes"] <= result["peak_bytes"]
+    from experiments.benchmarks.probes import peak_bytes
+
+    assert result["peak_bytes"] < peak_bytes() - ballast.nbytes / 2
+
+
+# --- the command ---
+
+
+def test_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    small = ((2, 1, 2, 2), ((2, 3, 2, 2),), 5, None)
+    original = enumeration.run
+    monkeypatch.setattr(enumeration, "run", lambda effort: original(effort, *small))
+    monkeypatch.setattr("experiments.benchmarks.__main__._set_up_devices", lambda: None)
+    assert main(["--quick", "--only", "enumeration", "--out", str(tmp_path / "bench")]) == 0
+    printed = capsys.readouterr().out
+    assert "breadth-first LPs" in printed
+    document = json.loads((tmp_path / "bench.json").read_text())
+    assert document["hardware"]["cores"] >= 1
+    assert len(document["rows"]) == 5
+    assert all(row["rate"] > 0 for row in document["rows"])
+    assert (tmp_path / "bench.md").read_text().count("| enumeration |") == 5
+
+
+def test_command_names_the_cases(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "speed"])
+    complaint = capsys.readouterr().err
+    assert all(name in complaint for name in ("speed", *NAMES))
+
+
+def test_cases_run_at_toy_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other cases' code, at sizes that say nothing about speed."""
+    monkeypatch.setattr(learners, "RUNS_PER_CORE", {"region_ucb": 8})
+    monkeypatch.setattr(learners, "HAS_NUMBA", False)
+    rows = [
+        *learners.run(TOY, games=((2, 1, 2, 2),), learners=("region_ucb",)),
+        *solve.run(TOY, games=((2, 1, 2, 2),)),
+        *gpu.run(TOY, num_runs=(8,), anywhere=True),
+    ]
+    assert {row.case for row in rows} == {"learners", "solve", "gpu"}
+    assert report.markdown({}, rows).count("\n| ") > len(rows)
+
+
+def test_without_a_gpu_the_case_says_how_to_run_it() -> None:
+    if jax.default_backend() == "gpu":
+        pytest.skip("there is a GPU here")
+    (row,) = gpu.run(TOY)
+    assert "--only gpu" in row.note

@@ -1,0 +1,259 @@
+"""What every learner of the roster must keep to, and what the simulation may rely on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxstack as js
+from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback
+from jaxstack.simulation import prepare
+from tests.conftest import Compilations, Small, small_game
+
+ROSTER = tuple(js.learners.ROSTER)
+RUNS, ROUNDS = 3, 40
+SMALL = small_game(1)
+TYPES = np.random.default_rng(0).integers(2, size=(RUNS, ROUNDS, 2)).astype(np.int32)
+
+
+def known_of(learner: Learner, case: Small = SMALL, horizon: int = ROUNDS) -> Known:
+    """What a simulation of a game tells the learner (host arrays)."""
+    key = jax.random.key(0)
+    game, types, table = case
+    return prepare(key, game, types, learner, horizon=horizon, table=table, hparams=None).inputs.known
+
+
+def one_round(
+    learner: Learner, key: jax.Array, state: Any, known: Known, hparams: Any, types: jax.Array
+) -> tuple[Any, Choice]:
+    choice = learner.act(key, state, known, hparams)
+    feedback = {"types": TypeFeedback(types), "none": None}.get(learner.feedback)
+    if learner.feedback == "actions":
+        responses = jnp.asarray(known.table.responses)
+        feedback = ActionFeedback(responses[choice.region, jnp.arange(2), types].astype(jnp.int32))
+    return learner.update(state, known, hparams, choice, feedback), choice
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def start(learner: Learner, known: Known) -> tuple[Any, Any]:
+    """State and default hyperparameters."""
+    hparams = learner.hparams(known)
+    return learner.init(known, hparams), hparams
+
+
+play_round = jax.jit(one_round, static_argnums=0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def play_runs(
+    learner: Learner, keys: jax.Array, known: Known, hparams: Any, types: jax.Array
+) -> tuple[Any, Choice]:
+    """vmap of scan: final states and choices [S, T]."""
+
+    def run(keys: jax.Array, types: jax.Array) -> tuple[Any, Choice]:
+        def step(state: Any, drawn: tuple[jax.Array, jax.Array]) -> tuple[Any, Choice]:
+            return one_round(learner, drawn[0], state, known, hparams, drawn[1])
+
+        return jax.lax.scan(step, learner.init(known, hparams), (keys, types))
+
+    return jax.vmap(run)(keys, types)
+
+
+@functools.cache
+def keys() -> jax.Array:
+    return jax.random.split(jax.random.key(1), (RUNS, ROUNDS))
+
+
+# Shapes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", ROSTER)
+def test_a_round_keeps_tree_shapes_and_dtypes(name: str, x64: bool) -> None:
+    learner = js.learners.by_name(name)
+    known = known_of(learner)
+    with jax.enable_x64(x64):
+        state, hparams = jax.eval_shape(functools.partial(start, learner), known)
+        step = functools.partial(one_round, learner)
+        after, choice = jax.eval_shape(step, jax.random.key(0), state, known, hparams, TYPES[0, 0])
+        assert jax.tree.structure(after) == jax.tree.structure(state)
+        for new, old in zip(jax.tree.leaves(after), jax.tree.leaves(state), strict=True):
+            assert (new.shape, new.dtype) == (old.shape, old.dtype)
+            assert not new.weak_type
+            assert not old.weak_type
+            assert new.dtype in (jnp.int32, jnp.float64 if x64 else jnp.float32)
+    for index in choice:
+        assert (index.shape, index.dtype) == ((), jnp.int32)
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_hyperparameters_are_named_numbers(name: str) -> None:
+    learner = js.learners.by_name(name)
+    _, hparams = start(learner, known_of(learner))
+    assert hasattr(hparams, "_fields")
+    for number in hparams:
+        assert jnp.shape(number) == ()
+        assert jnp.issubdtype(number.dtype, jnp.floating)
+        assert jnp.isfinite(number)
+
+
+# jit, vmap, scan ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_scanned_runs_are_rounds_played_one_by_one(name: str) -> None:
+    learner = js.learners.by_name(name)
+    known = known_of(learner)
+    _, hparams = start(learner, known)
+    last, choices = play_runs(learner, keys(), known, hparams, TYPES)
+    assert choices.region.shape == choices.vertex.shape == (RUNS, ROUNDS)
+    assert SMALL.table.vertex_mask[choices.region, choices.vertex].all(), "never a padded vertex"
+    run = 1
+    state, _ = start(learner, known)
+    for t in range(ROUNDS):
+        state, choice = play_round(learner, keys()[run, t], state, known, hparams, TYPES[run, t])
+        assert (choice.region, choice.vertex) == (choices.region[run, t], choices.vertex[run, t])
+    for one, of_all in zip(jax.tree.leaves(state), jax.tree.leaves(last), strict=True):
+        np.testing.assert_allclose(one, of_all[run], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_new_numbers_do_not_compile_again(name: str, compilations: Compilations) -> None:
+    learner = js.learners.by_name(name)
+    known = known_of(learner)
+    state, hparams = start(learner, known)
+    play_round(learner, keys()[0, 0], state, known, hparams, TYPES[0, 0])
+    leader = js.TabularPayoff(2 * SMALL.game.leader.table - 5)
+    other = SMALL._replace(game=js.Game(leader, SMALL.game.follower))
+    first_key, second_key = keys()[0, 0], keys()[0, 1]
+    changed = [
+        (first_key, state, known, type(hparams)(*(number * 0.5 for number in hparams)), TYPES[0, 0]),
+        (first_key, state, known_of(learner, other), hparams, TYPES[0, 0]),
+        (first_key, state, known_of(learner, horizon=10**8), hparams, TYPES[0, 0]),
+        (second_key, state, known, hparams, 1 - TYPES[0, 0]),
+    ]
+    compilations.restart()
+    for arguments in changed:
+        play_round(js.learners.by_name(name), *arguments)
+    assert compilations.count == 0
+
+
+# Purity ---------------------------------------------------------------------------------------------
+
+
+def impurities(learner: Learner) -> list[str]:
+    """What the compiled code would do besides computing, or hold besides its arguments."""
+    known = known_of(learner)
+    state, hparams = start(learner, known)
+    step = functools.partial(one_round, learner)
+    jaxprs = [
+        jax.make_jaxpr(lambda known, hparams: learner.init(known, hparams))(known, hparams),
+        jax.make_jaxpr(step)(jax.random.key(0), state, known, hparams, TYPES[0, 0]),
+    ]
+    found = [str(effect) for jaxpr in jaxprs for effect in jaxpr.effects]
+    found += [word for word in ("callback", "infeed", "outfeed") if any(word in str(j) for j in jaxprs)]
+    held = sum(np.asarray(const).nbytes for jaxpr in jaxprs for const in jaxpr.consts)
+    return found + (["captured arrays"] if held > 256 else [])
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_no_callbacks_and_nothing_captured(name: str) -> None:
+    assert impurities(js.learners.by_name(name)) == []
+
+
+def test_impurities_are_seen() -> None:
+    learner = js.learners.uniform()
+    table = jnp.zeros(1000, jnp.int32)
+
+    def printing(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+        jax.debug.print("{}", key)
+        return learner.act(key, state, known, hparams)
+
+    def calling(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+        zero = jax.pure_callback(lambda: np.int32(0), jax.ShapeDtypeStruct((), jnp.int32))
+        return Choice(zero, zero)
+
+    def capturing(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+        place = table[known.table.num_regions]
+        return Choice(place, place)
+
+    for act in (printing, calling, capturing):
+        assert impurities(dataclasses.replace(learner, act=act))
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_only_blind_play_is_random(name: str) -> None:
+    learner = js.learners.by_name(name)
+    known = known_of(learner)
+    state, hparams = start(learner, known)
+    act = jax.jit(jax.vmap(learner.act, in_axes=(0, None, None, None)))
+    choices = act(keys()[0], state, known, hparams)
+    distinct = set(zip(choices.region.tolist(), choices.vertex.tolist(), strict=True))
+    assert (len(distinct) > 1) == (name == "uniform")
+
+
+# The roster -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ROSTER)
+def test_factories_give_one_hashable_learner(name: str) -> None:
+    learner = js.learners.ROSTER[name]()
+    assert learner.name == name
+    assert learner.feedback in ("types", "actions", "none")
+    assert learner == js.learners.ROSTER[name]() == js.learners.by_name(name) == getattr(js.learners, name)()
+    assert len({learner, js.learners.by_name(name)}) == 1
+    assert learner.uses_optimum == (name == "oracle")
+
+
+def test_unknown_learners_get_a_suggestion() -> None:
+    with pytest.raises(ValueError, match=r"Unknown learner 'region_ubc'\. Did you mean 'region_ucb'"):
+        js.learners.by_name("region_ubc")
+    with pytest.raises(ValueError, match=r"Unknown learner 'xyz'\. Known: erm_joint, "):
+        js.learners.by_name("xyz")
+
+
+def test_region_ucb_among_hundreds_of_regions() -> None:
+    # Where regions are many the best is found through maxima of blocks: here against all indices at once.
+    game, types = js.scenarios.random_game(3, num_leader_actions=5, num_types=5, num_actions=3)
+    table = js.enumerate_regions(game)
+    regions, rounds = int(table.num_regions), int(table.num_regions) + 300
+    assert regions > 300
+    with jax.enable_x64(True):
+        learner, hparams = js.learners.region_ucb(), {"radius_scale": 0.05}
+        settings = {"horizon": rounds, "table": table, "hparams": hparams}
+        played = js.play(jax.random.key(2), game, types, learner, **settings)
+    low, high = game.leader.bounds()
+    payoffs = (game.leader.table - low) / (high - low)
+    sums, visits = np.zeros((regions, 5)), np.zeros(regions, int)
+    index, vertex = np.full(regions, np.inf), np.zeros(regions, int)
+    for t in range(rounds):
+        region = int(np.argmax(index >= index.max() - 1e-14))
+        assert (played.region[t], played.vertex[t]) == (region, vertex[region]), f"round {t + 1}"
+        actions = table.responses[region, range(2), played.types[t]]
+        sums[region] += payoffs[:, *actions]
+        visits[region] += 1
+        values = table.vertices[region] @ (sums[region] / visits[region])
+        values[~table.vertex_mask[region]] = -np.inf
+        vertex[region] = np.argmax(values >= values.max() - 1e-14)
+        index[region] = values.max() + 0.05 * np.sqrt(4 * 6 * np.log(3 * rounds) / visits[region])
+    assert len(set(played.region[regions:] // 16)) > 5, "many blocks win"
+
+
+def test_explore_then_commit_visits_regions_in_turn_then_stays() -> None:
+    learner = js.learners.explore_then_commit()
+    known = known_of(learner)
+    _, hparams = start(learner, known)
+    assert float(hparams.exploration_rounds) == pytest.approx(ROUNDS ** (2 / 3), rel=1e-6)
+    exploring = type(hparams)(jnp.float32(10))
+    _, choices = play_runs(learner, keys(), known, exploring, TYPES)
+    in_turn = np.arange(10) % SMALL.table.num_regions
+    np.testing.assert_array_equal(choices.region[:, :10], np.tile(in_turn, (RUNS, 1)))
+    for index in choices:
+        committed = np.asarray(index)[:, 10:]
+        assert (committed == committed[:, :1]).all()

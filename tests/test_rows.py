@@ -1,0 +1,63 @@
+"""Row access and tournaments, against plain NumPy."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxstack.learners import rows
+
+SIZES = [1, 2, 31, 32, 33, 64, 65, 200, 1100, 5000]
+
+
+def first(values: np.ndarray, tolerance: float) -> int:
+    return int(np.flatnonzero(values >= values.max() - tolerance)[0])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_tournament_finds_what_a_plain_search_finds(size: int) -> None:
+    """After every one of many replacements, in several runs at once, with exact ties and infinities."""
+    rng, runs, tolerance = np.random.default_rng(size), 3, 1e-3
+    values = rng.integers(0, 5, (runs, size)).astype(np.float32)
+    values[:, rng.integers(size)] = np.inf
+    axes = jax.tree.map(lambda leaf: rows.runs_axis(leaf.shape), jax.eval_shape(rows.tournament, values[0]))
+    tree = jax.vmap(rows.tournament, out_axes=axes)(values)
+
+    @jax.jit
+    def step(tree: rows.Tournament, index: jax.Array, value: jax.Array) -> tuple[rows.Tournament, jax.Array]:
+        tree = jax.vmap(rows.replace, (axes, 0, 0), axes)(tree, index, value)
+        return tree, jax.vmap(lambda t: rows.winner(t, tolerance), (axes,))(tree)
+
+    for _ in range(60):
+        index = rng.integers(0, size, runs).astype(np.int32)
+        value = (rng.integers(0, 5, runs) + rng.choice([0, 1e-4, -1e-4, 1e-2], runs)).astype(np.float32)
+        values[np.arange(runs), index] = value
+        tree, winners = step(tree, index, value)
+        assert winners.tolist() == [first(row, tolerance) for row in values]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_first_best_takes_the_lowest_of_the_tied(size: int) -> None:
+    values = np.random.default_rng(size).integers(0, 3, (4, size)).astype(np.float32)
+    found = jax.vmap(lambda v: rows.first_best(v, 0.5))(values)
+    assert found.tolist() == [first(row, 0.5) for row in values]
+    assert int(rows.first_best(jnp.asarray(values[0]), 0.5)) == first(values[0], 0.5)
+
+
+def test_rows_are_read_and_written() -> None:
+    table = np.arange(60, dtype=np.float32).reshape(3, 5, 4)
+    index = np.array([4, 0, 2], np.int32)
+    np.testing.assert_array_equal(jax.vmap(rows.take_row)(table, index), table[np.arange(3), index])
+    written = jax.vmap(rows.put_row)(table, index, -np.ones((3, 4), np.float32))
+    table[np.arange(3), index] = -1
+    np.testing.assert_array_equal(written, table)
+
+
+def test_histogram_counts() -> None:
+    values = np.random.default_rng(0).integers(0, 7, (3, 100)).astype(np.int32)
+    expected = [np.bincount(row, minlength=7).tolist() for row in values]
+    assert jax.vmap(lambda v: rows.histogram(v, 7))(values).tolist() == expected
+    nested = jax.vmap(jax.vmap(lambda v: rows.histogram(v, 7)))(values[None])
+    assert nested[0].tolist() == expected
