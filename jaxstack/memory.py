@@ -12,7 +12,9 @@ def available_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def require(num_bytes: float, *, what: str, driver: str, remedy: str, available: int | None = None) -> None:
+def require(
+    num_bytes: float | int, *, what: str, driver: str, remedy: str, available: int | None = None
+) -> None:
     """Raise MemoryError when `num_bytes` are more than `available` (default: what the machine has free)."""
     available = available_bytes() if available is None else available
     if num_bytes > available:
@@ -22,7 +24,7 @@ def require(num_bytes: float, *, what: str, driver: str, remedy: str, available:
         )
 
 
-def readable(num_bytes: float) -> str:
+def readable(num_bytes: float | int) -> str:
     """Bytes with a binary unit."""
     units = ("B", "KiB", "MiB", "GiB", "TiB")
     step = min(max(math.frexp(num_bytes)[1] - 1, 0) // 10, len(units) - 1)

@@ -198,7 +198,7 @@ class AnonymousPayoff:
 
     def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
         others = jnp.arange(1, self.num_actions)
-        counts = (jnp.asarray(actions)[:, None] == others).sum(axis=0)
+        counts = (jnp.asarray(actions)[:, None] == others).sum(axis=0, dtype=jnp.int32)
         flat = joint_index(counts, self.num_followers + 1)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 

@@ -37,7 +37,7 @@ def region_payoff_vectors(
     """
     with jax.enable_x64(True):
         per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
-        return np.asarray(per_game(game.leader, types, responses))
+        return np.asarray(per_game(game.leader, types, np.asarray(responses, np.int32)))
 
 
 def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
@@ -111,7 +111,7 @@ def _joint_payoffs_of(game: Game, responses: Array) -> np.ndarray:
     """[R, J, L] float64 ([G, R, J, L] for a batch)."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, responses))
+        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32)))
 
 
 @jax.jit

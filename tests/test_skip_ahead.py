@@ -13,11 +13,11 @@ from jaxstack.learners import erm_joint
 
 HORIZON, RUNS = 400, 1536
 CASES = {
-    "joint": ("erm_joint", dict(types="joint")),
-    "product": ("erm_product", dict(types="independent")),
+    "joint": ("erm_joint", {"types": "joint"}),
+    "product": ("erm_product", {"types": "independent"}),
     "marginal": (
         "erm_joint",
-        dict(payoff="separable", types="mixture", num_followers=9, num_leader_actions=2),
+        {"payoff": "separable", "types": "mixture", "num_followers": 9, "num_leader_actions": 2},
     ),
 }
 
@@ -79,7 +79,7 @@ def test_a_billion_rounds_cost_no_more_than_their_switches() -> None:
 def test_a_batch_of_games_and_no_kept_runs() -> None:
     pairs = [js.scenarios.random_game(seed, types="independent") for seed in range(2)]
     games, types = js.stack([p[0] for p in pairs]), js.stack([p[1] for p in pairs])
-    options = dict(horizon=10**5, num_runs=20, skip_ahead=True)
+    options = {"horizon": 10**5, "num_runs": 20, "skip_ahead": True}
     both = js.simulate(jax.random.key(0), games, types, js.learners.erm_product(), **options)
     single = js.simulate(jax.random.key(0), *pairs[1], js.learners.erm_product(), **options, keep_runs=False)
     assert single.regret is None

@@ -167,7 +167,7 @@ def _gains(
     columns = jnp.pad(values.T, (padding, (0, 0))).reshape(-1, 8, values.shape[0])
     rows = [jnp.pad(row.astype(values.dtype), padding).reshape(-1, 8) for row in (of_best, counts)]
 
-    def add(total: jax.Array, step: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(total: jax.Array, step: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         terms = (jnp.maximum(column - base, 0) * count for column, base, count in zip(*step, strict=True))
         return functools.reduce(jnp.add, terms, total), None
 
@@ -199,5 +199,5 @@ def _bins(known: Known, seen: Int[DeviceArray, "n B"]) -> Int[DeviceArray, "n B"
 def _seen(known: Known, types: Int[DeviceArray, "n"]) -> jax.Array:
     """Features counted in a round with these types: the joint type [1], or every follower's type [n]."""
     if known.prepared.joint is not None:
-        return joint_index(types, known.game.num_types)[None]
+        return jnp.reshape(joint_index(types, known.game.num_types), (1,))
     return jnp.arange(known.game.num_followers, dtype=jnp.int32) * known.game.num_types + types

@@ -110,7 +110,8 @@ def preference_rows(game: Game) -> Float[np.ndarray, "n K A A L"]:
     payoffs = np.swapaxes(np.asarray(game.follower), -1, -2)  # [n, K, A, L]
     differences = payoffs[:, :, :, None] - payoffs[:, :, None, :]
     norm = np.abs(differences).max(axis=-1, keepdims=True)
-    size = np.abs(payoffs).max(axis=(-1, -2))[..., None, None, None]
+    largest = np.abs(payoffs).max(axis=-1)
+    size = np.maximum(largest[:, :, :, None], largest[:, :, None, :])[..., None]
     equal = norm <= TIE_TOLERANCE * size
     return np.where(equal, 0.0, differences / np.where(equal, 1.0, norm))
 
