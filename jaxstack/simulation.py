@@ -106,7 +106,7 @@ def simulate(
     """
     longest = MAX_HORIZON
     if skip_ahead:
-        jumps.check_learner(learner.name)
+        jumps.check_learner(getattr(learner, "name", repr(learner)))
         longest = jumps.MAX_HORIZON
     horizon = checks.positive_int("horizon", horizon, longest)
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
@@ -240,6 +240,8 @@ def play(
         raise ValueError(
             f"play takes one game, but {game!r} arrived. Pick one: jaxstack.game.unstack(game, 0)."
         )
+    if not 0 <= run < 2**31 or int(run) != run:
+        raise ValueError(f"run must be a whole number in 0..2^31-1, but {run!r} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     num_blocks = -(-horizon // BLOCK)
     choice, drawn = _trace(learner, setup.inputs, np.int32(run), num_blocks)
@@ -286,6 +288,11 @@ def prepare(
 ) -> Setup:
     """Check everything, solve the game exactly, and gather what the rounds read."""
     check_types(game, types)
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
+            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
+        )
     table = enumerate_regions(game) if table is None else table
     _check_table(game, table)
     utilities = vertex_utilities(game, types, table)
@@ -529,20 +536,22 @@ _GAMES = Inputs(key=0, known=0, hparams=0, sampler=0, gap=0, checkpoints=None)  
 _CARRY_GAMES = _Carry(state=0, total=0, error=0, curve=1, curve_error=1)  # type: ignore[arg-type]
 
 
-def _state_shapes(learner: Learner, inputs: Inputs) -> Any:
-    """Shapes of the learner's state for one run of one game."""
+def _state_shapes(learner: Learner, inputs: Inputs) -> tuple[Any, Ahead | None]:
+    """Shapes of the learner's state, and of what it says of a block, for one run of one game."""
     batch = inputs.known.game.num_games is not None
 
     def one_game(leaf: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape[batch:], jax.dtypes.canonicalize_dtype(leaf.dtype))
 
     known, hparams = jax.tree.map(one_game, (inputs.known, inputs.hparams))
-    return jax.eval_shape(learner.init, known, hparams)
+    state = jax.eval_shape(learner.init, known, hparams)
+    types = jax.ShapeDtypeStruct((BLOCK, inputs.known.game.num_followers), jnp.int32)
+    return state, jax.eval_shape(learner.ahead, state, known, hparams, types)
 
 
 def _state_axes(learner: Learner, inputs: Inputs) -> Any:
     """Position of the runs axis in every array of a state of one game."""
-    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), _state_shapes(learner, inputs))
+    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), _state_shapes(learner, inputs)[0])
 
 
 def _carry_axes(learner: Learner, inputs: Inputs) -> _Carry:
@@ -604,17 +613,18 @@ def _choose_batch(
 ) -> int:
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
     games = setup.num_games
-    state = _state_shapes(setup.learner, setup.inputs)
+    state, ahead = _state_shapes(setup.learner, setup.inputs)
+    working = tree_bytes(state) + tree_bytes(ahead)
     floats = jnp.zeros(()).dtype.itemsize
     drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
     # Twice the state: one copy is read while the next is written.
-    per_run = games * (2 * tree_bytes(state) + (2 * num_checkpoints + 2) * floats + drawn)
+    per_run = games * (2 * working + (2 * num_checkpoints + 2) * floats + drawn)
     shared = tree_bytes(tuple(setup.inputs)[1:])
     free = min(_free_bytes(device, devices) for device in devices)
     advice = "fewer games at once, a smaller batch_size, or more devices"
     what = f"simulating {setup.learner.name} with {games} game(s) x {{}} run(s) on each device"
     driver = (
-        f"{memory.readable(tree_bytes(state))} of learner state per run (R = {setup.table.padded_regions:,} "
+        f"{memory.readable(working)} of learner state per run (R = {setup.table.padded_regions:,} "
         f"regions) and {memory.readable(shared)} of tables"
     )
     if batch_size is not None:
@@ -628,7 +638,7 @@ def _choose_batch(
     fits = int((free / 2 - shared) // per_run)
     if devices[0].platform == "cpu":
         # Half a MiB of state stays in the cache of a core; fewer runs than that only wait for each other.
-        wanted = int(np.clip((1 << 19) // max(games * tree_bytes(state), 1), max(256 // games, 1), 2048))
+        wanted = int(np.clip((1 << 19) // max(games * working, 1), max(256 // games, 1), 2048))
     else:
         wanted = max((1 << 17) // games, 1)
     most = max(1, min(fits, wanted)) * len(devices)

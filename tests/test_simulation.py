@@ -570,3 +570,11 @@ def test_play_takes_one_game() -> None:
         play(batch_of(SMALL, SMALL), js.learners.uniform())
     with pytest.raises(ValueError, match="horizon must be a whole number"):
         play(SMALL, js.learners.uniform(), horizon=0)
+
+
+def test_a_learner_must_be_one() -> None:
+    game, types = js.scenarios.random_game(0)
+    with pytest.raises(ValueError, match=r"learner must be a Learner.*erm_joint\(\).*Factories are called"):
+        js.simulate(jax.random.key(0), game, types, js.learners.erm_joint, horizon=9, num_runs=1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"run must be a whole number in 0\.\.2\^31-1, but -1 arrived"):
+        js.play(jax.random.key(0), game, types, js.learners.erm_joint(), horizon=9, run=-1)

@@ -13,6 +13,7 @@ from experiments.benchmarks import measure
 from experiments.benchmarks.cases import FULL, NAMES, QUICK
 
 DEFAULT_OUT = Path("out/benchmarks")
+WIDTH = 160  # columns of a terminal that the table needs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows.extend(case.run(QUICK if options.quick else FULL))
         written = report.write(options.out, hardware, rows)
         console.print(f"{name}: {time.perf_counter() - began:.0f} s", highlight=False)
-    wide = console if console.width >= 180 else Console(width=180)
+    wide = console if console.width >= WIDTH else Console(width=WIDTH)
     wide.print(report.screen_table(rows))
-    console.print(report.LEGEND, highlight=False)
+    console.print(report.LEGEND.replace("\n", " "), highlight=False)
     console.print(f"written: {', '.join(map(str, written))}", highlight=False)
     return 0
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,8 @@ class Row:
         return None if self.timing is None or self.work is None else self.work / self.timing.median
 
 
-COLUMNS = (
-    "case",
-    "subject",
-    "contestant",
-    "compile",
-    "steady",
-    "spread",
-    "cpu",
-    "rate",
-    "peak",
-    "ratio",
-    "note",
-)
+NUMBERS = ("compile", "steady", "spread", "cpu", "rate", "peak")
+COLUMNS = (*NUMBERS, "ratio", "note")
 
 
 def compare(
@@ -91,17 +81,12 @@ def compare(
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row as text, one entry per column."""
+    """A row as text, one entry for each of COLUMNS."""
     timing = row.timing
     return (
-        row.case,
-        row.subject,
-        row.contestant,
         "" if timing is None else seconds(timing.compile),
         "" if timing is None else seconds(timing.median),
-        ""
-        if timing is None or len(timing.wall) < 2
-        else f"{seconds(min(timing.wall))} .. {seconds(max(timing.wall))}",
+        "" if timing is None or len(timing.wall) < 2 else seconds(min(timing.wall), max(timing.wall)),
         "" if timing is None or not timing.cpu else f"{sum(timing.cpu) / sum(timing.wall):.1f}",
         "" if row.rate is None else f"{quantity(row.rate)} {row.unit}".rstrip() + "/s",
         "" if row.peak_bytes is None else f"{row.peak_bytes / 2**20:,.0f} MiB",
@@ -111,25 +96,28 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def screen_table(rows: Iterable[Row]) -> Table:
-    """For a terminal; a rule between subjects."""
+    """For a terminal: each subject a line of its own, with its contestants under it."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("L,n,K,A (R)", no_wrap=True)
     for column in COLUMNS:
-        right = column in ("compile", "steady", "spread", "cpu", "rate", "peak")
-        short = column not in ("subject", "note")
-        table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=short)
-    rows = list(rows)
-    for row, after in zip(rows, [*rows[1:], None], strict=True):
-        ends = after is None or (row.case, row.subject) != (after.case, after.subject)
-        table.add_row(*map(Text, cells(row)), end_section=ends)
+        number = column in NUMBERS
+        table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for (case, subject), group in groupby(rows, key=lambda row: (row.case, row.subject)):
+        table.add_row(Text(f"{case}: {subject}", style="bold"))
+        for row in group:
+            table.add_row(Text(f"  {row.contestant}"), *map(Text, cells(row)))
     return table
 
 
 def markdown(hardware: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """A document: hardware, how to read the table, the table."""
+    columns = ("case", "subject", "contestant", *COLUMNS)
     lines = ["# Benchmarks", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {_escaped(value)} |" for name, value in hardware.items()]
-    lines += ["", LEGEND, "", "| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    lines += ["| " + " | ".join(map(_escaped, cells(row))) + " |" for row in rows]
+    lines += ["", LEGEND, "", "| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    for row in rows:
+        texts = (row.case, row.subject, row.contestant, *cells(row))
+        lines.append("| " + " | ".join(map(_escaped, texts)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -156,12 +144,16 @@ def write(path: Path, hardware: Mapping[str, Any], rows: Sequence[Row]) -> list[
     return paths
 
 
-def seconds(value: float) -> str:
-    """A duration with its unit."""
-    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+def seconds(value: float, upper: float | None = None) -> str:
+    """A duration, or a range of them, with its unit."""
+    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")):
         if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value * 1e9:.3g} ns" if value else "0 s"
+            return (
+                f"{value / size:.3g} {unit}"
+                if upper is None
+                else f"{value / size:.3g}-{upper / size:.3g} {unit}"
+            )
+    return "0 s"
 
 
 def quantity(value: float) -> str:

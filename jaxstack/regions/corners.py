@@ -136,7 +136,7 @@ def _vertices(table: np.ndarray, ties: np.ndarray) -> tuple[np.ndarray, np.ndarr
     planes[:, :num_leader] = np.eye(num_leader)
     planes[:, num_leader:] = table[:, *ties.T]
     found = []
-    for points, chosen in _meeting_points(planes.transpose(2, 0, 1)):
+    for points, chosen in _meeting_points(np.ascontiguousarray(planes.transpose(2, 0, 1))):
         total = points.sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             points /= total
@@ -167,7 +167,10 @@ def _on_envelopes(
     least_lead = np.where(actions < actions[:, None], TIE_TOLERANCE, -TIE_TOLERANCE)
     member, point = np.nonzero(chosen >= 0)
     item, lower, higher = ties[chosen[member, point]].T
-    lead = np.einsum("mal,ml->ma", table[game[point], item, lower], x[point])
+    _, num_items, num_actions, _, num_leader = table.shape
+    rows = table.reshape(-1, num_actions, num_leader)
+    rows = rows.take((game[point] * num_items + item) * num_actions + lower, axis=0)
+    lead = np.einsum("mal,ml->ma", rows, x.take(point, axis=0))
     best = (lead >= least_lead[lower]).all(axis=1) & (lead[np.arange(len(lead)), higher] <= TIE_TOLERANCE)
     on_all = np.ones(len(x), bool)
     on_all[point[~best]] = False
@@ -206,7 +209,7 @@ def _extend(
     num_leader, _, num_planes = planes.shape
     counts = num_planes - num_leader + size - chosen[-1]  # leaves the last ones for the extensions to come
     parent, new = np.repeat(np.arange(len(counts)), counts), ranges(chosen[-1] + 1, counts)
-    shorter, row = minors[:, :, parent], planes[:, :, new]
+    shorter, row = minors.take(parent, axis=2), planes.take(new, axis=2)
     index = {columns: k for k, columns in enumerate(itertools.combinations(range(num_leader), size - 1))}
     longer = []
     for columns in itertools.combinations(range(num_leader), size):
@@ -215,7 +218,7 @@ def _extend(
             term = shorter[index[columns[:k] + columns[k + 1 :]]] * row[columns[k]]
             minor = minor - term if (size - k) % 2 == 0 else minor + term
         longer.append(minor)
-    return np.concatenate([chosen[:, parent], new[None]]), np.stack(longer)
+    return np.concatenate([chosen.take(parent, axis=1), new[None]]), np.stack(longer)
 
 
 class _Corners(NamedTuple):

@@ -36,5 +36,5 @@ def run(effort: Effort) -> Iterator[Row]:
                 timings,
                 float(num_runs * rounds),
                 versus="1 device(s)",
-                notes=dict.fromkeys(timings, f"{num_runs:,} runs x {rounds:,} rounds"),
+                notes=dict.fromkeys(timings, f"{num_runs:,} runs x {rounds:,}"),
             )

@@ -78,7 +78,7 @@ def _compare_points(effort: Effort, learner: str, letter: str, points: Sequence[
         rounds = point.rounds if letter == "T" else plan.rounds
         calls[name], compiled[name] = functools.partial(call, rounds), plan.compile
         work[name] = float(num_runs * rounds)
-        notes[name] = f"{int(table.num_regions):,} regions, {num_runs:,} runs x {rounds:,} rounds"
+        notes[name] = f"R = {int(table.num_regions):,}; {num_runs:,} runs x {rounds:,}"
     calls = dict(reversed(calls.items()))
     timings = alternate(calls, effort.repeats, compiled)
     yield from compare("growth", subject, timings, work, notes=notes)

@@ -56,7 +56,7 @@ def run(effort: Effort, games: Sequence[Sizes] = GAMES, learners: Sequence[str] 
                 work,
                 versus="numba" if HAS_NUMBA else "NumPy, one run",
                 notes={
-                    name: f"{num_runs:,} runs x {plan.rounds:,} rounds",
+                    name: f"{num_runs:,} runs x {plan.rounds:,}",
                     "NumPy, one run": f"{rounds:,} rounds",
                     **({} if HAS_NUMBA else {name: "numba is missing: pip install 'jaxstack[bench]'"}),
                 },

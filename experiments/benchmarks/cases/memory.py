@@ -23,6 +23,5 @@ def run(effort: Effort, sizes: tuple[tuple[int, int], ...] | None = None) -> Ite
             Timing(result["compile_seconds"], [result["seconds"] - result["compile_seconds"]], []),
             float(runs * rounds),
             peak_bytes=result["peak_bytes"],
-            note=f"{added:,.0f} MiB more than before simulate(); regret {result['regret']:.4g} "
-            f"+- {result['stderr']:.2g}",
+            note=f"{added:,.0f} MiB more than before simulate()",
         )

@@ -11,10 +11,11 @@ from experiments.benchmarks.cases import Effort
 from experiments.benchmarks.measure import alternate, num_cores
 from experiments.benchmarks.report import Row, compare
 from experiments.benchmarks.setting import GAMES, SMALL, Sizes, describe, random_game
-from experiments.benchmarks.simulation import SPAN, cpu_devices, simulation
+from experiments.benchmarks.simulation import cpu_devices, simulation
 
 SKIPPED = "skip ahead"
 PLAYED = "round by round"
+WARM_UP = 1_000  # rounds; compiles
 
 
 def run(effort: Effort) -> Iterator[Row]:
@@ -30,15 +31,16 @@ def _horizons(sizes: Sizes, num_runs: int, exponents: Any, last_played: int, rep
     """T = 10^exponent, round by round too up to 10^last_played."""
     game, types = random_game(sizes)
     table = js.enumerate_regions(game)
-    skipping = simulation("erm_joint", game, types, num_runs, table=table, skip_ahead=True)
-    playing = simulation("erm_joint", game, types, num_runs, table=table, devices=cpu_devices())
+    shared: dict[str, Any] = {"table": table, "num_checkpoints": 16}
+    skipping = simulation("erm_joint", game, types, num_runs, skip_ahead=True, **shared)
+    playing = simulation("erm_joint", game, types, num_runs, devices=cpu_devices(), **shared)
     for exponent in exponents:
         horizon = 10**exponent
         contestants: dict[str, Callable[[], Any]] = {SKIPPED: functools.partial(skipping, horizon)}
-        skipping(SPAN)  # compiles what little there is
+        skipping(WARM_UP)
         if exponent <= last_played:
             contestants[PLAYED] = functools.partial(playing, horizon)
-            playing(SPAN)
+            playing(WARM_UP)
         timings = alternate(contestants, repeats, compiled=dict.fromkeys(contestants, 0.0))
         subject = f"erm_joint {describe(sizes, table.num_regions)}, {num_runs:,} runs, T = 10^{exponent}"
         yield from compare("skip", subject, timings, float(num_runs * horizon))
