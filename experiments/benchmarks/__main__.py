@@ -13,7 +13,7 @@ from experiments.benchmarks import measure
 from experiments.benchmarks.cases import FULL, NAMES, QUICK
 
 DEFAULT_OUT = Path("out/benchmarks")
-WIDTH = 160  # columns of a terminal that the table needs
+WIDTH = 180  # columns of a terminal that the table needs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

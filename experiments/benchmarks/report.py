@@ -49,6 +49,7 @@ class Row:
         return None if self.timing is None or self.work is None else self.work / self.timing.median
 
 
+NOTHING = 0.05  # seconds up to which a slower first call is no compilation
 NUMBERS = ("compile", "steady", "spread", "cpu", "rate", "peak")
 COLUMNS = (*NUMBERS, "ratio", "note")
 
@@ -84,7 +85,7 @@ def cells(row: Row) -> tuple[str, ...]:
     """A row as text, one entry for each of COLUMNS."""
     timing = row.timing
     return (
-        "" if timing is None else seconds(timing.compile),
+        "" if timing is None or timing.compile < NOTHING else seconds(timing.compile),
         "" if timing is None else seconds(timing.median),
         "" if timing is None or len(timing.wall) < 2 else seconds(min(timing.wall), max(timing.wall)),
         "" if timing is None or not timing.cpu else f"{sum(timing.cpu) / sum(timing.wall):.1f}",
@@ -101,7 +102,7 @@ def screen_table(rows: Iterable[Row]) -> Table:
     table.add_column("L,n,K,A (R)", no_wrap=True)
     for column in COLUMNS:
         number = column in NUMBERS
-        table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column != "note")
     for (case, subject), group in groupby(rows, key=lambda row: (row.case, row.subject)):
         table.add_row(Text(f"{case}: {subject}", style="bold"))
         for row in group:
@@ -122,8 +123,8 @@ def markdown(hardware: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 
 LEGEND = """\
-Games by L,n,K,A and their number R of regions. compile: the first call less a steady one (0 where an earlier
-row compiled the same program). steady, spread: median, fastest and slowest of the repeats, wall time. cpu:
+Games by L,n,K,A and their number R of regions. compile: the first call less a steady one (empty: nothing, or
+compiled for an earlier row). steady, spread: median, fastest and slowest of the repeats, wall time. cpu:
 cores kept busy. rate: by the median; rounds x runs where no unit stands. peak: largest resident size of a
 process that did only this. ratio: speed relative to the contestant named, the median over neighbours."""
 
@@ -151,7 +152,7 @@ def seconds(value: float, upper: float | None = None) -> str:
             return (
                 f"{value / size:.3g} {unit}"
                 if upper is None
-                else f"{value / size:.3g}-{upper / size:.3g} {unit}"
+                else f"{value / size:.3g}-{upper / size:.4g} {unit}"
             )
     return "0 s"
 
