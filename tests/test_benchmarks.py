@@ -94,10 +94,10 @@ def test_numpy_loop_agrees_with_jaxstack(known: Known, learner: str) -> None:
 
 
 def test_agreement_is_a_matter_of_the_rule(known: Known) -> None:
-    """A slightly different learner is told apart: confidence radius scaled by 0.8."""
+    """A slightly different learner is told apart: confidence radius halved."""
     rng = np.random.default_rng(2)
     by_loop = [numpy_loops.region_ucb(known.setting, rng, HORIZON) for _ in range(96)]
-    assert distance(np.array(by_loop), final_regret(known, "region_ucb", radius_scale=0.8)) > LIMIT
+    assert distance(np.array(by_loop), final_regret(known, "region_ucb", radius_scale=0.5)) > LIMIT
 
 
 def test_numba_draws_follow_the_distribution() -> None:
