@@ -149,11 +149,8 @@ def seconds(value: float, upper: float | None = None) -> str:
     """A duration, or a range of them, with its unit."""
     for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")):
         if value >= size:
-            return (
-                f"{value / size:.3g} {unit}"
-                if upper is None
-                else f"{value / size:.3g}-{upper / size:.4g} {unit}"
-            )
+            ends = [value] if upper is None else [value, upper]
+            return "-".join(f"{end / size:.{3 if end < 1e3 * size else 4}g}" for end in ends) + f" {unit}"
     return "0 s"
 
 
