@@ -117,11 +117,14 @@ def simulate(
     devices = list(jax.local_devices() if devices is None else devices)
     if not devices:
         raise ValueError("devices must name at least one device, but an empty list arrived.")
-    batch_size = _choose_batch(setup, num_runs, len(rounds), batch_size, devices)
+    # The last round again and again, up to a full 64: another horizon has another number of distinct rounds
+    # on a logarithmic axis, and must not compile again for that.
+    checkpoints = np.pad(rounds, (0, -len(rounds) % 64), mode="edge").astype(np.int32)
+    batch_size = _choose_batch(setup, num_runs, len(checkpoints), batch_size, devices)
 
     mesh = Mesh(np.array(devices), ("runs",))
     everywhere = NamedSharding(mesh, PartitionSpec())
-    inputs = jax.device_put(setup.inputs._replace(checkpoints=rounds.astype(np.int32)), everywhere)
+    inputs = jax.device_put(setup.inputs._replace(checkpoints=checkpoints), everywhere)
     num_blocks = -(-horizon // BLOCK)
     blocks_at_once = 1
     moments, kept = Moments(), []
@@ -150,7 +153,8 @@ def simulate(
                     setup.num_games * (first_run * horizon + done_here), setup.num_games * num_runs * horizon
                 )
         regret = np.asarray(carry.curve, np.float64) + np.asarray(carry.curve_error, np.float64)
-        regret = np.moveaxis(regret, 0, -1)[..., : num_runs - first_run, :]  # [C, .., S] -> [.., S, C]
+        # [C, .., S] -> [.., S, C]
+        regret = np.moveaxis(regret, 0, -1)[..., : num_runs - first_run, : len(rounds)]
         moments.add(regret)
         if keep_runs:
             kept.append(regret)
