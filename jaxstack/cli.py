@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jaxstack.writing import write_file
+
 if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
     from matplotlib.figure import Figure
 
@@ -147,7 +149,7 @@ def _run(spec: Spec, out: Path, console: Console) -> None:
     files: list[str] = []
 
     def draw(name: str, figure: Figure) -> None:
-        report.write_file(out / name, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH))
+        write_file(out / name, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH))
         files.append(name)
 
     with _progress(console, spec, problems) as advance:
@@ -163,8 +165,8 @@ def _run(spec: Spec, out: Path, console: Console) -> None:
             if problem.game.num_leader_actions in (2, 3):
                 draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
 
-    report.write_file(out / "curves.csv", report.curves_csv(curves))
-    report.write_file(out / "spec.toml", spec.to_toml())
+    write_file(out / "curves.csv", report.curves_csv(curves))
+    write_file(out / "spec.toml", spec.to_toml())
     report.write_json(
         out / "results.json",
         {
@@ -281,7 +283,7 @@ def _file_stems(problems: Sequence[Problem]) -> list[str]:
 
 def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
     import jaxstack
-    from jaxstack import bounds, memory, plots, report, scenarios, solvers
+    from jaxstack import bounds, memory, plots, scenarios, solvers
 
     file = scenarios.load_game_file(path)
     game, types = file.game, file.types
@@ -326,7 +328,7 @@ def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
         return
     figure = plots.regions(game, types, table, solution, names=leaders, title=f"{path.stem}: {_sizes(game)}")
     suffix = out.suffix[1:].lower()
-    report.write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=_DOTS_PER_INCH))
+    write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=_DOTS_PER_INCH))
     console.print(Text(f"Picture: {out}"))
 
 

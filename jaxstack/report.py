@@ -9,10 +9,10 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import jax
 import numpy as np
@@ -25,6 +25,7 @@ from jaxstack.game import Game, unstack
 from jaxstack.plots import average_over_games
 from jaxstack.regions.table import RegionTable
 from jaxstack.regret import RegretCurve, growth_exponent
+from jaxstack.writing import write_file
 
 PACKAGES = ("jaxstack", "jax", "jaxlib", "numpy")
 
@@ -159,25 +160,6 @@ def require_writable(folder: Path) -> None:
         raise OSError(
             f"cannot write into {folder}: {error.strerror or error}. Nothing was computed; choose another."
         ) from error
-
-
-def write_file(path: Path, write: Callable[[BinaryIO], object] | str) -> None:
-    """Write a file so that `path` holds either all of it or what it held before.
-
-    Args:
-      path: in a folder that exists.
-      write: what to write: text, or a function that writes to an open binary file.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            if isinstance(write, str):
-                file.write(write.encode())
-            else:
-                write(file)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:

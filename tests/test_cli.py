@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.sweeps import load_spec
+from jaxstack.writing import write_file
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SPEC = """
@@ -277,14 +278,14 @@ def test_every_core_is_used_unless_a_number_was_chosen(monkeypatch):
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
     path = tmp_path / "numbers"
-    report.write_file(path, "first")
+    write_file(path, "first")
 
     def fails(file):
         file.write(b"half of the sec")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        report.write_file(path, fails)
+        write_file(path, fails)
     assert path.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["numbers"]
 

@@ -146,14 +146,13 @@ def _ahead(
     # The lowest rivals: the highest distances from the end. Filled up with the last candidate.
     from_end = jnp.where(rival, num_candidates - index, 1).astype(jnp.float32)
     listed = num_candidates - jax.lax.top_k(from_end, few)[0].astype(jnp.int32)
-    everyone = Contest(index, scores, state.rounds)
     return Ahead(
         choice=_choice(scoring, best),
         certain=(safe | (index == best)).all(),
         after=TypeCounts(state.counts + counts, state.rounds + types.shape[0]),
         few=rival.astype(dtype).sum() <= few,
         among_few=Contest(listed, scores.at[listed].get(mode="promise_in_bounds"), state.rounds),
-        among_all=everyone,
+        among_all=Contest(index, scores, state.rounds),
     )
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import reprlib
 import textwrap
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.writing import write_file
 
 FORMAT, VERSION = "jaxstack-game", 1
 MAX_FILE_BYTES = 1 << 32  # unpacked
@@ -92,7 +92,11 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
         "types": _fields(types, _TYPES),
     }
     _build(path, _validate(path, document))  # what is written can be read
-    _write_whole(path, _write_json if path.suffix.lower() == ".json" else _write_npz, document)
+    write = _write_json if path.suffix.lower() == ".json" else _write_npz
+    try:
+        write_file(path, lambda stream: write(stream, document))
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write game file: {error.strerror}", str(path)) from error
 
 
 def load_game(path: str | os.PathLike[str]) -> tuple[Game, TypeDistribution]:
@@ -440,22 +444,6 @@ def _read_array(stream: IO[bytes], num_bytes: int) -> np.ndarray:
             f"its header promises an array of shape {shape}, {size:,} bytes, which are not there"
         )
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
-
-
-def _write_whole(path: Path, write: Callable[[IO[bytes], dict[str, Any]], None], document: Any) -> None:
-    """Write to a temporary name in the same folder, then rename."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        with open(temporary, "xb") as stream:
-            write(stream, document)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write game file: {error.strerror}", str(path)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _write_json(stream: IO[bytes], document: dict[str, Any]) -> None:
