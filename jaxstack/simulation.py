@@ -34,10 +34,11 @@ from jaxstack.learners.contract import (
     Choice,
     Known,
     Learner,
+    Shortcut,
     TypeFeedback,
     add_compensated,
 )
-from jaxstack.learners.rows import runs_axis, take_row
+from jaxstack.learners.rows import IN_RANGE, runs_axis, take_row
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regret import Moments, RegretCurve, check_checkpoints
 from jaxstack.value import all_payoff_vectors, vertex_utilities
@@ -45,7 +46,7 @@ from jaxstack.value import all_payoff_vectors, vertex_utilities
 BLOCK = 128
 """Rounds whose types are drawn at once. Part of the definition of the random draws: never change it."""
 
-MAX_HORIZON = 2**31 - 1 - BLOCK  # rounds and visits are int32
+MAX_HORIZON = 2**31 - 1 - 8 * BLOCK  # rounds and visits are int32
 _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 
 Progress = Callable[[int, int], None]
@@ -79,7 +80,7 @@ def simulate(
       game: one game, or a stacked batch of G.
       types: distribution of joint types, one per game.
       learner: from `jaxstack.learners`.
-      horizon: T, rounds per run, 1..2^31-129.
+      horizon: T, rounds per run, 1..2^31-1025.
       num_runs: S, independent runs per game.
       table: regions of the game; enumerated (optimistically) when not given.
       hparams: overrides of the learner's hyperparameters, a mapping from name to number or the learner's
@@ -125,8 +126,9 @@ def simulate(
     mesh = Mesh(np.array(devices), ("runs",))
     everywhere = NamedSharding(mesh, PartitionSpec())
     inputs = jax.device_put(setup.inputs._replace(checkpoints=checkpoints), everywhere)
-    num_blocks = -(-horizon // BLOCK)
-    blocks_at_once = 1
+    rounds_per_step = BLOCK * _blocks_per_step(learner, setup.inputs)
+    num_steps = -(-horizon // rounds_per_step)
+    steps_at_once = 1
     moments, kept = Moments(), []
     seconds = {"compile": 0.0, "run": 0.0}
     for first_run in range(0, num_runs, batch_size):
@@ -137,18 +139,18 @@ def simulate(
         carry = _start(learner, mesh, inputs, runs)
         carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, 0, 0))
         seconds["compile" if first_run == 0 else "run"] += time.perf_counter() - began
-        block = 0
-        while block < num_blocks:
+        step = 0
+        while step < num_steps:
             began = time.perf_counter()
-            stop = min(block + blocks_at_once, num_blocks)
-            carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, block, stop))
+            stop = min(step + steps_at_once, num_steps)
+            carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, step, stop))
             took = time.perf_counter() - began
             seconds["run"] += took
             if took < _SEGMENT_SECONDS / 2:
-                blocks_at_once *= 2
-            block = stop
+                steps_at_once *= 2
+            step = stop
             if progress is not None:
-                done_here = min(batch_size, num_runs - first_run) * min(block * BLOCK, horizon)
+                done_here = min(batch_size, num_runs - first_run) * min(step * rounds_per_step, horizon)
                 progress(
                     setup.num_games * (first_run * horizon + done_here), setup.num_games * num_runs * horizon
                 )
@@ -352,27 +354,16 @@ def _start(learner: Learner, mesh: Mesh, inputs: Inputs, runs: jax.Array) -> _Ca
 def _advance(
     learner: Learner, mesh: Mesh, carry: _Carry, inputs: Inputs, runs: jax.Array, first: int, stop: int
 ) -> _Carry:
-    """Blocks first..stop-1 of every run. The number of blocks is traced: no segment recompiles."""
+    """Steps first..stop-1 of every run (`_step`). Their number is traced: no segment recompiles."""
 
     def local(carry: _Carry, inputs: Inputs, runs: jax.Array, first: jax.Array, stop: jax.Array) -> _Carry:
-        def block(index: jax.Array, carry: _Carry) -> _Carry:
-            def one_game(state: Any, inputs: Inputs) -> tuple[Any, jax.Array]:
-                block = _play_block(learner, inputs, state, runs, index)
-                return block.state, block.regret
+        def one_step(step: jax.Array, carry: _Carry) -> _Carry:
+            def one_game(carry: _Carry, inputs: Inputs) -> _Carry:
+                return _step(learner, inputs, carry, runs, step)
 
-            state, regret = _over_games(one_game, inputs, in_axes=0, out_axes=(0, 1))(carry.state, inputs)
-            last_round = inputs.checkpoints - 1 - index * BLOCK  # within the block
-            here = (last_round >= 0) & (last_round < BLOCK)
+            return _over_games(one_game, inputs, in_axes=_CARRY_GAMES, out_axes=_CARRY_GAMES)(carry, inputs)
 
-            def record(curve: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-                now = add_compensated(carry.total, carry.error, regret[jnp.clip(last_round, 0, BLOCK - 1)])
-                mask = here.reshape(-1, *(1,) * carry.total.ndim)
-                return jnp.where(mask, now[0], curve[0]), jnp.where(mask, now[1], curve[1])
-
-            curve = jax.lax.cond(here.any(), record, lambda c: c, (carry.curve, carry.curve_error))
-            return _Carry(state, *add_compensated(carry.total, carry.error, regret[-1]), *curve)
-
-        return jax.lax.fori_loop(first, stop, block, carry)
+        return jax.lax.fori_loop(first, stop, one_step, carry)
 
     axes = _carry_axes(learner, inputs)
     run = _sharded(local, mesh, (axes, None, -1, None, None), axes)
@@ -385,8 +376,9 @@ def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) ->
     runs = jnp.reshape(run, (1,))
 
     def block(state: Any, index: jax.Array) -> tuple[Any, tuple[Choice, jax.Array]]:
-        block = _play_block(learner, inputs, state, runs, index)
-        return block.state, (block.choice, _draw_types(inputs, runs, index))
+        types = _draw_types(inputs, runs, index)
+        played = _round_by_round(learner, inputs, state, runs, types, index)
+        return played.state, (played.choice, types)
 
     with jax.default_matmul_precision("highest"):
         state = _first_state(learner, inputs, runs)
@@ -401,39 +393,132 @@ class _Block(NamedTuple):
     choice: Choice  # [BLOCK, S]
 
 
-def _play_block(learner: Learner, inputs: Inputs, state: Any, runs: jax.Array, block: jax.Array) -> _Block:
-    """BLOCK rounds of one game for all its runs."""
-    keys = jax.vmap(lambda run: _block_key(inputs.key, 1, run, block))(runs)
-    types = _draw_types(inputs, runs, block)
-    axes = _state_axes(learner, inputs)
+def _shortcut(learner: Learner, inputs: Inputs) -> Shortcut | None:
+    """The learner's shortcut; static."""
+    return learner.shortcut(_one_game_of(inputs)[0])
 
-    def look(state: Any, types: jax.Array) -> Ahead | None:
-        return learner.ahead(state, inputs.known, inputs.hparams, types)
 
-    shapes = jax.eval_shape(jax.vmap(look, (axes, -1)), state, types)
-    if shapes is None:
-        return _round_by_round(learner, inputs, state, keys, types)
-    ahead: Any = jax.vmap(look, (axes, -1), _batched_axes(shapes))(state, types)
-    steps = jnp.arange(1, BLOCK + 1, dtype=jnp.asarray(inputs.gap).dtype)[:, None]
-    block_played = _Block(
-        ahead.after,
-        steps * _gap(inputs, ahead.choice),
-        jax.tree.map(lambda c: jnp.broadcast_to(c, (BLOCK, *runs.shape)), ahead.choice),
+def _blocks_per_step(learner: Learner, inputs: Inputs) -> int:
+    return 1 if _shortcut(learner, inputs) is None else _SPAN
+
+
+def _step(learner: Learner, inputs: Inputs, carry: _Carry, runs: jax.Array, step: jax.Array) -> _Carry:
+    """The next blocks of one game: one, or a span of them for a learner with a shortcut."""
+    shortcut = _shortcut(learner, inputs)
+    if shortcut is None:
+        types = _draw_types(inputs, runs, step)
+        played = _round_by_round(learner, inputs, carry.state, runs, types, step)
+        return _record(inputs, carry, played.state, lambda last: played.regret[last], step, 1)
+    first = step * _SPAN
+    blocks = first + jnp.arange(_SPAN, dtype=jnp.int32)
+
+    def read(block: jax.Array) -> Any:
+        types = _draw_types(inputs, runs, block)
+        return jax.vmap(lambda types: shortcut.read(inputs.known, types), -1, -1)(types)
+
+    seen, tallies = jax.lax.map(read, blocks)
+    counts = jax.tree.map(lambda leaf: leaf.sum(axis=0, dtype=leaf.dtype), tallies)
+    ahead, passed = _pass(shortcut, inputs, carry, counts, first, _SPAN)
+    passed = _hold_contests(shortcut.contests[:-1], inputs, ahead, passed, carry, seen, blocks)
+
+    def block_by_block(some: tuple[_Carry, Any, Any]) -> _Carry:
+        def one_block(carry: _Carry, at: tuple[jax.Array, Any, Any]) -> tuple[_Carry, None]:
+            block, seen, counts = at
+            ahead, passed = _pass(shortcut, inputs, carry, counts, block, 1)
+            seen = jax.tree.map(lambda leaf: leaf[None], seen)
+            return _hold_contests(shortcut.contests, inputs, ahead, passed, carry, seen, block[None]), None
+
+        carry, seen, tallies = some
+        return jax.lax.scan(one_block, carry, (blocks, seen, tallies))[0]
+
+    axes = (_carry_runs(carry), *jax.tree.map(lambda _: -1, (seen, tallies)))
+    playing = ahead.contest == len(shortcut.contests)
+    return _play_some(block_by_block, playing, (carry, seen, tallies), axes, passed)
+
+
+def _pass(
+    shortcut: Shortcut, inputs: Inputs, carry: _Carry, counts: Any, first: jax.Array, blocks: int
+) -> tuple[Ahead, _Carry]:
+    """All runs after some blocks, as if each kept its choice."""
+
+    def look(state: Any, counts: Any) -> Ahead:
+        return shortcut.ahead(state, inputs.known, inputs.hparams, counts, blocks * BLOCK)
+
+    axes = _batched_axes(carry.state)
+    out_axes = Ahead(0, 0, 0, axes)  # type: ignore[arg-type]
+    ahead = jax.vmap(look, (axes, -1), out_axes)(carry.state, counts)
+    gap = _gap(inputs, ahead.choice)
+
+    def regret(last: Any) -> jax.Array:
+        return (jnp.asarray(last)[..., None] + 1).astype(gap.dtype) * gap
+
+    return ahead, _record(inputs, carry, ahead.after, regret, first, blocks)
+
+
+def _hold_contests(
+    contests: Sequence[Callable[..., Choice]],
+    inputs: Inputs,
+    ahead: Ahead,
+    passed: _Carry,
+    carry: _Carry,
+    seen: Any,
+    blocks: jax.Array,
+) -> _Carry:
+    """`passed`, with the choices of these blocks found for the runs that need one of `contests`."""
+    axes = _carry_runs(carry)
+    args = (carry, passed.state, ahead.race, seen)
+    args_axes = (
+        axes,
+        axes.state,
+        *jax.tree.map(lambda _: 0, (ahead.race,)),
+        jax.tree.map(lambda _: -1, seen),
     )
-    for playing, states in (
-        (~ahead.certain & ahead.few, ahead.among_few),
-        (~ahead.certain & ~ahead.few, ahead.among_all),
-    ):
-        block_played = _play_some(learner, inputs, block_played, playing, states, keys, types)
-    return block_played
+    for number, contest in enumerate(contests, start=1):
+
+        def choose(race: Any, seen: Any, contest: Any = contest) -> Choice:
+            return contest(race, inputs.known, inputs.hparams, seen)
+
+        def play(some: tuple[_Carry, Any, Any, Any], choose: Any = choose) -> _Carry:
+            before, state, race, seen = some
+            choice = jax.vmap(choose, (0, -1), -1)(race, jax.tree.map(_join_blocks, seen))
+            regret = jax.lax.scan(_running_sum, jnp.zeros_like(before.total), _gap(inputs, choice))[1]
+            return _record(inputs, before, state, lambda last: regret[last], blocks[0], len(blocks))
+
+        passed = _play_some(play, ahead.contest == number, args, args_axes, passed)
+    return passed
+
+
+def _join_blocks(seen: jax.Array) -> jax.Array:
+    """[blocks, BLOCK, .., S] -> [rounds, .., S]."""
+    return seen.reshape(-1, *seen.shape[2:])
+
+
+def _running_sum(total: jax.Array, term: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return total + term, total + term
+
+
+def _record(
+    inputs: Inputs, carry: _Carry, state: Any, regret: Callable[[Any], jax.Array], first: Any, blocks: int
+) -> _Carry:
+    """The carry after `blocks` blocks from `first` on; regret: round within them -> regret since, [.., S]."""
+    rounds = blocks * BLOCK
+    last = inputs.checkpoints - 1 - first * BLOCK
+    here = (last >= 0) & (last < rounds)
+
+    now = add_compensated(carry.total, carry.error, regret(jnp.clip(last, 0, rounds - 1)))
+    curve = (
+        jnp.where(here[:, None], *pair) for pair in zip(now, (carry.curve, carry.curve_error), strict=True)
+    )
+    return _Carry(state, *add_compensated(carry.total, carry.error, regret(rounds - 1)), *curve)
 
 
 def _round_by_round(
-    learner: Learner, inputs: Inputs, state: Any, keys: jax.Array, types: jax.Array
+    learner: Learner, inputs: Inputs, state: Any, runs: jax.Array, types: jax.Array, block: jax.Array
 ) -> _Block:
     """A block of rounds, one after the other."""
     known, hparams = inputs.known, inputs.hparams
     axes = _batched_axes(state)
+    keys = jax.vmap(lambda run: _block_key(inputs.key, 1, run, block))(runs)
 
     def one_round(
         state: Any, key: jax.Array, types: jax.Array, step: jax.Array
@@ -458,43 +543,46 @@ def _round_by_round(
 
 
 def _play_some(
-    learner: Learner,
-    inputs: Inputs,
-    block: _Block,
-    playing: jax.Array,
-    states: Any,
-    keys: jax.Array,
-    types: jax.Array,
-) -> _Block:
-    """`block` with the choices and regret of the runs that are `playing` found round by round.
+    function: Callable[[Any], _Carry], playing: jax.Array, args: Any, axes: Any, carry: _Carry
+) -> _Carry:
+    """`carry`, with function(args) for the runs that are `playing`; `axes`: of runs in `args`.
 
     A few runs at a time, as many times as there are such runs: the others cost nothing.
     """
-    num_runs = keys.shape[0]
-    together = min(_RUNS_TOGETHER, num_runs)
-    axes = _batched_axes(states)
+    together = min(_RUNS_TOGETHER, playing.shape[0])
     playing_first = jnp.argsort(~playing)
     num_playing = playing.sum(dtype=jnp.int32)
 
-    def some_runs(carry: tuple[jax.Array, jax.Array, Choice]) -> tuple[jax.Array, jax.Array, Choice]:
-        start, regret, choice = carry
+    def some_runs(loop: tuple[jax.Array, _Carry]) -> tuple[jax.Array, _Carry]:
+        start, carry = loop
         # The last few may overlap with the ones before, and with runs that keep what they have.
-        runs = jax.lax.dynamic_slice_in_dim(playing_first, start, together)
-        some = jax.tree.map(lambda leaf, axis: jnp.take(leaf, runs, axis), states, axes)
-        played = _round_by_round(learner, inputs, some, keys[runs], types[..., runs])
+        which = jax.lax.dynamic_slice_in_dim(playing_first, start, together)
 
-        def put(old: jax.Array, new: jax.Array) -> jax.Array:
-            return old.at[:, runs].set(jnp.where(playing[runs], new, old[:, runs]), unique_indices=True)
+        def take(leaf: jax.Array, axis: int) -> jax.Array:
+            return leaf.at[_place(leaf, axis, which)].get(mode=IN_RANGE, unique_indices=True)
 
-        return start + together, put(regret, played.regret), jax.tree.map(put, choice, played.choice)
+        def put(leaf: jax.Array, new: jax.Array, axis: int) -> jax.Array:
+            mask = playing[which].reshape(-1, *(1,) * (leaf.ndim - 1 - axis % leaf.ndim))
+            new = jnp.where(mask, new, take(leaf, axis))
+            return leaf.at[_place(leaf, axis, which)].set(new, mode=IN_RANGE, unique_indices=True)
 
-    _, regret, choice = jax.lax.while_loop(
-        lambda carry: carry[0] < num_playing, some_runs, (jnp.int32(0), block.regret, block.choice)
-    )
-    return _Block(block.state, regret, choice)
+        new = function(jax.tree.map(take, args, axes))
+        return start + together, jax.tree.map(put, carry, new, _carry_runs(carry))
+
+    return jax.lax.while_loop(lambda loop: loop[0] < num_playing, some_runs, (jnp.int32(0), carry))[1]
 
 
-_RUNS_TOGETHER = 256
+def _place(leaf: jax.Array, axis: int, which: jax.Array) -> tuple[Any, ...]:
+    return (slice(None),) * (axis % leaf.ndim) + (which,)
+
+
+def _carry_runs(carry: _Carry) -> _Carry:
+    """Position of the runs axis in every array of the carry of one game."""
+    return _Carry(_batched_axes(carry.state), -1, -1, -1, -1)  # type: ignore[arg-type]
+
+
+_SPAN = 8  # blocks over which a learner with a shortcut looks ahead
+_RUNS_TOGETHER = 128
 
 
 def _batched_axes(batched: Any) -> Any:
@@ -540,22 +628,24 @@ _GAMES = Inputs(key=0, known=0, hparams=0, sampler=0, gap=0, checkpoints=None)  
 _CARRY_GAMES = _Carry(state=0, total=0, error=0, curve=1, curve_error=1)  # type: ignore[arg-type]
 
 
-def _state_shapes(learner: Learner, inputs: Inputs) -> tuple[Any, Ahead | None]:
-    """Shapes of the learner's state, and of what it says of a block, for one run of one game."""
+def _one_game_of(inputs: Inputs) -> tuple[Known, Any]:
+    """Shapes of what a learner knows of one game, and of its hyperparameters."""
     batch = inputs.known.game.num_games is not None
 
     def one_game(leaf: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape[batch:], jax.dtypes.canonicalize_dtype(leaf.dtype))
 
-    known, hparams = jax.tree.map(one_game, (inputs.known, inputs.hparams))
-    state = jax.eval_shape(learner.init, known, hparams)
-    types = jax.ShapeDtypeStruct((BLOCK, inputs.known.game.num_followers), jnp.int32)
-    return state, jax.eval_shape(learner.ahead, state, known, hparams, types)
+    return jax.tree.map(one_game, (inputs.known, inputs.hparams))
+
+
+def _state_shapes(learner: Learner, inputs: Inputs) -> Any:
+    """Shapes of the learner's state for one run of one game."""
+    return jax.eval_shape(learner.init, *_one_game_of(inputs))
 
 
 def _state_axes(learner: Learner, inputs: Inputs) -> Any:
     """Position of the runs axis in every array of a state of one game."""
-    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), _state_shapes(learner, inputs)[0])
+    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), _state_shapes(learner, inputs))
 
 
 def _carry_axes(learner: Learner, inputs: Inputs) -> _Carry:
@@ -617,8 +707,7 @@ def _choose_batch(
 ) -> int:
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
     games = setup.num_games
-    state, ahead = _state_shapes(setup.learner, setup.inputs)
-    working = tree_bytes(state) + tree_bytes(ahead)
+    working, shortcut = _working_bytes(setup.learner, setup.inputs)
     floats = jnp.zeros(()).dtype.itemsize
     drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
     # Twice the state: one copy is read while the next is written.
@@ -641,13 +730,28 @@ def _choose_batch(
     memory.require(shared + per_run, what=what.format(1), driver=driver, remedy=advice, available=free)
     fits = int((free / 2 - shared) // per_run)
     if devices[0].platform == "cpu":
-        # Half a MiB of state stays in the cache of a core; fewer runs than that only wait for each other.
-        wanted = int(np.clip((1 << 19) // max(games * working, 1), max(256 // games, 1), 2048))
+        # Half a MiB of state stays in the cache of a core; fewer runs only wait for each other. With
+        # a shortcut few runs in a batch are played round by round, and need company.
+        fast = 1024 // games if shortcut else (1 << 19) // max(games * working, 1)
+        wanted = int(np.clip(fast, max(256 // games, 1), 2048))
     else:
         wanted = max((1 << 17) // games, 1)
     most = max(1, min(fits, wanted)) * len(devices)
     batches = -(-num_runs // most)
     return -(-num_runs // (batches * len(devices))) * len(devices)
+
+
+def _working_bytes(learner: Learner, inputs: Inputs) -> tuple[int, bool]:
+    """What one run of one game keeps, and looks ahead with; whether there is a shortcut."""
+    state, shortcut = _state_shapes(learner, inputs), _shortcut(learner, inputs)
+    if shortcut is None:
+        return tree_bytes(state), False
+    known, hparams = _one_game_of(inputs)
+    rounds = BLOCK * _SPAN
+    types = jax.ShapeDtypeStruct((rounds, inputs.known.game.num_followers), jnp.int32)
+    seen, counts = jax.eval_shape(shortcut.read, known, types)
+    ahead = jax.eval_shape(functools.partial(shortcut.ahead, rounds=rounds), state, known, hparams, counts)
+    return tree_bytes((state, seen, ahead)) + _SPAN * tree_bytes(counts), True
 
 
 _FEW_JOINT_ACTIONS = 1 << 12

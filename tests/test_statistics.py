@@ -88,7 +88,7 @@ def stubborn(rounds: int) -> Learner:
         init=lambda known, hparams: (erm.init(known, hparams), jnp.zeros((), jnp.int32)),
         act=lambda key, state, known, hparams: erm.act(key, state[0], known, hparams),
         update=update,
-        ahead=lambda *_: None,  # what erm_joint can say of a block does not hold for this one
+        shortcut=lambda known: None,  # what erm_joint can say of a block does not hold for this one
     )
 
 

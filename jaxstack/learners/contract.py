@@ -76,22 +76,40 @@ class NoParams(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What a learner can say of a whole block of rounds before playing it.
+    """What a learner can say of many rounds before playing them.
 
     Attributes:
-      choice: what it plays in the first round of the block.
-      certain: [] bool, True when it provably plays the same in every round of the block.
-      after: state after the block.
-      few: [] bool, True when `among_few` is enough to play the block round by round.
-      among_few, among_all: states that `act` and `update` take as well, to play this block and no further.
+      choice: what it plays in the first of them.
+      contest: [] int32, 0 when it provably plays the same in all of them; otherwise the number, from 1, of
+        the first of `Shortcut.contests` that finds what it plays.
+      race: what the contests need to know.
+      after: state after them.
     """
 
     choice: Choice
-    certain: jax.Array
+    contest: jax.Array
+    race: Pytree
     after: Pytree
-    few: jax.Array
-    among_few: Pytree
-    among_all: Pytree
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortcut:
+    """How to play many rounds at once: for learners with type feedback, whose choices types alone decide.
+
+    It must change no choice.
+
+    Attributes:
+      read: (known, types [B, n]) -> (seen, counts): of B rounds, what the contests need to know of each
+        (arrays with an axis of rounds in front), and integer counts, all that `ahead` needs to know of them;
+        the counts of several stretches of rounds are summed.
+      ahead: (state, known, hparams, counts, rounds) -> Ahead, with `rounds` the number of rounds counted.
+      contests: functions (race, known, hparams, seen) -> Choice [B] that find every choice of these rounds,
+        from the cheapest to the last, which always can.
+    """
+
+    read: Callable[[Known, jax.Array], tuple[Pytree, Pytree]]
+    ahead: Callable[[Pytree, Known, Pytree, Pytree, int], Ahead]
+    contests: tuple[Callable[[Pytree, Known, Pytree, Pytree], Choice], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +126,7 @@ class Learner:
         recompile, and they can be swept).
       prepare: (game, table) -> pytree of host arrays for `known.prepared`, derived from what is known alone;
         of a stacked batch, every array with a leading axis G.
-      ahead: (state, known, hparams, types [B, n]) -> Ahead, or None where nothing can be said: a shortcut for
-        learners with type feedback, for which a block's types are all there is to know. It must change no
-        choice.
+      shortcut: known -> Shortcut, or None where every round has to be played.
       uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
     """
 
@@ -121,7 +137,7 @@ class Learner:
     update: Callable[[Pytree, Known, Pytree, Choice, Any], Pytree]
     hparams: Callable[[Known], Pytree] = lambda known: NoParams()
     prepare: Callable[[Game, RegionTable], Pytree] = lambda game, table: ()
-    ahead: Callable[[Pytree, Known, Pytree, jax.Array], Ahead | None] = lambda *_: None
+    shortcut: Callable[[Known], Shortcut | None] = lambda known: None
     uses_optimum: bool = False
 
 

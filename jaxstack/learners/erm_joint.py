@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.axes import Bool, DeviceArray, Float, Int
 from jaxstack.learners.candidates import Scoring, prepare_scoring
 from jaxstack.learners.contract import (
     Ahead,
@@ -19,6 +19,7 @@ from jaxstack.learners.contract import (
     Known,
     Learner,
     NoParams,
+    Shortcut,
     TypeFeedback,
     add_compensated,
     tie_tolerance,
@@ -34,12 +35,12 @@ class TypeCounts(NamedTuple):
     rounds: Int[DeviceArray, ""]  # int32
 
 
-class Contest(NamedTuple):
-    """The candidates that may be played within a block, with summed unit values (see `_ahead`)."""
+class Race(NamedTuple):
+    """Who may be played in the next rounds (see `_ahead`)."""
 
-    rivals: Int[DeviceArray, "k"]  # int32, ascending
-    scores: Float[DeviceArray, "k"]
-    rounds: Int[DeviceArray, ""]  # int32
+    scores: Float[DeviceArray, "M"]  # summed unit values before these rounds
+    rivals: Bool[DeviceArray, "M"]  # may be the first best candidate in one of them
+    rounds: Int[DeviceArray, ""]  # int32, rounds before them
 
 
 class PayoffSums(NamedTuple):
@@ -68,13 +69,13 @@ def erm_joint() -> Learner:
         act=_act,
         update=_update,
         prepare=prepare_scoring,
-        ahead=_ahead,
+        shortcut=_shortcut,
     )
 
 
-_FEW_RIVALS = 16
+_FEW = (8,)  # rivals, the best one included, that the cheap contests are among
 
-State = TypeCounts | Contest | PayoffSums
+State = TypeCounts | PayoffSums
 
 
 def _init(known: Known, hparams: NoParams) -> TypeCounts | PayoffSums:
@@ -89,9 +90,6 @@ def _init(known: Known, hparams: NoParams) -> TypeCounts | PayoffSums:
 def _act(key: jax.Array, state: State, known: Known, hparams: NoParams) -> Choice:
     scoring: Scoring = known.prepared
     rounds = jnp.maximum(state.rounds, 1).astype(known.payoff_range.dtype)
-    if isinstance(state, Contest):
-        winner = first_best(state.scores / rounds, tie_tolerance(rounds.dtype))
-        return _choice(scoring, take_row(state.rivals, winner))
     if isinstance(state, TypeCounts):
         scores = _scores(scoring, state.counts) / rounds
     else:
@@ -108,52 +106,91 @@ def _update(state: State, known: Known, hparams: NoParams, choice: Choice, feedb
         payoffs = jax.vmap(known.unit_payoff_vector)(actions)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs), rounds)
     seen = _seen(known, feedback.types)  # [1], or [n]
-    if isinstance(state, TypeCounts):
-        return TypeCounts(state.counts.at[seen].add(1, mode="promise_in_bounds"), rounds)
-    values = jnp.asarray(_features(known.prepared))
-    gained = values.T.at[seen[:, None], state.rivals].get(mode="promise_in_bounds")
-    return Contest(state.rivals, state.scores + gained.sum(axis=0), rounds)
+    return TypeCounts(state.counts.at[seen].add(1, mode="promise_in_bounds"), rounds)
+
+
+def _shortcut(known: Known) -> Shortcut | None:
+    if _features(known.prepared) is None:
+        return None
+    few = (functools.partial(_among_few, number=number) for number in _FEW)
+    return Shortcut(_read, _ahead, (*few, _among_all))
+
+
+def _read(known: Known, types: Int[DeviceArray, "B n"]) -> tuple[jax.Array, jax.Array]:
+    """Features seen in every round, [B, 1] or [B, n] int32, and how often each occurs, [F] int32."""
+    seen = jax.vmap(lambda theta: _seen(known, theta))(types)
+    followers = seen.shape[1]
+    bins = _features(known.prepared).shape[-1] // followers
+    counts = [histogram(seen[:, i] - i * bins, bins) for i in range(followers)]
+    return seen, jnp.concatenate(counts)
 
 
 def _ahead(
-    state: TypeCounts | PayoffSums, known: Known, hparams: NoParams, types: Int[DeviceArray, "B n"]
-) -> Ahead | None:
-    """Rules out the candidates that cannot catch up in a block, whatever the order in which its types appear.
-
-    None left: the choice is certain. A few left: playing the block among them makes the same choices.
-    """
-    if isinstance(state, PayoffSums):
-        return None
-    scoring: Scoring = known.prepared
-    values = jnp.asarray(_features(scoring))
+    state: TypeCounts, known: Known, hparams: NoParams, counts: Int[DeviceArray, "F"], rounds: int
+) -> Ahead:
+    """Rules out the candidates that cannot catch up, in whatever order the types of the rounds appear."""
+    values = jnp.asarray(_features(known.prepared))
     dtype, num_candidates = values.dtype, values.shape[0]
-    seen = jax.vmap(lambda theta: _seen(known, theta), out_axes=-1)(types)  # [1, B], or [n, B]
-    counts = jnp.concatenate([histogram(row, values.shape[1] // len(seen)) for row in _bins(known, seen)])
-    scores = _scores(scoring, state.counts)
-    rounds = jnp.maximum(state.rounds, 1).astype(dtype)
-    best = first_best(scores / rounds, tie_tolerance(dtype))
+    scores = _scores(known.prepared, state.counts)
+    before = jnp.maximum(state.rounds, 1).astype(dtype)
+    best = first_best(scores / before, tie_tolerance(dtype))
     # At worst, the types that favour a candidate come first: its lag shrinks by the sum of what it gains.
-    gains = _gains(values, take_row(values, best), counts)
-    lead = take_row(scores, best) - scores - gains
+    lead = take_row(scores, best) - scores - _gains(values, take_row(values, best), counts)
     # A candidate behind the best one in order may draw level without being played; one before it may not even
     # come within the tolerance of a tie. Either margin is far above the rounding of the sums.
     index = jnp.arange(num_candidates, dtype=jnp.int32)
-    slack = tie_tolerance(dtype) * (rounds + types.shape[0])
+    slack = tie_tolerance(dtype) * (before + rounds)
     safe = (state.rounds > 0) & (lead >= jnp.where(index < best, 4 * slack, -slack / 4))
-    rival = ~safe | (index == best)
-
-    few = min(_FEW_RIVALS, num_candidates)
-    # The lowest rivals: the highest distances from the end. Filled up with the last candidate.
-    from_end = jnp.where(rival, num_candidates - index, 1).astype(jnp.float32)
-    listed = num_candidates - jax.lax.top_k(from_end, few)[0].astype(jnp.int32)
+    rivals = ~safe | (index == best)
+    number = rivals.sum(dtype=jnp.int32)
     return Ahead(
-        choice=_choice(scoring, best),
-        certain=(safe | (index == best)).all(),
-        after=TypeCounts(state.counts + counts, state.rounds + types.shape[0]),
-        few=rival.astype(dtype).sum() <= few,
-        among_few=Contest(listed, scores.at[listed].get(mode="promise_in_bounds"), state.rounds),
-        among_all=Contest(index, scores, state.rounds),
+        choice=_choice(known.prepared, best),
+        contest=functools.reduce(jnp.add, [(number > few).astype(jnp.int32) for few in (1, *_FEW)]),
+        race=Race(scores, rivals, state.rounds),
+        after=TypeCounts(state.counts + counts, state.rounds + rounds),
     )
+
+
+def _among_few(
+    race: Race, known: Known, hparams: NoParams, seen: Int[DeviceArray, "B f"], number: int
+) -> Choice:
+    """Choices of B rounds when there are at most `number` rivals: running sums of their values alone."""
+    values = jnp.asarray(_features(known.prepared))
+    index, last = jnp.arange(values.shape[0], dtype=jnp.int32), values.shape[0] - 1
+    # The rivals in order; where they are fewer, the last candidate again, which comes after all of them.
+    rivals = [jnp.where(race.rivals, index, last).min()]
+    for _ in range(min(number, values.shape[0]) - 1):
+        rivals.append(jnp.where(race.rivals & (index > rivals[-1]), index, last).min())
+    listed = jnp.stack(rivals)
+
+    def one_round(
+        carry: tuple[jax.Array, jax.Array], seen: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        scores, rounds = carry
+        mean = scores / jnp.maximum(rounds, 1).astype(scores.dtype)
+        best = take_row(listed, first_best(mean, tie_tolerance(scores.dtype)))
+        gained = values.at[listed[:, None], seen].get(mode="promise_in_bounds").sum(axis=1)
+        return (scores + gained, rounds + 1), best
+
+    start = (take_row(race.scores, listed), race.rounds)
+    return _choice(known.prepared, jax.lax.scan(one_round, start, seen)[1])
+
+
+def _among_all(race: Race, known: Known, hparams: NoParams, seen: Int[DeviceArray, "B f"]) -> Choice:
+    """Choices of B rounds: one row of values is added to all scores in every round."""
+    values = jnp.asarray(_features(known.prepared)).T
+
+    def one_round(
+        carry: tuple[jax.Array, jax.Array], seen: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        scores, rounds = carry
+        mean = scores / jnp.maximum(rounds, 1).astype(scores.dtype)
+        best = first_best(mean, tie_tolerance(scores.dtype))
+        gained = functools.reduce(jnp.add, [take_row(values, which) for which in seen])
+        return (scores + gained, rounds + 1), best
+
+    start = (race.scores, race.rounds)
+    return _choice(known.prepared, jax.lax.scan(one_round, start, seen)[1])
 
 
 def _gains(
@@ -173,7 +210,7 @@ def _gains(
     return jax.lax.scan(add, jnp.zeros(values.shape[0], values.dtype), (columns, *rows))[0]
 
 
-def _choice(scoring: Scoring, candidate: Int[DeviceArray, ""]) -> Choice:
+def _choice(scoring: Scoring, candidate: Int[DeviceArray, "..."]) -> Choice:
     return Choice(
         take_row(scoring.candidates.region, candidate), take_row(scoring.candidates.vertex, candidate)
     )
@@ -187,12 +224,7 @@ def _features(scoring: Scoring) -> Any:
 def _scores(scoring: Scoring, counts: Int[DeviceArray, "F"]) -> jax.Array:
     """[M]: unit values of all candidates, summed over the rounds counted."""
     values = jnp.asarray(_features(scoring))
-    return values @ counts.astype(values.dtype)
-
-
-def _bins(known: Known, seen: Int[DeviceArray, "n B"]) -> Int[DeviceArray, "n B"]:
-    """Features as numbers within their follower: what a histogram per row counts."""
-    return seen - jnp.arange(len(seen), dtype=jnp.int32)[:, None] * known.game.num_types
+    return counts.astype(values.dtype) @ values.T  # batched: a row of scores for every run
 
 
 def _seen(known: Known, types: Int[DeviceArray, "n"]) -> jax.Array:

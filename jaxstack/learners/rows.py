@@ -17,7 +17,7 @@ from jax.custom_batching import custom_vmap
 
 from jaxstack.axes import Array, DeviceArray, Float, Int
 
-_IN_RANGE = "promise_in_bounds"
+IN_RANGE = "promise_in_bounds"
 _UNROLLED = 64  # a search among so many is one unrolled pass of vector operations over runs
 _BLOCK = 16
 
@@ -29,12 +29,12 @@ def runs_axis(shape: tuple[int, ...]) -> int:
 
 def take_row(table: Array, index: Int[Array, "..."]) -> jax.Array:
     """table[index]; the index must be in range."""
-    return jnp.asarray(table).at[index].get(mode=_IN_RANGE, wrap_negative_indices=False)
+    return jnp.asarray(table).at[index].get(mode=IN_RANGE, wrap_negative_indices=False)
 
 
 def put_row(table: DeviceArray, index: Int[Array, ""], row: DeviceArray) -> jax.Array:
     """`table` with `row` at `index`, which must be in range."""
-    return table.at[index].set(row, mode=_IN_RANGE, unique_indices=True, wrap_negative_indices=False)
+    return table.at[index].set(row, mode=IN_RANGE, unique_indices=True, wrap_negative_indices=False)
 
 
 @custom_vmap
@@ -47,7 +47,7 @@ def put_entry(values: Float[DeviceArray, "M"], index: Int[Array, ""], value: Dev
 def _put_entries(size: int, batched: list[bool], *args: jax.Array) -> tuple[jax.Array, bool]:
     values, index, value = _all_batched(size, batched, args)
     runs = jnp.arange(size, dtype=jnp.int32)
-    return values.T.at[index, runs].set(value, mode=_IN_RANGE, unique_indices=True).T, True
+    return values.T.at[index, runs].set(value, mode=IN_RANGE, unique_indices=True).T, True
 
 
 def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) -> jax.Array:
@@ -79,9 +79,17 @@ def histogram(values: Int[Array, "B"], bins: int) -> jax.Array:
 def _histogram(values: jax.Array, bins: int) -> jax.Array:
     """Along the first axis."""
     which = jnp.arange(bins, dtype=jnp.int32).reshape(-1, *(1,) * (values.ndim - 1))
-    # In pieces of 32: XLA cuts up a longer reduction on CPU, and then stores every comparison.
-    pieces = [values[i : i + 32, None] == which for i in range(0, values.shape[0], 32)]
-    return functools.reduce(jnp.add, [piece.sum(axis=0, dtype=jnp.int32) for piece in pieces])
+
+    def add(total: jax.Array, piece: jax.Array) -> tuple[jax.Array, None]:
+        return total + (piece[:, None] == which).sum(axis=0, dtype=jnp.int32), None
+
+    # In pieces of 32: XLA cuts up a longer reduction on CPU, and then stores every comparison. In a loop, so
+    # that the values are computed once, and not once for every bin.
+    whole = len(values) // 32 * 32
+    total = jnp.zeros((bins, *values.shape[1:]), jnp.int32)
+    if whole:
+        total = jax.lax.scan(add, total, values[:whole].reshape(-1, 32, *values.shape[1:]))[0]
+    return add(total, values[whole:])[0] if whole < len(values) else total
 
 
 def _all_batched(size: int, batched: list[bool], args: Any) -> list[jax.Array]:
@@ -139,7 +147,7 @@ def replace(tree: Tournament, index: Int[Array, ""], value: Float[DeviceArray, "
     for level in reversed(tree.levels):
         block, place = index // _BLOCK, index % _BLOCK
         row = take_row(level, block)
-        levels.insert(0, level.at[block, place].set(value, mode=_IN_RANGE, unique_indices=True))
+        levels.insert(0, level.at[block, place].set(value, mode=IN_RANGE, unique_indices=True))
         index, value = (
             block,
             functools.reduce(jnp.maximum, [jnp.where(place == i, value, row[i]) for i in range(_BLOCK)]),
