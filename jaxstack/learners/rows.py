@@ -146,10 +146,8 @@ def replace(tree: Tournament, index: Int[Array, ""], value: Float[DeviceArray, "
     levels: list[jax.Array] = []
     for level in reversed(tree.levels):
         block, place = index // _BLOCK, index % _BLOCK
-        row = take_row(level, block)
+        # Written first, and read from what was written: a table that is read as it was and written too would
+        # be copied, whole, in every round.
         levels.insert(0, level.at[block, place].set(value, mode=IN_RANGE, unique_indices=True))
-        index, value = (
-            block,
-            functools.reduce(jnp.maximum, [jnp.where(place == i, value, row[i]) for i in range(_BLOCK)]),
-        )
+        index, value = block, maximum(take_row(levels[0], block))
     return Tournament(put_entry(tree.top, index, value), tuple(levels))
