@@ -67,6 +67,8 @@ def page(dataset: xr.Dataset, title: str, reference: str | None = None) -> str:
     reference = reference if reference is not None else next(iter(known), None)
     scenarios = _by_scenario(cells)
     missing, failed = (_listed(dataset.attrs.get(name)) for name in ("missing", "failed"))
+    told = [failure.get("cell") for failure in failed if isinstance(failure, dict)]
+    missing = [cell for cell in missing if cell not in told]
     pictures = _Pictures()
     sections = {
         "results": ("Results", _results(scenarios, reference, pictures)),
@@ -115,8 +117,8 @@ def _summary(
         _count(len(learners), "learner"),
     ]
     if cells:
-        parts.append(f"horizon {_span([cell.curve.horizon for cell in cells])}")
-        parts.append(f"runs of every game: {_span([cell.curve.num_runs for cell in cells])}")
+        parts.append(f"horizon {_span([cell.horizon for cell in cells])}")
+        parts.append(f"runs of every game: {_span([cell.num_runs for cell in cells])}")
     notice = ""
     if missing or failed:
         counts = [
@@ -163,9 +165,9 @@ def _scenario(name: str, cells: list[Cell], reference: str | None, pictures: _Pi
         for axis in cells[0].labels
         if axis not in ("scenario", "learner", *varying) and len(labels_on(cells, axis)) == 1
     }
-    optimum = _span(np.concatenate([np.ravel(cell.curve.optimum) for cell in cells]), ".4g")
+    optimum = _span(np.concatenate([np.ravel(cell.optimum) for cell in cells]), ".4g")
     regions = _span(np.concatenate([np.ravel(cell.num_regions) for cell in cells]))
-    horizons = "" if "horizon" in cells[0].labels else _span([cell.curve.horizon for cell in cells])
+    horizons = "" if "horizon" in cells[0].labels else _span([cell.horizon for cell in cells])
     facts = [
         describe(shared),
         f"T = {horizons}" if horizons else "",
@@ -191,7 +193,7 @@ def _scenario(name: str, cells: list[Cell], reference: str | None, pictures: _Pi
 
 def _regret_table(cells: list[Cell], varying: list[str]) -> str:
     several = any(len(cell.final_regret) > 1 for cell in cells)
-    unkept = any(cell.curve.regret is None for cell in cells)
+    unkept = any(cell.regret is None for cell in cells)
     head = [*varying, "learner", "regret", *(["lowest and highest game"] if several else [])]
     head += ["growth exponent (95%)", "theorem's rate"]
 
@@ -201,9 +203,9 @@ def _regret_table(cells: list[Cell], varying: list[str]) -> str:
         return [
             *(cell.labels[axis] for axis in varying),
             cell.learner,
-            _Number(with_error(_or_none(cell.mean), _or_none(cell.stderr))),
+            _Number(with_error(_or_none(cell.final_mean), _or_none(cell.final_stderr))),
             *([_Number(between)] if several else []),
-            _exponent(growth_exponent(cell.curve), "" if cell.curve.regret is not None else "*"),
+            _exponent(growth_exponent(cell), "" if cell.regret is not None else "*"),
             _Number(_short(cell.bound)),
         ]
 
@@ -220,13 +222,13 @@ def _across_horizons(cells: list[Cell], varying: list[str]) -> str:
     rest = [axis for axis in varying if axis != "horizon"]
     rows = []
     for group in _groups(_in_order(cells, rest), [*rest, "learner"]):
-        group = sorted(group, key=lambda cell: cell.curve.horizon)
+        group = sorted(group, key=lambda cell: cell.horizon)
         if len(group) < 2 or len({cell.final_regret.shape for cell in group}) > 1:
             continue
         final = np.stack([cell.final_regret for cell in group], axis=-1)  # [G, S, horizons]
-        horizons = np.array([cell.curve.horizon for cell in group])
+        horizons = np.array([cell.horizon for cell in group])
         curve = dataclasses.replace(
-            group[0].curve, rounds=horizons, mean=final.mean(axis=1), regret=final, num_runs=final.shape[1]
+            group[0], rounds=horizons, mean=final.mean(axis=1), regret=final, num_runs=final.shape[1]
         )
         exponent = growth_exponent(curve, window=(horizons[0], horizons[-1]))
         labels = [group[0].labels[axis] for axis in rest]
@@ -265,8 +267,8 @@ def _time_table(scenarios: Mapping[str, list[Cell]]) -> str:
             *(cell.labels[axis] for axis in (*first, *varying)),
             cell.learner,
             _Number(_duration(cell.seconds_per_round)),
-            _Number(_duration(cell.curve.seconds["run"])),
-            _Number(_duration(cell.curve.seconds["compile"])),
+            _Number(_duration(cell.seconds["run"])),
+            _Number(_duration(cell.seconds["compile"])),
         ]
 
     rows = (row(cell) for group in scenarios.values() for cell in _in_order(group, varying))

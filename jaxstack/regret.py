@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -94,6 +94,23 @@ class Moments:
         return {"mean": self._mean, "stderr": stderr, "quantiles": quantiles}
 
 
+class Curve(Protocol):
+    """What statistics read of a curve: a `RegretCurve`, or a cell of a sweep's results."""
+
+    @property
+    def rounds(self) -> np.ndarray: ...
+    @property
+    def mean(self) -> np.ndarray: ...
+    @property
+    def stderr(self) -> np.ndarray: ...
+    @property
+    def regret(self) -> np.ndarray | None: ...
+    @property
+    def num_runs(self) -> int: ...
+    @property
+    def horizon(self) -> int: ...
+
+
 class Exponent(NamedTuple):
     """Slope of log mean regret on log T, with a 95% interval from resampled runs, over a window of rounds."""
 
@@ -103,14 +120,14 @@ class Exponent(NamedTuple):
     window: tuple[int, int]
 
 
-def growth_exponent(curve: RegretCurve, window: tuple[float, float] | None = None, seed: int = 0) -> Exponent:
+def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, seed: int = 0) -> Exponent:
     """How regret grows: the least-squares slope of log mean regret on log T within a window.
 
     The interval resamples runs (and games, for a batch, whose mean it is then); without runs it is
     propagated from the standard errors, which overstates it slightly: neighbouring checkpoints err together.
 
     Args:
-      curve: from `simulate`.
+      curve: from `simulate`, or a cell of results.
       window: first and last round; default (T/100, T), past the first rounds, where all learners pay alike.
       seed: of the resampling.
 
@@ -161,7 +178,7 @@ def _bootstrap_means(runs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(means)
 
 
-def average_over_games(curve: RegretCurve) -> tuple[np.ndarray, np.ndarray]:
+def average_over_games(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     """Mean regret and its standard error over runs, [C] each; for a batch, of the average over its games.
 
     Games share their draws, so a run is averaged over the games first. Without runs (`keep_runs=False`) the

@@ -14,13 +14,12 @@ import numpy as np
 import xarray as xr
 
 from jaxstack.checks import did_you_mean
-from jaxstack.regret import RegretCurve, average_over_games
 
 WITHIN = ("game", "run", "quantile", "checkpoint")
 """Dimensions within a cell; every other one is an axis of the sweep."""
 
 _NEEDED = ("mean", "stderr", "final_regret", "round")
-_OPTIONAL = ("quantiles", "regret", "optimum", "num_regions", "bound", "num_runs")
+_OPTIONAL = ("regret", "optimum", "num_regions", "bound", "num_runs")
 _SECONDS = ("seconds_compile", "seconds_run")
 
 
@@ -32,38 +31,51 @@ class Cell:
       labels: where it stands: every axis, and every coordinate along one, with its value. A coordinate that
         has been selected (`dataset.sel(horizon=1000)`) counts, too.
       axes: those of the labels that are dimensions of the dataset.
-      curve: means [G, C], and every run [G, S, C] where runs were kept.
-      final_regret: [G, S], payoff units, of at most the first 16,384 runs.
+      learner: its label on the axis of learners.
+      rounds: [C] int64, rounds at which regret is recorded.
+      mean, stderr: [G, C], over runs; payoff units.
+      regret: [G, S, C] of every run, or None where runs were not kept.
+      final_regret: [G, S], of at most the first 16,384 runs.
+      num_runs: S.
+      optimum: [G], U_D(x*), payoff units per round.
+      num_regions: [G].
       bound: the theorem's rate at the horizon, payoff units; nan without a theorem.
-      num_regions: [G]; nan where unknown.
+      seconds: wall time of "compile" and "run".
     """
 
     labels: Mapping[str, Any]
     axes: tuple[str, ...]
-    curve: RegretCurve
+    learner: str
+    rounds: np.ndarray
+    mean: np.ndarray
+    stderr: np.ndarray
+    regret: np.ndarray | None
     final_regret: np.ndarray
-    bound: float
+    num_runs: int
+    optimum: np.ndarray
     num_regions: np.ndarray
+    bound: float
+    seconds: Mapping[str, float]
 
     @property
-    def learner(self) -> str:
-        """Its label on the axis of learners."""
-        return self.curve.learner
+    def horizon(self) -> int:
+        """T."""
+        return int(self.rounds[-1])
 
     @property
-    def mean(self) -> float:
+    def final_mean(self) -> float:
         """Cumulative expected regret at the horizon, over games and runs; payoff units."""
-        return float(average_over_games(self.curve)[0][-1])
+        return float(self.mean[:, -1].mean())
 
     @property
-    def stderr(self) -> float:
-        """Standard error of `mean` over draws of types, the games held fixed; nan for one run."""
-        return _standard_error(self.final_regret.mean(axis=0), self.curve.num_runs)
+    def final_stderr(self) -> float:
+        """Its standard error over draws of types, the games held fixed; nan for one run."""
+        return _standard_error(self.final_regret.mean(axis=0), self.num_runs)
 
     @property
     def seconds_per_round(self) -> float:
         """Wall time of a round of one run of one game, compilation left out."""
-        return self.curve.seconds["run"] / (self.curve.horizon * self.curve.num_runs * len(self.final_regret))
+        return self.seconds["run"] / (self.horizon * self.num_runs * len(self.final_regret))
 
 
 def axes_of(dataset: xr.Dataset) -> tuple[str, ...]:
@@ -112,9 +124,9 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
         labels: dict[str, Any] = {}
         for name in [*names, *(c for c in coordinates if c not in names)]:
             coordinate = coordinates.get(name)
-            if coordinate is None:  # an axis without labels: zipped keys label it together
-                along = {c: v for c, v in coordinates.items() if v.dims == (name,)}
-                labels[name] = describe({c: v.values[place[name]] for c, v in along.items()}) or place[name]
+            if coordinate is None:  # an axis without labels of its own: those of the zipped keys
+                along = [v.values[place[name]] for v in coordinates.values() if v.dims == (name,)]
+                labels[name] = " + ".join(map(text, along)) or place[name]
             else:
                 at = () if coordinate.ndim == 0 else place[str(coordinate.dims[0])]
                 labels[name] = _plain(coordinate.values[at])
@@ -137,37 +149,21 @@ def _cell(labels: dict[str, Any], names: tuple[str, ...], numbers: Any, kept: bo
         regret = numbers("regret")[games][..., first]
         regret = regret[:, np.isfinite(regret).all(axis=(0, 2))]
     num_runs = numbers("num_runs")
-    quantiles = numbers("quantiles")
-    curve = RegretCurve(
+    return Cell(
+        labels=labels,
+        axes=names,
         learner=text(labels.get("learner", "regret")),
         rounds=rounds,
         mean=mean[:, first],
         stderr=numbers("stderr")[games][:, first],
-        quantiles=quantiles[games][..., first] if quantiles.ndim else quantiles,
         regret=regret if regret is not None and regret.size else None,
+        final_regret=final,
         num_runs=int(num_runs) if np.isfinite(num_runs) else final.shape[1],
-        optimum=numbers("optimum")[..., games] if numbers("optimum").ndim else numbers("optimum"),
-        ties="as in the spec",
+        optimum=np.broadcast_to(numbers("optimum"), games.shape)[games],
+        num_regions=np.broadcast_to(numbers("num_regions"), games.shape)[games],
+        bound=float(numbers("bound")),
         seconds={stage: float(numbers(f"seconds_{stage}")) for stage in ("compile", "run")},
     )
-    regions = numbers("num_regions")
-    return Cell(
-        labels, names, curve, final, float(numbers("bound")), regions[games] if regions.ndim else regions
-    )
-
-
-def check_axis(cells: Sequence[Cell], name: str) -> str:
-    """The name, if it is an axis or a coordinate along one.
-
-    Raises:
-      ValueError: it is not; the message names those that are.
-    """
-    if not cells:
-        raise ValueError("the dataset holds no finished cell yet.")
-    known = cells[0].labels
-    if name not in known:
-        raise ValueError(f"there is no axis {name!r}.{did_you_mean(name, known)} Axes: {', '.join(known)}.")
-    return name
 
 
 def by_labels(cells: Sequence[Cell], drawn: Sequence[str]) -> dict[tuple[Any, ...], Cell]:
@@ -177,7 +173,11 @@ def by_labels(cells: Sequence[Cell], drawn: Sequence[str]) -> dict[tuple[Any, ..
       ValueError: an axis that does not exist, or one that was neither drawn nor selected.
     """
     for name in drawn:
-        check_axis(cells, name)
+        known = cells[0].labels if cells else ()
+        if name not in known:
+            raise ValueError(
+                f"there is no axis {name!r}.{did_you_mean(name, known)} Axes: {', '.join(known) or 'none'}."
+            )
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         groups.setdefault(tuple(cell.labels[name] for name in drawn), []).append(cell)
@@ -189,7 +189,7 @@ def by_labels(cells: Sequence[Cell], drawn: Sequence[str]) -> dict[tuple[Any, ..
                 raise ValueError(
                     f"axis {axis!r} has {len(found)} labels ({', '.join(map(text, found[:6]))}"
                     f"{', ..' if len(found) > 6 else ''}) where {of or 'one cell'} is drawn. Select one, "
-                    f"dataset.sel({_keyword(axis, found[0])}), or draw this axis too."
+                    f"dataset.{_selection(axis, found[0])}, or draw this axis too."
                 )
     return {key: group[0] for key, group in groups.items()}
 
@@ -236,6 +236,6 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
-def _keyword(axis: str, label: Any) -> str:
-    """How `sel` is told a label; a zipped axis has a name that is no keyword."""
-    return f"{axis}={label!r}" if axis.isidentifier() else f"{{{axis!r}: {label!r}}}"
+def _selection(axis: str, label: Any) -> str:
+    """How one label is selected; zipped axes have none of their own, and no keyword for a name."""
+    return f"sel({axis}={label!r})" if axis.isidentifier() else f"isel({{{axis!r}: 0}})"

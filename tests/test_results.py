@@ -16,23 +16,23 @@ def test_cells_hold_the_numbers_of_the_dataset():
         ("erm_joint", 10), ("erm_joint", 1000), ("region_ucb", 10), ("region_ucb", 1000),
     ]  # fmt: skip
     short = cells[2]
-    assert short.curve.rounds.tolist() == sorted(set(short.curve.rounds.tolist()))
-    assert short.curve.horizon == 10
-    assert short.curve.mean == pytest.approx(np.outer([1, 2, 3], 3 * short.curve.rounds**0.8))
-    assert short.curve.regret.shape == (3, 8, len(short.curve.rounds))
-    assert short.mean == pytest.approx(2 * 3 * 10**0.8)
+    assert short.rounds.tolist() == sorted(set(short.rounds.tolist()))
+    assert short.horizon == 10
+    assert short.final_mean == pytest.approx(np.outer([1, 2, 3], 3 * short.rounds**0.8))
+    assert short.regret.shape == (3, 8, len(short.rounds))
+    assert short.final_mean == pytest.approx(2 * 3 * 10**0.8)
     noise = 0.2 * np.linspace(-1, 1, 8)
-    assert short.stderr == pytest.approx(short.mean * noise.std(ddof=1) / np.sqrt(8))
+    assert short.final_stderr == pytest.approx(short.final_mean * noise.std(ddof=1) / np.sqrt(8))
     assert short.bound == pytest.approx(10 * np.sqrt(10))
     assert short.num_regions.tolist() == [4, 5, 6]
-    assert short.curve.optimum.tolist() == [0.5, 0.6, 0.7]
+    assert short.optimum.tolist() == [0.5, 0.6, 0.7]
     assert short.seconds_per_round == pytest.approx(1e-8)
 
 
 def test_runs_need_not_be_kept():
     kept, dropped = (cells_of(results(keep_runs=keep))[0] for keep in (True, False))
-    assert dropped.curve.regret is None
-    assert (dropped.mean, dropped.stderr) == (kept.mean, kept.stderr)
+    assert dropped.regret is None
+    assert (dropped.final_mean, dropped.final_stderr) == (kept.final_mean, kept.final_stderr)
 
 
 def test_missing_cells_are_left_out_and_smaller_ones_lose_their_padding():
@@ -41,14 +41,14 @@ def test_missing_cells_are_left_out_and_smaller_ones_lose_their_padding():
     data = xr.merge([small, large], join="outer", compat="no_conflicts")
     by_name = {cell.labels["scenario"]: cell for cell in cells_of(data.sel(learner="erm_joint"))}
     assert by_name["small"].final_regret.shape == (1, 3)
-    assert by_name["small"].curve.num_runs == 3
+    assert by_name["small"].num_runs == 3
     assert by_name["large"].final_regret.shape == (4, 8)
-    assert by_name["small"].mean == pytest.approx(1000**0.3)
+    assert by_name["small"].final_mean == pytest.approx(1000**0.3)
     assert cells_of(results(missing=lambda labels: True)) == []
 
 
 def test_one_run_has_no_standard_error():
-    assert np.isnan(cells_of(results(runs=1))[0].stderr)
+    assert np.isnan(cells_of(results(runs=1))[0].final_stderr)
 
 
 def test_zipped_axes_are_known_by_each_of_their_keys():
@@ -56,8 +56,10 @@ def test_zipped_axes_are_known_by_each_of_their_keys():
     data = data.assign_coords(n=("n+K", [2, 4]), K=("n+K", [3, 5]))
     cells = cells_of(data.sel(learner="erm_joint"))
     assert [cell.labels["n"] for cell in cells] == [2, 4]
-    assert cells[1].labels["n+K"] == "n = 4, K = 5"
+    assert cells[1].labels["n+K"] == "4 + 5"
     assert list(by_labels(cells, ["K"])) == [(3,), (5,)]
+    with pytest.raises(ValueError, match=r"dataset.isel\(\{'n\+K': 0\}\)"):
+        by_labels(cells, ["learner"])
     assert describe({"n": 4, "rate": 0.5}) == "n = 4, rate = 0.5"
 
 

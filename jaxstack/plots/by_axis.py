@@ -19,7 +19,7 @@ from jaxstack.regret import average_over_games, growth_exponent
 from jaxstack.results import Cell, by_labels, cells_of, is_number, labels_on, text
 
 if TYPE_CHECKING:
-    from jaxstack.regret import RegretCurve
+    from jaxstack.regret import Curve, RegretCurve
 
 _AXIS_LABELS = {
     "horizon": "horizon $T$ (rounds)",
@@ -224,16 +224,16 @@ class _Quantity(NamedTuple):
 
 _QUANTITIES = {
     "final_regret": _Quantity(
-        "cumulative expected regret\nafter $T$ rounds (payoff units)", lambda cell: cell.mean
+        "cumulative expected regret\nafter $T$ rounds (payoff units)", lambda cell: cell.final_mean
     ),
     "growth_exponent": _Quantity(
-        "growth exponent of regret in $T$", lambda cell: growth_exponent(cell.curve).estimate
+        "growth exponent of regret in $T$", lambda cell: growth_exponent(cell).estimate
     ),
     "optimum": _Quantity(
-        "optimum $U_D(x^*)$ (payoff units per round)", lambda cell: float(np.mean(cell.curve.optimum))
+        "optimum $U_D(x^*)$ (payoff units per round)", lambda cell: float(np.mean(cell.optimum))
     ),
     "num_regions": _Quantity("best-response regions", lambda cell: float(np.mean(cell.num_regions))),
-    "seconds_run": _Quantity("seconds, without compilation", lambda cell: cell.curve.seconds["run"]),
+    "seconds_run": _Quantity("seconds, without compilation", lambda cell: cell.seconds["run"]),
 }
 
 
@@ -320,7 +320,7 @@ def _curve_lines(data: Any, lines: str | Sequence[str]) -> tuple[list[_Line], li
     if isinstance(data, xr.Dataset) or (isinstance(data, Sequence) and data and isinstance(data[0], Cell)):
         cells, names = _cells(data), _names(lines)
         found = by_labels(cells, names)
-        drawn = [_of_curve(_line_label(cells, names, key), cell.curve) for key, cell in found.items()]
+        drawn = [_of_curve(_line_label(cells, names, key), cell) for key, cell in found.items()]
         theorem = any(np.isfinite(cell.bound) for cell in found.values())
         return drawn, _styles_of(names, list(found)), theorem
     if isinstance(data, Mapping):
@@ -333,7 +333,7 @@ def _curve_lines(data: Any, lines: str | Sequence[str]) -> tuple[list[_Line], li
     return drawn, style.line_styles([line.label for line in drawn]), False
 
 
-def _of_curve(label: str, curve: RegretCurve) -> _Line:
+def _of_curve(label: str, curve: Curve) -> _Line:
     mean, stderr = average_over_games(curve)
     return _Line(label, np.asarray(curve.rounds, np.float64), mean, stderr)
 
@@ -356,7 +356,7 @@ def _along(found: Mapping[Any, Cell], ticks: list[Any], key: tuple[Any, ...], la
     row = [found.get((tick, *key)) for tick in ticks]
     mean, stderr, bound = (
         np.array([np.nan if cell is None else getattr(cell, name) for cell in row])
-        for name in ("mean", "stderr", "bound")
+        for name in ("final_mean", "final_stderr", "bound")
     )
     x = np.empty(len(ticks), object)
     x[:] = ticks
