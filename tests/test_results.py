@@ -18,7 +18,7 @@ def test_cells_hold_the_numbers_of_the_dataset():
     short = cells[2]
     assert short.rounds.tolist() == sorted(set(short.rounds.tolist()))
     assert short.horizon == 10
-    assert short.final_mean == pytest.approx(np.outer([1, 2, 3], 3 * short.rounds**0.8))
+    assert short.mean == pytest.approx(np.outer([1, 2, 3], 3 * short.rounds**0.8))
     assert short.regret.shape == (3, 8, len(short.rounds))
     assert short.final_mean == pytest.approx(2 * 3 * 10**0.8)
     noise = 0.2 * np.linspace(-1, 1, 8)
