@@ -122,10 +122,12 @@ def _summary(
     notice = ""
     if missing or failed:
         counts = [
-            f"{len(listed):,} {word}" for listed, word in ((missing, "missing"), (failed, "failed")) if listed
+            f"{_count(len(listed), 'cell')} {word}"
+            for listed, word in ((missing, "missing"), (failed, "failed"))
+            if listed
         ]
         notice = (
-            f'<p class="notice">These results are not complete: cells {" and ".join(counts)}. '
+            f'<p class="notice">These results are not complete: {", ".join(counts)}. '
             '<a href="#missing">Which ones</a></p>'
         )
     return f'<p class="muted">{_text("; ".join(parts))}</p>{notice}'

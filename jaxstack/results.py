@@ -30,6 +30,7 @@ class Cell:
     Attributes:
       labels: where it stands: every axis, and every coordinate along one, with its value. A coordinate that
         has been selected (`dataset.sel(horizon=1000)`) counts, too.
+      positions: of every label, its index along its axis.
       axes: those of the labels that are dimensions of the dataset.
       learner: its label on the axis of learners.
       rounds: [C] int64, rounds at which regret is recorded.
@@ -44,6 +45,7 @@ class Cell:
     """
 
     labels: Mapping[str, Any]
+    positions: Mapping[str, int]
     axes: tuple[str, ...]
     learner: str
     rounds: np.ndarray
@@ -122,20 +124,24 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
 
         place = dict(zip(names, index, strict=True))
         labels: dict[str, Any] = {}
+        positions: dict[str, int] = {}
         for name in [*names, *(c for c in coordinates if c not in names)]:
             coordinate = coordinates.get(name)
             if coordinate is None:  # an axis without labels of its own: those of the zipped keys
                 along = [v.values[place[name]] for v in coordinates.values() if v.dims == (name,)]
-                labels[name] = " + ".join(map(text, along)) or place[name]
+                labels[name], positions[name] = " + ".join(map(text, along)) or place[name], place[name]
             else:
-                at = () if coordinate.ndim == 0 else place[str(coordinate.dims[0])]
-                labels[name] = _plain(coordinate.values[at])
-        return _cell(labels, names, numbers, variables["regret"] is not None)
+                along_axis = [place[str(dim)] for dim in coordinate.dims]
+                labels[name] = _plain(coordinate.values[tuple(along_axis)])
+                positions[name] = along_axis[0] if along_axis else 0
+        return _cell(labels, positions, names, numbers, variables["regret"] is not None)
 
     return [cell(tuple(index)) for index in np.argwhere(there.transpose(*names).values)]
 
 
-def _cell(labels: dict[str, Any], names: tuple[str, ...], numbers: Any, kept: bool) -> Cell:
+def _cell(
+    labels: dict[str, Any], positions: dict[str, int], names: tuple[str, ...], numbers: Any, kept: bool
+) -> Cell:
     """A cell out of arrays that are padded with nan to the largest cell."""
     final = numbers("final_regret")
     games, runs = np.isfinite(final).any(axis=1), np.isfinite(final).any(axis=0)
@@ -151,6 +157,7 @@ def _cell(labels: dict[str, Any], names: tuple[str, ...], numbers: Any, kept: bo
     num_runs = numbers("num_runs")
     return Cell(
         labels=labels,
+        positions=positions,
         axes=names,
         learner=text(labels.get("learner", "regret")),
         rounds=rounds,
@@ -195,8 +202,8 @@ def by_labels(cells: Sequence[Cell], drawn: Sequence[str]) -> dict[tuple[Any, ..
 
 
 def labels_on(cells: Iterable[Cell], axis: str) -> list[Any]:
-    """Distinct labels on an axis, in order of appearance."""
-    return list(dict.fromkeys(cell.labels[axis] for cell in cells))
+    """Distinct labels on an axis, in the order of the dataset."""
+    return list(dict.fromkeys(cell.labels[axis] for cell in sorted(cells, key=lambda c: c.positions[axis])))
 
 
 def paired_difference_of(first: Cell, second: Cell) -> tuple[float, float]:

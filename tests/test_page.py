@@ -77,7 +77,7 @@ def test_every_section_is_there(sweep):
     read = Reader(page(sweep, "Results in first"))
     text = " ".join(read.words)
     for expected in (
-        "Results in first", "18 finished cells", "1 missing and 1 failed",
+        "Results in first", "18 finished cells", "1 cell missing, 1 cell failed",
         "random games", "hard", "Regret after the last round", "Growth across horizons",
         "Compared with erm_joint on the same draws", "Time", "Missing and failed", "does not fit",
         "learner = oful", "scenario = hard, correlation = 1", "Spec", "horizon = [100, 10_000]",
@@ -200,7 +200,15 @@ def test_a_folder_without_a_finished_cell_has_a_page():
     data = results(missing=lambda labels: True, attrs={"missing": json.dumps(["a", "b"])})
     text = page(data, "x")
     assert "No cell is finished yet" in text
-    assert "2 missing" in text
+    assert "2 cells missing" in text
+
+
+def test_a_failed_cell_is_not_missing_besides():
+    cell = {"learner": "oful"}
+    told = {"missing": json.dumps([cell]), "failed": json.dumps([{"cell": cell, "error": "no"}])}
+    text = page(results(attrs=told), "x")
+    assert "not complete: 1 cell failed." in text
+    assert text.count("learner = oful") == 1
 
 
 def test_a_hyperparameter_of_one_learner_is_compared_with_the_one_cell_of_the_reference():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxstack.results import axes_of, by_labels, cells_of, describe, paired_difference_of
+from jaxstack.results import axes_of, by_labels, cells_of, describe, labels_on, paired_difference_of
 from tests.datasets import results
 
 
@@ -45,6 +45,14 @@ def test_missing_cells_are_left_out_and_smaller_ones_lose_their_padding():
     assert by_name["large"].final_regret.shape == (4, 8)
     assert by_name["small"].final_mean == pytest.approx(1000**0.3)
     assert cells_of(results(missing=lambda labels: True)) == []
+
+
+def test_labels_keep_the_order_of_the_dataset_whatever_is_missing():
+    data = results(
+        {"size": ["small", "medium", "large"]},
+        missing=lambda at: at["learner"] == "erm_joint" and at["size"] == "small",
+    )
+    assert labels_on(cells_of(data), "size") == ["small", "medium", "large"]
 
 
 def test_one_run_has_no_standard_error():
