@@ -445,7 +445,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], count: int, group
         cells = "".join(f"<td{kind[c] or _width(value)}>{_text(value)}</td>" for c, value in enumerate(row))
         body.append(f"<tr{mark}>{cells}</tr>")
         before = row[0]
-    header = "".join(f"<th{kind[c]}>{_text(name)}</th>" for c, name in enumerate(head))
+    header = "".join(f"<th{kind[c] or _width(name)}>{_text(name)}</th>" for c, name in enumerate(head))
     header = f"<thead><tr>{header}</tr></thead>" if any(head) else ""
     more = ""
     if count > len(shown):

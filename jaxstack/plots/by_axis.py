@@ -195,6 +195,8 @@ def final_regret(
     if len(ticks) <= 9 or not numeric:
         axes.set_xticks(places, [style.literal(text(tick), 24) for tick in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
+    elif all(isinstance(tick, int) for tick in ticks) and not logarithmic_x:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if not numeric:
         axes.set_xlim(-0.5, len(ticks) - 0.5)
         if len(ticks) * min(max(len(text(tick)) for tick in ticks), 24) > 44:
@@ -270,7 +272,7 @@ def heat_map(
         fields, across, up, label = _fields_of_array(data, x, y)
     else:
         fields, across, up, label = _fields_of_cells(_cells(data), x, y, quantity, panels)
-    ncols = min(len(fields), 2 if len(across) <= 6 else 1)
+    ncols = min(len(fields), 2)
     nrows = -(-len(fields) // ncols)
     height = nrows * (0.9 + 0.42 * min(max(len(up), 2), 12)) + 1.1 + (0.4 if title else 0)
     figure = Figure(figsize=(5.8, height), layout="constrained")
@@ -278,13 +280,15 @@ def heat_map(
     values = np.concatenate([field.ravel() for field in fields.values()])
     norm = _norm(values[np.isfinite(values)])
     for position, (axes, (name, field)) in enumerate(zip(panels_, fields.items(), strict=False)):
-        _draw_field(axes, field, norm, numbers=field.size <= 72)
+        _draw_field(axes, field, norm, numbers=len(across) * ncols <= 12 and len(up) <= 16)
         if len(fields) > 1 or not title:
             axes.set_title(style.literal(name), fontsize=11, color=style.MUTED)
-        axes.set_xticks(np.arange(len(across)), [style.literal(text(v), 16) for v in across])
-        axes.set_yticks(np.arange(len(up)), [style.literal(text(v), 24) for v in up])
-        if max(len(text(v)) for v in across) * len(across) * ncols > 46:
+        some = slice(None, None, -(-len(across) // (24 // ncols)))  # as many labels as have room
+        axes.set_xticks(np.arange(len(across))[some], [style.literal(text(v), 16) for v in across[some]])
+        if max(len(text(v)) for v in across) * len(across[some]) * ncols > 46:
             _slant(axes, 90 if all(map(is_number, across)) else 30)
+        some = slice(None, None, -(-len(up) // 16))
+        axes.set_yticks(np.arange(len(up))[some], [style.literal(text(v), 24) for v in up[some]])
         axes.tick_params(labelsize=10, length=0)
         axes.tick_params(labelbottom=position + ncols >= len(fields))
         if position + ncols >= len(fields):  # nothing below
@@ -437,9 +441,10 @@ def _draw_field(axes: Axes, field: np.ndarray, norm: Normalize, numbers: bool) -
     axes.set_facecolor("white")
     axes.patch.set(hatch="////", edgecolor="#999999")
     rows, across = field.shape
+    width = 1.0 if max(field.shape) <= 12 else 0.3
     axes.pcolormesh(
         np.arange(across + 1) - 0.5, np.arange(rows + 1) - 0.5, np.ma.masked_invalid(field),
-        cmap=style.VALUE_COLOURS, norm=norm, edgecolors="white", linewidth=1.0,
+        cmap=style.VALUE_COLOURS, norm=norm, edgecolors="white", linewidth=width,
     )  # fmt: skip
     if not numbers:
         return
