@@ -1,4 +1,4 @@
-"""The command line: `jaxstack run` simulates and draws, `jaxstack inspect` looks at one game.
+"""The command line: `run` simulates, `report` sums up what was simulated, `inspect` looks at one game.
 
 Mistakes in what a person typed, or wrote into a file, end in one message and exit status 2; `--traceback`
 shows where in the code they were noticed.
@@ -117,6 +117,23 @@ def inspect(
             _check_picture_name(out)
             report.require_writable(out.parent)
         _inspect(game, out, ties, Console())
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a sweep's results.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Page to write.")] = Path("report.html"),
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="LEARNER", help="Compare the others with this one. Default: the first."),
+    ] = None,
+) -> None:
+    """One self-contained HTML page about a folder of results, finished or not."""
+    with _clean_errors(context):
+        _report(folder, out, reference, Console())
 
 
 # --- run ----------------------------------------------------------------------------------------------------
@@ -276,6 +293,26 @@ def _file_stems(problems: Sequence[Problem]) -> list[str]:
         stem = re.sub(r"[^a-z0-9]+", "-", problem.name.lower()).strip("-") or "scenario"
         stems.append(stem if stem not in stems else f"{stem}-{len(stems) + 1}")
     return stems
+
+
+# --- report -------------------------------------------------------------------------------------------------
+
+
+def _report(folder: Path, out: Path, reference: str | None, console: Console) -> None:
+    import jaxstack
+    from jaxstack import memory
+    from jaxstack.page import page
+    from jaxstack.report import require_writable
+
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{out}: a report's name must end in .html.")
+    if not folder.is_dir():
+        raise ValueError(
+            f"{folder}: not a folder. `jaxstack report` takes the folder that a run has written."
+        )
+    require_writable(out.parent)
+    write_file(out, page(jaxstack.load_results(folder), f"Results in {folder.resolve().name}", reference))
+    console.print(Text(f"Written to {out}: {memory.readable(out.stat().st_size)}"))
 
 
 # --- inspect ------------------------------------------------------------------------------------------------

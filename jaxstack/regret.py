@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -94,6 +94,23 @@ class Moments:
         return {"mean": self._mean, "stderr": stderr, "quantiles": quantiles}
 
 
+class Curve(Protocol):
+    """What statistics read of a curve: a `RegretCurve`, or a cell of a sweep's results."""
+
+    @property
+    def rounds(self) -> np.ndarray: ...
+    @property
+    def mean(self) -> np.ndarray: ...
+    @property
+    def stderr(self) -> np.ndarray: ...
+    @property
+    def regret(self) -> np.ndarray | None: ...
+    @property
+    def num_runs(self) -> int: ...
+    @property
+    def horizon(self) -> int: ...
+
+
 class Exponent(NamedTuple):
     """Slope of log mean regret on log T, with a 95% interval from resampled runs, over a window of rounds."""
 
@@ -103,19 +120,20 @@ class Exponent(NamedTuple):
     window: tuple[int, int]
 
 
-def growth_exponent(curve: RegretCurve, window: tuple[float, float] | None = None, seed: int = 0) -> Exponent:
+def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, seed: int = 0) -> Exponent:
     """How regret grows: the least-squares slope of log mean regret on log T within a window.
 
     The interval resamples runs (and games, for a batch, whose mean it is then); without runs it is
     propagated from the standard errors, which overstates it slightly: neighbouring checkpoints err together.
 
     Args:
-      curve: from `simulate`.
+      curve: from `simulate`, or a cell of results.
       window: first and last round; default (T/100, T), past the first rounds, where all learners pay alike.
       seed: of the resampling.
 
     Returns:
-      Exponent; all nan where mean regret is zero in the window or it holds fewer than two checkpoints.
+      Exponent; all nan where mean regret is zero in the window or it holds fewer than two checkpoints. One
+      run of one game has no interval.
 
     Raises:
       ValueError: a window that does not lie within 1..T.
@@ -140,18 +158,39 @@ def growth_exponent(curve: RegretCurve, window: tuple[float, float] | None = Non
         relative = np.sqrt(np.square(error).mean(axis=0) / len(mean)) / mean.mean(axis=0)
         spread = 1.96 * float(np.abs(weights) @ relative)
         return Exponent(estimate, estimate - spread, estimate + spread, bounds)
-    runs = curve.regret[..., inside].reshape(len(mean), curve.num_runs, -1)  # [G, S, c]
-    slopes = []
-    for _ in range(_BOOTSTRAPS):
-        games = rng.integers(len(runs), size=len(runs))
-        # Runs as multinomial weights: a resampled mean without copying the runs.
-        shares = rng.multinomial(curve.num_runs, np.full(curve.num_runs, 1 / curve.num_runs)) / curve.num_runs
-        resampled = (
-            np.einsum("gsc,s->c", runs[games], shares) / len(games) if len(runs) > 1 else shares @ runs[0]
-        )
-        slopes.append(np.log(np.maximum(resampled, 1e-300)) @ weights)
+    runs = curve.regret[..., inside].reshape(len(mean), -1, len(log_rounds))
+    if runs.shape[:2] == (1, 1):
+        return Exponent(estimate, np.nan, np.nan, bounds)
+    slopes = np.log(np.maximum(_bootstrap_means(runs, rng), 1e-300)) @ weights
     low, high = np.quantile(slopes, [0.025, 0.975])
     return Exponent(estimate, float(low), float(high), bounds)
+
+
+def _bootstrap_means(runs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Means of [G, S, c] over resampled games and runs, [B, c]; as multinomial weights: no run is copied."""
+    num_games, num_runs, count = runs.shape
+    by_run = np.moveaxis(runs, 1, 0).reshape(num_runs, -1)
+    means = []
+    for size in np.diff(np.linspace(0, _BOOTSTRAPS, 11, dtype=int)):  # in parts, for memory's sake
+        shares = rng.multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=size) / num_runs
+        games = rng.multinomial(num_games, np.full(num_games, 1 / num_games), size=size) / num_games
+        means.append(np.einsum("bg,bgc->bc", games, (shares @ by_run).reshape(size, num_games, count)))
+    return np.concatenate(means)
+
+
+def average_over_games(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Mean regret and its standard error over runs, [C] each; for a batch, of the average over its games.
+
+    Games share their draws, so a run is averaged over the games first. Without runs (`keep_runs=False`) the
+    error is the mean of the games' errors, an upper bound.
+    """
+    mean, error = np.asarray(curve.mean, np.float64), np.asarray(curve.stderr, np.float64)
+    if mean.ndim == 1:
+        return mean, error
+    if curve.regret is None or curve.num_runs < 2:
+        return mean.mean(axis=0), error.mean(axis=0)
+    runs = np.asarray(curve.regret, np.float64).mean(axis=0)
+    return mean.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(curve.num_runs)
 
 
 class PairedDifference(NamedTuple):

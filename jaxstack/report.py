@@ -22,9 +22,8 @@ from rich.text import Text
 
 from jaxstack import bounds, memory
 from jaxstack.game import Game, unstack
-from jaxstack.plots import average_over_games
 from jaxstack.regions.table import RegionTable
-from jaxstack.regret import RegretCurve, growth_exponent
+from jaxstack.regret import RegretCurve, average_over_games, growth_exponent
 from jaxstack.writing import write_file
 
 PACKAGES = ("jaxstack", "jax", "jaxlib", "numpy")
@@ -98,7 +97,7 @@ def results_table(records: Sequence[dict[str, Any]]) -> Table:
             else:
                 seconds = f"{sum(r['seconds'].values()):.1f} s"
                 regret = with_error(r["regret"], r["stderr"])
-                table.add_row(note, r["learner"], regret, _exponent(r["exponent"]), seconds)
+                table.add_row(note, r["learner"], regret, exponent_with_interval(r["exponent"]), seconds)
         table.add_section()
     return table
 
@@ -117,6 +116,14 @@ def with_error(value: float | None, error: float | None) -> str:
         return f"{value:,.4g}"
     digits = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:,.{digits}f} ± {error:,.{digits}f}"
+
+
+def exponent_with_interval(exponent: dict[str, Any]) -> str:
+    """`0.50 (0.45, 0.55)`, as far as it is known."""
+    known = [
+        f"{round(exponent[k], 2) + 0.0:.2f}" for k in ("estimate", "low", "high") if exponent[k] is not None
+    ]
+    return f"{known[0]} ({known[1]}, {known[2]})" if len(known) == 3 else known[0] if known else "-"
 
 
 def curves_csv(curves: Iterable[tuple[str, RegretCurve]]) -> str:
@@ -175,13 +182,6 @@ def _rate(curve: RegretCurve, games: Sequence[Game]) -> float | None:
 
 def _number(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _exponent(exponent: dict[str, Any]) -> str:
-    if exponent["estimate"] is None:
-        return "-"
-    estimate, low, high = (f"{round(exponent[k], 2) + 0.0:.2f}" for k in ("estimate", "low", "high"))
-    return f"{estimate} ({low}, {high})"
 
 
 def _range(values: Any, spec: str) -> str:

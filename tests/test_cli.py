@@ -15,6 +15,7 @@ import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.sweeps import load_spec
 from jaxstack.writing import write_file
+from tests.datasets import results
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SPEC = """
@@ -297,3 +298,43 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
 )  # fmt: skip
 def test_digits_follow_the_error(value, error, text):
     assert report.with_error(value, error) == text
+
+
+# report -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Results as if loaded from whatever folder is named; the folders asked for."""
+    asked = []
+    monkeypatch.setattr(js, "load_results", lambda folder: asked.append(folder) or results(), raising=False)
+    return asked
+
+
+def test_report_writes_a_page(loaded, tmp_path):
+    out = tmp_path / "deep" / "page.html"
+    result = invoke("report", tmp_path, "-o", out, "--reference", "region_ucb")
+    assert result.exit_code == 0, result.output
+    assert loaded == [tmp_path]
+    assert f"Results in {tmp_path.name}" in out.read_text()
+    assert "Compared with region_ucb" in out.read_text()
+    assert str(out) in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "page.pdf"], "page.pdf: a report's name must end in .html"),
+        (["--reference", "nobody", "-o", "x.html"], "no learner 'nobody' in the results"),
+    ],
+)
+def test_report_refuses(loaded, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("report", tmp_path, *arguments).replace("\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_needs_a_folder(loaded, tmp_path):
+    message = refused("report", tmp_path / "nowhere", "-o", tmp_path / "x.html")
+    assert "nowhere: not a folder" in message.replace("\n", "")
+    assert loaded == []

@@ -8,9 +8,14 @@ from matplotlib.collections import LineCollection, TriMesh
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import jaxstack as js
 from jaxstack import enumerate_regions, plots
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game, stack
+from jaxstack.plots import by_region
+from jaxstack.plots.style import LEARNER_STYLES, line_styles
+from jaxstack.results import cells_of
+from tests.datasets import results
 
 
 def curve(learner, level=1.0, power=0.5, games=None, runs=None):
@@ -88,21 +93,10 @@ def test_a_learner_keeps_its_style_in_any_company():
     alone = plots.regret_curves([curve("oful")]).axes[0].lines[0]
     assert together.get_color() == alone.get_color()
     assert together.get_linestyle() == alone.get_linestyle()
-    names = list(plots._STYLES)
+    names = list(LEARNER_STYLES)
     lines = plots.regret_curves([curve(name) for name in names]).axes[0].lines
     assert len({to_hex(line.get_color()) for line in lines}) == len(names)
     assert len({line.get_marker() for line in lines}) == len(names)
-
-
-def test_a_batch_is_averaged_over_its_games():
-    runs = np.zeros((2, 4, 4))
-    runs[0, :, -1] = [1, 2, 3, 4]
-    runs[1, :, -1] = [4, 3, 2, 1]  # opposite errors cancel within each run
-    mean, stderr = plots.average_over_games(curve("oful", games=2, runs=runs))
-    assert mean == pytest.approx(1.5 * np.sqrt([1, 10, 100, 1000]))
-    assert stderr[-1] == 0
-    mean, stderr = plots.average_over_games(curve("oful", games=2))
-    assert stderr == pytest.approx(0.1 * mean)
 
 
 def test_zero_regret_and_one_run_draw():
@@ -116,6 +110,250 @@ def test_zero_regret_and_one_run_draw():
 def test_no_curves_is_an_error():
     with pytest.raises(ValueError, match="at least one curve"):
         plots.regret_curves([])
+
+
+def test_curves_of_a_dataset_are_its_means_with_the_theorems_rate():
+    data = results(learners=("erm_joint", "region_ucb", "oracle"), games=2)
+    figure = plots.regret_curves(data, title="$no formula$ {")
+    figure.draw_without_rendering()
+    linear, logarithmic = figure.axes
+    erm, ucb, oracle, guide = linear.lines
+    rounds = data["round"].values
+    assert erm.get_xdata() == pytest.approx(rounds)
+    assert erm.get_ydata() == pytest.approx(1.5 * rounds**0.3)  # average of the two games' 1 and 2
+    assert ucb.get_ydata() == pytest.approx(4.5 * rounds**0.8)
+    assert not oracle.get_ydata().any()
+    assert guide.get_ydata() / guide.get_ydata()[0] == pytest.approx(np.sqrt(rounds / rounds[0]))
+    assert len(logarithmic.lines[2].get_xdata()) == 0  # zero has no logarithm
+    for expected in ("erm_joint", "region_ucb", "oracle", "theorems' rate", "$no formula$ {"):
+        assert expected in texts(figure)
+    assert len(plots.regret_curves(data, bound=False).axes[0].lines) == 3
+    yardsticks = results(learners=("uniform", "oracle"))
+    assert len(plots.regret_curves(yardsticks).axes[0].lines) == 2, "no theorem, no guide"
+
+
+def test_curves_of_several_horizons_end_where_they_end():
+    data = results({"horizon": [10, 1000]}, learners=("oful",))
+    (panel,) = plots.regret_curves(data, lines="horizon", scales=("log",)).axes
+    assert [line.get_xdata()[-1] for line in panel.lines[:2]] == [10, 1000]
+    assert [line.get_label() for line in panel.lines[:2]] == ["horizon = 10", "horizon = 1,000"]
+    assert not np.isnan(panel.lines[0].get_ydata()).any()
+
+
+def test_curves_of_arrays_and_of_one_curve():
+    runs = np.array([[1.0, 3.0, 5.0], [3.0, 5.0, 7.0]])
+    linear = plots.regret_curves({"mine": ([1, 2, 3], runs), "other": ([1, 2], [1, 1])}).axes[0]
+    assert linear.lines[0].get_ydata() == pytest.approx([2, 4, 6])
+    assert linear.lines[1].get_ydata() == pytest.approx([1, 1])
+    band = linear.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx(6 + 2)  # the runs differ by 2: standard error 1
+    assert plots.regret_curves(curve("oful")).axes[0].lines[0].get_label() == "oful"
+    with pytest.raises(ValueError, match=r"line 'mine' needs x \[X\] .* shapes \(2,\) and \(3,\)"):
+        plots.regret_curves({"mine": ([1, 2], [1, 2, 3])})
+
+
+def test_an_axis_that_is_not_there_is_named_with_those_that_are():
+    data = results({"correlation": [0.0, 0.5]})
+    known = r" Did you mean 'correlation'\? Axes: scenario, learner, correlation"
+    for draw in (
+        lambda: plots.regret_curves(data, lines="corelation"),
+        lambda: plots.final_regret(data, "corelation"),
+        lambda: plots.heat_map(data, "corelation", "learner"),
+    ):
+        with pytest.raises(ValueError, match=f"no axis 'corelation'\\.{known}"):
+            draw()
+
+
+def test_an_axis_that_is_not_drawn_must_be_selected():
+    data = results({"correlation": [0.0, 0.5]})
+    message = r"axis 'correlation' has 2 labels \(0, 0.5\) .*dataset.sel\(correlation=0.0\)"
+    with pytest.raises(ValueError, match=message):
+        plots.regret_curves(data)
+    plots.regret_curves(data.sel(correlation=0.5))
+    panel = plots.regret_curves(data, lines=("learner", "correlation")).axes[0]
+    labels = [line.get_label() for line in panel.lines]
+    assert labels[:2] == ["erm_joint, correlation = 0", "erm_joint, correlation = 0.5"]
+    with pytest.raises(
+        ValueError, match=r"not a dataset of results: it lacks mean\. .*jaxstack.load_results"
+    ):
+        plots.regret_curves(data.drop_vars("mean"))
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plots.regret_curves(results(missing=lambda labels: True))
+
+
+def test_a_hyperparameter_of_one_learner_needs_no_selection_for_the_others():
+    data = results(
+        {"radius": [0.1, 1.0]}, missing=lambda at: at["learner"] == "erm_joint" and at["radius"] == 1.0
+    )
+    panel = plots.regret_curves(data, lines=("learner", "radius")).axes[0]
+    labels = [line.get_label() for line in panel.lines[:3]]
+    assert labels == ["erm_joint", "region_ucb, radius = 0.1", "region_ucb, radius = 1"]
+
+
+def test_final_regret_against_a_numeric_axis():
+    data = results({"horizon": [100, 1000, 10_000]}, learners=("oful", "uniform"), games=1)
+    figure = plots.final_regret(data, "horizon", title="growth")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlabel() == "horizon $T$ (rounds)"
+    assert "payoff units" in axes.get_ylabel()
+    oful, uniform = (container.lines[0] for container in axes.containers)
+    assert oful.get_xdata() == pytest.approx([100, 1000, 10_000])
+    assert oful.get_ydata() == pytest.approx(2.0 * np.array([100, 1000, 10_000]) ** 0.6)
+    assert uniform.get_ydata() == pytest.approx([500, 5000, 50_000])
+    (bars,) = axes.containers[0].lines[2]
+    deviation = 0.2 * np.linspace(-1, 1, 8).std(ddof=1) / np.sqrt(8)
+    low, high = bars.get_segments()[2][:, 1]
+    assert (high - low) / 4 == pytest.approx(2.0 * 10_000**0.6 * deviation)
+    guides = [line for line in axes.lines if line.get_zorder() == 1.5]
+    assert len(guides) == 1, "a yardstick has no theorem"
+    assert guides[0].get_ydata()[-1] == pytest.approx(oful.get_ydata()[-1])
+    assert guides[0].get_ydata()[0] / guides[0].get_ydata()[-1] == pytest.approx(0.1)  # sqrt(100 / 10,000)
+    assert "theorem's rate (shape only)" in texts(figure)
+
+
+def test_final_regret_leaves_a_gap_where_a_cell_is_missing():
+    data = results(
+        {"correlation": [0.0, 0.5, 1.0]},
+        missing=lambda at: at["learner"] == "region_ucb" and at["correlation"] == 0.5,
+    )
+    (axes,) = plots.final_regret(data, "correlation").axes
+    assert np.isnan(axes.containers[1].lines[0].get_ydata()).tolist() == [False, True, False]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "0.5", "1"]
+
+
+def test_final_regret_against_names_stands_side_by_side():
+    data = results(scenarios=("a", "<script>$x^$</script>"), learners=("erm_joint", "oracle"), runs=1)
+    figure = plots.final_regret(data, "scenario")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    erm, oracle = (container.lines[0] for container in axes.containers)
+    assert erm.get_linestyle() == "None"
+    assert (erm.get_xdata() < [0, 1]).all()
+    assert (oracle.get_xdata() > [0, 1]).all()
+    with pytest.raises(ValueError, match="axis 'scenario' is drawn twice"):
+        plots.final_regret(data, "scenario", lines="scenario")
+
+
+def test_zero_among_regrets_of_many_sizes_is_seen():
+    data = results({"horizon": [10, 100_000]}, learners=("uniform", "oracle"))
+    (axes,) = plots.final_regret(data, "horizon").axes
+    assert axes.get_yscale() == "symlog"
+    noisy = results({"correlation": [0.0, 1.0]}, level=lambda at: -1e-12)  # rounding below zero
+    plots.final_regret(noisy, "correlation").draw_without_rendering()
+    plots.regret_curves(noisy.sel(correlation=0.0)).draw_without_rendering()
+
+
+def test_final_regret_of_arrays():
+    (axes,) = plots.final_regret({"mine": ([1, 2, 4], [[1.0, 2, 3], [3, 4, 5]])}, "size").axes
+    assert axes.containers[0].lines[0].get_ydata() == pytest.approx([2, 3, 4])
+    assert axes.get_xlabel() == "size"
+    with pytest.raises(ValueError, match="empty mapping"):
+        plots.final_regret({})
+
+
+def test_heat_map_shows_every_cell_and_what_is_missing():
+    data = results(
+        {"num_types": [2, 3], "num_followers": [1, 2, 4]},
+        games=1,
+        level=lambda at: at["num_types"] * at["num_followers"],
+        missing=lambda at: at["num_types"] == 3 and at["num_followers"] == 4,
+    )
+    figure = plots.heat_map(data, "num_followers", "num_types", title="sizes")
+    figure.draw_without_rendering()
+    erm, ucb, bar = figure.axes
+    assert [erm.get_title(), ucb.get_title()] == ["erm_joint", "region_ucb"]
+    field = np.ma.filled(erm.collections[0].get_array(), np.nan).reshape(2, 3)
+    assert field / 1000**0.3 == pytest.approx(np.array([[2, 4, 8], [3, 6, np.nan]]), nan_ok=True)
+    assert len(erm.texts) == 5
+    assert "no result" in texts(figure)
+    assert "payoff units" in bar.get_xlabel()
+    assert erm.get_xlabel() == "followers $n$"
+    one = data.sel(learner="region_ucb")
+    panel, _ = plots.heat_map(one, "num_types", "num_followers", quantity="growth_exponent").axes
+    exponents = panel.collections[0].get_array().compressed()
+    assert exponents == pytest.approx(np.full(5, 0.8))
+
+
+def test_heat_map_of_an_array():
+    import xarray as xr
+
+    array = xr.DataArray(
+        np.arange(6.0).reshape(2, 3), {"b": ["x", "y"], "a": [1, 2, 3]}, name="cost", attrs={"units": "s"}
+    )
+    axes, bar = plots.heat_map(array, "a", "b").axes
+    assert axes.collections[0].get_array().compressed() == pytest.approx(np.arange(6))
+    assert bar.get_xlabel() == "cost (s)"
+    with pytest.raises(ValueError, match="needs an array with these dimensions, but it has b, a"):
+        plots.heat_map(array, "a", "c")
+    with pytest.raises(ValueError, match="axis 'a' is drawn twice"):
+        plots.heat_map(array, "a", "a")
+    with pytest.raises(ValueError, match=r"unknown quantity 'regret'\. Known: final_regret"):
+        plots.heat_map(results(), "scenario", "learner", quantity="regret")
+
+
+def test_no_two_lines_of_a_picture_look_alike():
+    names = [*LEARNER_STYLES, "mine", "yours", "theirs", "oful, radius = 0.1"]
+    assert len({marker for _, _, marker in line_styles(names)}) == len(names)
+    shades = [to_hex(colour) for colour, _, _ in line_styles([1, 2, 3, 4, 5], ordered=True)]
+    assert len(set(shades)) == 5
+
+
+def test_visits_are_shares_of_rounds():
+    runs = np.array([[0, 0, 1, 1, 1, 1, 1, 1], [0, 2, 1, 1, 1, 1, 1, 1]])
+    figure = plots.region_visits(runs, title="where it plays")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    areas = {patch.get_label(): patch.get_data() for patch in axes.patches}
+    share = {label: np.asarray(data.values) - np.asarray(data.baseline) for label, data in areas.items()}
+    assert areas["region 1"].edges.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert share["region 0"] == pytest.approx([1, 0.5, 0, 0, 0, 0, 0, 0])
+    assert share["region 2"] == pytest.approx([0, 0.5, 0, 0, 0, 0, 0, 0])
+    assert sum(share.values()) == pytest.approx(np.ones(8))
+    assert axes.get_ylabel() == "share of rounds, 2 runs"
+    assert axes.get_xlabel() == "round $t$"
+
+
+def test_rarely_visited_regions_are_drawn_as_one():
+    figure = plots.region_visits(np.arange(9), max_regions=2)
+    assert [patch.get_label() for patch in figure.axes[0].patches] == [
+        "region 0", "region 1", "7 other regions",
+    ]  # fmt: skip
+    tops = np.asarray(figure.axes[0].patches[-1].get_data().values)
+    assert tops == pytest.approx(np.ones(9))
+
+
+def test_visits_of_a_played_run_name_the_region_of_the_optimum():
+    import jax
+
+    game, types = three_action_game()
+    table = enumerate_regions(game)
+    trace = js.play(jax.random.key(0), game, types, js.learners.oracle(), horizon=50, table=table)
+    figure = plots.region_visits(trace, table, js.solve(game, types, table=table))
+    assert f"region {trace.region[0]} (optimum)" in texts(figure)
+    with pytest.raises(ValueError, match=r"region 99 was played, but the table has \d+ regions"):
+        plots.region_visits([99], table)
+
+
+@pytest.mark.parametrize(
+    ("traces", "message"),
+    [
+        ([], "needs runs of one length"),
+        ([[0, 1], [0]], r"shapes \[\(1,\), \(2,\)\]"),
+        ([-1, 0], "whole numbers from 0"),
+        ([0.5], "whole numbers from 0"),
+    ],
+)
+def test_visits_that_are_none_are_refused(traces, message):
+    with pytest.raises(ValueError, match=message):
+        plots.region_visits(traces)
+
+
+def test_cells_of_a_dataset_draw_like_the_dataset():
+    data = results()
+    ours, theirs = plots.regret_curves(cells_of(data)), plots.regret_curves(data)
+    assert texts(ours) == texts(theirs)
 
 
 def test_triangle_is_coloured_by_the_utility_of_each_region():
@@ -161,7 +399,7 @@ def test_flat_region_shows_only_where_it_pays():
         table = enumerate_regions(game)
         assert table.full_dimensional.sum() == 1
         assert table.num_regions == 2
-        cells = plots._cells(game, types, table)
+        cells = by_region._cells(game, types, table)
         assert len(cells.segments) == drawn
         assert cells.norm.vmin == 0
         plots.regions(game, types, table).draw_without_rendering()
@@ -170,7 +408,7 @@ def test_flat_region_shows_only_where_it_pays():
 def test_regions_that_coincide_show_the_better_one():
     # The follower never cares; action 0 pays (1, 0, 0) and action 1 pays (0, 1, 0).
     game = Game([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]], np.zeros((1, 1, 3, 2)))
-    (cell,) = plots._cells(game, IndependentTypes([[1.0]]), enumerate_regions(game)).full
+    (cell,) = by_region._cells(game, IndependentTypes([[1.0]]), enumerate_regions(game)).full
     assert cell.utility(np.array([[1, 0, 0], [0, 1, 0], [0.3, 0.6, 0.1]])) == pytest.approx([1.0, 1.0, 0.6])
 
 

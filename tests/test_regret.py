@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import jaxstack as js
-from jaxstack.regret import QUANTILE_LEVELS, Moments, RegretCurve, check_checkpoints, log_spaced_rounds
+from jaxstack.regret import (
+    QUANTILE_LEVELS,
+    Moments,
+    RegretCurve,
+    average_over_games,
+    check_checkpoints,
+    log_spaced_rounds,
+)
 
 
 def curve_of(
@@ -75,6 +82,15 @@ def test_one_run_has_a_mean_but_no_standard_error() -> None:
     assert np.isnan(curve.stderr).all()
 
 
+def test_an_average_over_games_averages_every_run_first() -> None:
+    final = np.array([[1.0, 2, 3, 4], [4, 3, 2, 1]])  # opposite errors cancel within each run
+    mean, stderr = average_over_games(curve_of(final[..., None], [7]))
+    assert (mean.tolist(), stderr.tolist()) == ([2.5], [0.0])
+    mean, stderr = average_over_games(curve_of(final[..., None], [7], keep_runs=False))
+    assert mean.tolist() == [2.5]
+    assert stderr == pytest.approx([np.std([1, 2, 3, 4], ddof=1) / 2]), "an upper bound"
+
+
 # Growth exponents -----------------------------------------------------------------------------------
 
 
@@ -85,6 +101,12 @@ def test_power_laws_are_recognised(exponent: float, keep_runs: bool) -> None:
     assert estimate == pytest.approx(exponent, abs=1e-9), "a factor common to all rounds has no slope"
     assert low - 1e-9 <= exponent <= high + 1e-9
     assert window == (100, 10_000)
+
+
+def test_one_run_of_one_game_has_an_exponent_but_no_interval() -> None:
+    estimate, low, high, _ = js.growth_exponent(curve_of(*power_law(0.5, shape=(1,))))
+    assert estimate == pytest.approx(0.5)
+    assert np.isnan([low, high]).all()
 
 
 def test_a_window_sees_its_own_slope() -> None:

@@ -1,145 +1,32 @@
-"""Pictures: regret against rounds, and best-response regions coloured by the leader's expected utility.
-
-Every function returns a `matplotlib.figure.Figure` that belongs to no window and no global state; write it
-with `figure.savefig(path)`. Colours are those of Okabe and Ito, told apart with any colour vision, and every
-line has a dash pattern and a marker of its own besides.
-"""
+"""Pictures of best-response regions: the leader's expected utility over the simplex, and visits over time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 
 from jaxstack.axes import Array, Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
+from jaxstack.plots import style
+from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
 from jaxstack.regions.table import RegionTable
 from jaxstack.regret import log_spaced_rounds
 from jaxstack.value import region_payoff_vectors
 
 if TYPE_CHECKING:
-    from jaxstack.regret import RegretCurve
+    from jaxstack.simulation import Trace
 
-_INK = "#222222"
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
 _MAX_MOVES = 48  # of a path that are drawn
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
-
-# One style per learner, the same in every picture, whichever learners it shows: colour, dashes, marker.
-_STYLES: dict[str, tuple[str, Any, str]] = {
-    "erm_joint": ("#0072B2", "-", "o"),
-    "erm_product": ("#E69F00", (0, (5, 2)), "s"),
-    "region_ucb": ("#009E73", (0, (6, 2, 1.5, 2)), "^"),
-    "oful": ("#D55E00", (0, (1.5, 1.5)), "D"),
-    "uniform": ("#999999", (0, (8, 3)), "v"),
-    "explore_then_commit": ("#CC79A7", (0, (4, 1.5, 1, 1.5, 1, 1.5)), "P"),
-    "oracle": ("#56B4E9", (0, (3, 1)), "X"),
-}
-_OTHER_STYLES = (
-    ("#CC79A7", (0, (3, 1, 1, 1)), "X"),
-    ("#56B4E9", (0, (7, 1)), "P"),
-    ("#000000", (0, (2, 2)), "v"),
-)
-
-
-def regret_curves(
-    curves: Sequence[RegretCurve],
-    bound: Callable[[np.ndarray], np.ndarray] | None = None,
-    title: str | None = None,
-    bound_label: str = "a theorem's rate (shape only)",
-) -> Figure:
-    """Cumulative expected regret against rounds, on linear axes and on logarithmic ones.
-
-    Lines are means over runs, bands two standard errors to either side. A curve of a batch of games shows
-    the average over the games.
-
-    Args:
-      curves: one per learner, each with `.rounds` [C], `.mean` and `.stderr` [C] or [G, C] in payoff units.
-      bound: rounds [C] -> the rate of a theorem [C]. Constants of theorems are far from tight, so only its
-        shape is drawn: a guide line scaled to end a little above the highest curve.
-      title: above both panels.
-      bound_label: of the guide line in the legend.
-
-    Returns:
-      A figure of two panels with one legend below them.
-
-    Raises:
-      ValueError: no curves.
-    """
-    if not curves:
-        raise ValueError("regret_curves needs at least one curve, but an empty sequence arrived.")
-    figure = Figure(figsize=(9.0, 4.7), layout="constrained")
-    linear, logarithmic = figure.subplots(1, 2)
-    highest = 0.0
-    for position, curve in enumerate(curves):
-        mean, error = average_over_games(curve)
-        highest = max(highest, float(mean[-1]))
-        colour, dashes, marker = _style(curve.learner, position)
-        for axes in (linear, logarithmic):
-            log = axes is logarithmic
-            shown = mean > 0 if log else np.full(len(mean), True)
-            x, y, e = np.asarray(curve.rounds)[shown], mean[shown], error[shown]
-            e = np.nan_to_num(e)  # one run has no standard error
-            low = np.maximum(y - 2 * e, y / 10 if log else -np.inf)  # a band below zero has no logarithm
-            axes.fill_between(x, low, y + 2 * e, color=colour, alpha=0.22, linewidth=0)
-            axes.plot(
-                x,
-                y,
-                color=colour,
-                linestyle=dashes,
-                linewidth=1.9,
-                marker=marker,
-                markersize=5.5,
-                markeredgecolor="white",
-                markeredgewidth=0.7,
-                markevery=_marks(x, position / max(len(curves), 1), log),
-                label=curve.learner,
-            )
-    rounds = np.asarray(curves[0].rounds, np.float64)
-    if bound is not None and highest > 0:
-        rate = np.asarray(bound(rounds), np.float64)
-        guide = rate * (1.25 * highest / rate[-1])
-        for axes in (linear, logarithmic):
-            axes.plot(rounds, guide, color="#555555", linewidth=1.2, linestyle=(0, (1, 2)), label=bound_label)
-    linear.set(xlim=(0, rounds[-1] * 1.03), ylim=(min(0.0, linear.get_ylim()[0]), None))
-    linear.xaxis.set_major_formatter(_thousands)
-    linear.xaxis.set_major_locator(MaxNLocator(5))
-    logarithmic.set(xscale="log", xlim=(max(rounds[0], 1.0), rounds[-1] * 1.05))
-    linear.yaxis.set_major_formatter(_thousands)
-    if highest > 0:
-        logarithmic.set_yscale("log")
-    for axes, name in ((linear, "linear axes"), (logarithmic, "logarithmic axes")):
-        axes.set_xlabel("round $T$", fontsize=11)
-        axes.set_title(name, fontsize=11, color="#555555")
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=10)
-    linear.set_ylabel("cumulative expected regret\n(payoff units)", fontsize=11)
-    handles, labels = linear.get_legend_handles_labels()
-    handles.append(Patch(color="#555555", alpha=0.25, linewidth=0))
-    labels.append("bands: ± 2 standard errors")
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(len(labels), 3),
-        frameon=False,
-        fontsize=10.5,
-        handlelength=3.4,
-    )
-    if title:
-        figure.suptitle(title, fontsize=12.5, color=_INK)
-    return figure
 
 
 def regions(
@@ -188,22 +75,104 @@ def regions(
     if not cells:
         raise ValueError(f"regions needs a table with at least one region, but {table!r} has none.")
     draw = _interval if L == 2 else _triangle
-    return draw(cells, solution, path, names, title)
+    return draw(cells, solution, path, [style.literal(name, 80) for name in names], title)
 
 
-def average_over_games(curve: RegretCurve) -> tuple[np.ndarray, np.ndarray]:
-    """Mean regret and its standard error over runs, [C] each; for a batch, of the average over its games.
+def region_visits(
+    traces: Trace | Sequence[Trace] | np.ndarray,
+    table: RegionTable | None = None,
+    solution: Any = None,
+    title: str | None = None,
+    max_regions: int = 6,
+) -> Figure:
+    """Where a learner spends its rounds: each region's share of them, over time.
 
-    Games share their draws, so a run is averaged over the games first. Without runs (`keep_runs=False`) the
-    error is the mean of the games' errors, an upper bound.
+    Time is cut into windows that are equally long on a logarithmic axis; a window's shares are over its
+    rounds and over runs. The regions played most are drawn by themselves, all others as one.
+
+    Args:
+      traces: of `play`, one run or several of equal length; or region indices [T] or [S, T].
+      table: the regions that were played; names the region of the optimum, with `solution`.
+      solution: result of `solve`; the region of its `.response` [n, K] is marked.
+      title: above the picture.
+      max_regions: how many regions have an area of their own.
+
+    Raises:
+      ValueError: no rounds, runs of unequal length, a negative index or one beyond the table, or
+        `max_regions` below 1.
     """
-    mean, error = np.asarray(curve.mean, np.float64), np.asarray(curve.stderr, np.float64)
-    if mean.ndim == 1:
-        return mean, error
-    if curve.regret is None or curve.num_runs < 2:
-        return mean.mean(axis=0), error.mean(axis=0)
-    runs = np.asarray(curve.regret, np.float64).mean(axis=0)
-    return mean.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(curve.num_runs)
+    visited = _visited(traces)
+    if max_regions < 1:
+        raise ValueError(f"max_regions must be at least 1, but {max_regions} arrived.")
+    if table is not None and visited.max() >= table.padded_regions:
+        raise ValueError(
+            f"region {visited.max()} was played, but the table has {table.padded_regions} regions. Pass the "
+            f"table that the run was played on."
+        )
+    optimal = -1
+    if table is not None and solution is not None:
+        same = (np.asarray(table.responses) == np.asarray(solution.response)).all(axis=(1, 2))
+        optimal = int(np.argmax(same & table.region_mask)) if (same & table.region_mask).any() else -1
+    horizon = visited.shape[1]
+    starts = np.unique(np.append(log_spaced_rounds(horizon, 40), horizon + 1))  # of windows; the last ends
+    window = np.searchsorted(starts, np.arange(1, horizon + 1), side="right") - 1
+    regions, index = np.unique(visited, return_inverse=True)
+    counts = np.zeros((len(regions), len(starts) - 1))
+    np.add.at(counts, (index.reshape(visited.shape), np.broadcast_to(window, visited.shape)), 1)
+    shares = counts / counts.sum(axis=0)
+    # Most played on the picture, whose axis is logarithmic: early windows count like late ones.
+    order = np.argsort(-shares @ np.diff(np.log(starts)), kind="stable")
+    shown = order if len(order) == max_regions + 1 else order[:max_regions]
+    others = len(order) - len(shown)
+
+    figure = Figure(figsize=(7.6, 4.9), layout="constrained")
+    axes = figure.subplots()
+    low = np.zeros(len(starts) - 1)
+    areas = [
+        (shares[r], f"region {regions[r]}" + (" (optimum)" if regions[r] == optimal else "")) for r in shown
+    ]
+    if others:
+        areas.append((shares[order[max_regions:]].sum(axis=0), f"{others:,} other regions"))
+    for position, (share, label) in enumerate(areas):
+        colour, hatch = style.AREA_STYLES[position % len(style.AREA_STYLES)]
+        if others and position == len(shown):
+            colour, hatch = "#E4E4E4", ""
+        axes.stairs(
+            low + share, starts, baseline=low, fill=True, label=label, facecolor=colour, hatch=hatch,
+            edgecolor="white", linewidth=0.8,
+        )  # fmt: skip
+        low = low + share
+    axes.set(xscale="log", xlim=(1, max(horizon + 1, 2)), ylim=(0, 1), xlabel="round $t$")
+    axes.xaxis.set_major_formatter(style.thousands)
+    axes.yaxis.set_major_formatter(lambda value, position: f"{100 * value:.0f}%")
+    runs = f", {len(visited):,} runs" if len(visited) > 1 else ""
+    axes.set_ylabel(f"share of rounds{runs}", fontsize=11)
+    axes.xaxis.label.set_fontsize(11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=10)
+    handles, labels = axes.get_legend_handles_labels()
+    ncols = style.columns(figure, labels, 4)
+    style.finish(figure, handles, labels, title, ncols=ncols, handlelength=2.6, handleheight=1.3)
+    return figure
+
+
+def _visited(traces: Any) -> np.ndarray:
+    """Region indices [S, T] of traces or arrays."""
+    if hasattr(traces, "region"):
+        traces = [traces]
+    runs = [np.asarray(getattr(run, "region", run)) for run in traces]
+    if runs and runs[0].ndim == 0:  # one run, given as its indices
+        runs = [np.asarray(runs)]
+    lengths = {run.shape for run in runs}
+    if len(lengths) != 1 or not runs[0].size or runs[0].ndim != 1:
+        raise ValueError(
+            f"region_visits needs runs of one length, [T] or [S, T] region indices, but shapes "
+            f"{sorted(lengths)} arrived."
+        )
+    visited = np.stack(runs)
+    if visited.dtype.kind not in "iu" or visited.min() < 0:
+        raise ValueError(f"region indices must be whole numbers from 0, but {visited.dtype} arrived.")
+    return visited
 
 
 class _Cell(NamedTuple):
@@ -302,7 +271,7 @@ def _triangle(
             mesh,
             np.concatenate(utilities),
             shading="gouraud",
-            cmap=_UTILITY_COLOURS,
+            cmap=UTILITY_COLOURS,
             norm=cells.norm,
             rasterized=True,
         )
@@ -315,7 +284,7 @@ def _triangle(
         _coloured_dot(axes, _plane(commitment), value, cells.norm)
     corners = _plane(np.eye(3))
     axes.plot(
-        *np.vstack([corners, corners[:1]]).T, color=_INK, linewidth=1.4, solid_joinstyle="round", zorder=3
+        *np.vstack([corners, corners[:1]]).T, color=INK, linewidth=1.4, solid_joinstyle="round", zorder=3
     )
     places = ((-4, -9, "left", "top"), (4, -9, "right", "top"), (0, 8, "center", "bottom"))
     for corner, name, (dx, dy, ha, va) in zip(corners, names, places, strict=True):
@@ -329,7 +298,9 @@ def _triangle(
             fontsize=12,
             annotation_clip=False,
         )
-    bar = figure.colorbar(_scale(cells.norm, _UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26)
+    bar = figure.colorbar(
+        style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
+    )
     bar.set_label(_UTILITY_LABEL, fontsize=11)
     if path is not None:
         _draw_path(figure, axes, _plane(path), np.arange(1, len(path) + 1))
@@ -365,10 +336,10 @@ def _interval(
         rounds = np.arange(1, len(path) + 1)
         time = LogNorm(1, max(len(path), 2))
         below.scatter(
-            path[:, 0], rounds, c=rounds, cmap=_TIME_COLOURS, norm=time, s=16, zorder=3, linewidths=0
+            path[:, 0], rounds, c=rounds, cmap=TIME_COLOURS, norm=time, s=16, zorder=3, linewidths=0
         )
         below.set(yscale="log", ylabel="round $t$", ylim=(len(path) * 1.3, 0.8))
-        below.yaxis.set_major_formatter(_thousands)
+        below.yaxis.set_major_formatter(style.thousands)
         for edge in edges[1:-1]:
             below.axvline(edge, color="#BBBBBB", linewidth=0.8, zorder=0)
         below.set_title("commitments that the learner played", fontsize=11, color="#555555")
@@ -389,17 +360,17 @@ def _coloured_line(
 ) -> None:
     """A line through places [p, 2], coloured by the utility along it and outlined."""
     axes.plot(
-        *places.T, color=_INK, linewidth=5.0, solid_capstyle="round", solid_joinstyle="round", zorder=zorder
+        *places.T, color=INK, linewidth=5.0, solid_capstyle="round", solid_joinstyle="round", zorder=zorder
     )
     pieces = np.stack([places[:-1], places[1:]], axis=1)  # [p-1, 2, 2]
-    line = LineCollection(list(pieces), cmap=_UTILITY_COLOURS, norm=norm, linewidths=3.2, zorder=zorder + 0.1)
+    line = LineCollection(list(pieces), cmap=UTILITY_COLOURS, norm=norm, linewidths=3.2, zorder=zorder + 0.1)
     line.set_array((utility[1:] + utility[:-1]) / 2)
     line.set_capstyle("round")
     axes.add_collection(line)
 
 
 def _coloured_dot(axes: Axes, place: np.ndarray, utility: float, norm: Normalize) -> None:
-    _mark(axes, place, "o", 52, color=_UTILITY_COLOURS(norm(utility)), linewidths=1.0, zorder=4)
+    _mark(axes, place, "o", 52, color=UTILITY_COLOURS(norm(utility)), linewidths=1.0, zorder=4)
 
 
 def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarray) -> None:
@@ -417,24 +388,24 @@ def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarra
     stops = np.concatenate([[0], stops])
     segments = list(np.stack([places[stops[:-1]], places[stops[1:]]], axis=1))
     axes.add_collection(LineCollection(segments, colors="white", linewidths=2.8, alpha=0.7, zorder=4.9))
-    moves = LineCollection(segments, cmap=_TIME_COLOURS, norm=norm, linewidths=1.2, zorder=5)
+    moves = LineCollection(segments, cmap=TIME_COLOURS, norm=norm, linewidths=1.2, zorder=5)
     moves.set_array(rounds[stops[1:]].astype(float))
     axes.add_collection(moves)
     if segments:
-        axes.plot([], [], color=_TIME_COLOURS(0.6), linewidth=1.6, label=label)
+        axes.plot([], [], color=TIME_COLOURS(0.6), linewidth=1.6, label=label)
     spots, spot, visits = np.unique(np.round(places, 9), axis=0, return_inverse=True, return_counts=True)
     last = np.zeros(len(spots), np.int64)
     np.maximum.at(last, np.ravel(spot), rounds)
     sizes = 14 + 250 * visits / len(places)
     large_first = np.argsort(-sizes)
     spots, last, sizes = spots[large_first], last[large_first], sizes[large_first]
-    style = {"cmap": _TIME_COLOURS, "norm": norm, "edgecolors": "white", "linewidths": 0.8}
-    _mark(axes, spots, "o", sizes, c=last, zorder=6, **style)
-    style = {"facecolors": "none", "linewidths": 1.6, "zorder": 9}
-    _mark(axes, places[0], "o", 150, label="first round", **style)
-    _mark(axes, places[-1], "s", 300, label="last round", **style)  # what a star does not hide
+    look = {"cmap": TIME_COLOURS, "norm": norm, "edgecolors": "white", "linewidths": 0.8}
+    _mark(axes, spots, "o", sizes, c=last, zorder=6, **look)
+    look = {"facecolors": "none", "linewidths": 1.6, "zorder": 9}
+    _mark(axes, places[0], "o", 150, label="first round", **look)
+    _mark(axes, places[-1], "s", 300, label="last round", **look)  # what a star does not hide
     bar = figure.colorbar(
-        _scale(norm, _TIME_COLOURS), ax=axes, location="bottom", shrink=0.62, pad=0.06, aspect=34
+        style.colour_scale(norm, TIME_COLOURS), ax=axes, location="bottom", shrink=0.62, pad=0.06, aspect=34
     )
     bar.set_label("round $t$ (of a disc: last visit; its area: rounds spent there)", fontsize=11)
 
@@ -444,27 +415,16 @@ def _star(axes: Axes, place: np.ndarray, solution: Any) -> None:
     _mark(axes, place, "*", 330, label=label, zorder=8, color="#F0E442", linewidths=1.2)
 
 
-def _mark(axes: Axes, places: np.ndarray, marker: str, size: Any, **style: Any) -> None:
+def _mark(axes: Axes, places: np.ndarray, marker: str, size: Any, **look: Any) -> None:
     """Outlined markers at places [.., 2], not clipped where they overlap the frame."""
     x, y = np.atleast_2d(places).T
-    axes.scatter(x, y, s=size, marker=marker, clip_on=False, **{"edgecolors": _INK, **style})
+    axes.scatter(x, y, s=size, marker=marker, clip_on=False, **{"edgecolors": INK, **look})
 
 
 def _finish(figure: Figure, axes: Axes, title: str | None) -> None:
     """Legend below everything, title above."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=2 if len(labels) > 3 else 3,
-            frameon=False,
-            fontsize=10.5,
-            markerscale=0.8,
-        )
-    if title:
-        figure.suptitle(title, fontsize=12.5, color=_INK)
+    style.finish(figure, handles, labels, title, ncols=2 if len(labels) > 3 else 3, markerscale=0.8)
 
 
 def _plane(x: np.ndarray) -> np.ndarray:
@@ -480,38 +440,3 @@ def _subdivided_triangle(d: int) -> tuple[np.ndarray, np.ndarray]:
     up = [(index[i, j], index[i + 1, j], index[i, j + 1]) for i, j in index if i + j < d]
     down = [(index[i + 1, j], index[i + 1, j + 1], index[i, j + 1]) for i, j in index if i + j < d - 1]
     return weights, np.array(up + down)
-
-
-def _thousands(value: float, position: int | None = None) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
-
-
-def _scale(norm: Normalize, cmap: Any) -> Any:
-    """What a colour bar is drawn from."""
-    from matplotlib.cm import ScalarMappable
-
-    return ScalarMappable(norm, cmap)
-
-
-def _style(learner: str, position: int) -> tuple[str, Any, str]:
-    """Colour, dashes and marker of a learner."""
-    return _STYLES.get(learner) or _OTHER_STYLES[position % len(_OTHER_STYLES)]
-
-
-def _marks(x: np.ndarray, shift: float, log: bool) -> list[int]:
-    """Indices of about seven marked points, evenly spread on the axis, staggered between curves."""
-    if len(x) < 2:
-        return [0] if len(x) else []
-    scale = np.log(x) if log else x.astype(float)
-    step = (scale[-1] - scale[0]) / 7
-    targets = scale[0] + step * (np.arange(7) + 0.25 + 0.75 * shift)
-    return sorted({int(np.abs(scale - target).argmin()) for target in targets})
-
-
-def _colours(name: str, *stops: str) -> LinearSegmentedColormap:
-    return LinearSegmentedColormap.from_list(name, stops)
-
-
-# Light to deep blue, so that orange to dark red paths are seen on all of it, with any colour vision.
-_UTILITY_COLOURS = _colours("utility", "#F7FBFF", "#D6E6F4", "#ABCFE5", "#6AAED6", "#3787C0", "#1F6FB0")
-_TIME_COLOURS = _colours("time", "#FFD27F", "#FDAE3C", "#F0701F", "#C8310F", "#7F0000", "#2B0000")

@@ -1,0 +1,11 @@
+"""Pictures: regret against rounds and against any axis of a sweep, best-response regions, and visits to them.
+
+Every function returns a `matplotlib.figure.Figure` that belongs to no window and no global state; write it
+with `figure.savefig(path)`. Colours are told apart with any colour vision (those of Okabe and Ito first), and
+every line has a dash pattern and a marker of its own besides.
+"""
+
+from jaxstack.plots.by_axis import final_regret, heat_map, regret_curves
+from jaxstack.plots.by_region import region_visits, regions
+
+__all__ = ["final_regret", "heat_map", "region_visits", "regions", "regret_curves"]
