@@ -10,7 +10,7 @@ types could let a rival catch up: a lead d lasts d rounds, up to a factor. Or a 
 whose steps the simulation knows (the learner does not), and Ville's inequality bounds the probability that
 it gets there within the jump: a lead d lasts d^2 rounds, and for ever over a rival that is worse by more than
 the noise. That probability is kept below 2^-64 a jump, so the law of a run is that of round-by-round play up
-to 10^-13 in total variation for a million jumps. The draws are not those of round-by-round play.
+to 10^-12 in total variation for ten million jumps. The draws are not those of round-by-round play.
 
 Host code in float64 and int64: counts are exact to 2^63, where float32 samplers lose whole rounds past 2^24.
 """
@@ -47,13 +47,14 @@ _SHORT, _LONG = 1024, 32768  # rounds of a block that is played
 _BLOCK_ENTRIES = 1 << 19  # runs x rounds of a block, from _SHORT up to _LONG rounds
 _SLICE_ENTRIES = 1 << 18  # runs x rounds x candidates worked on together
 _MAX_TILT = 50.0
+_PROMISING = 50.0  # a lead in sums below which the probable bound does not beat the sure one
 _BRIEF, _MANY = (
     16,
     8,
 )  # rounds of a block among many candidates, at least; more candidates than these are many
 _FEW_JOINT_TYPES = 64
 _MAX_WORDS = 1024
-_PRODUCT = 64
+_PRODUCT = 128
 _CELLS = 1 << 16
 
 
@@ -214,7 +215,7 @@ def _play(problem: _Problem, rng: np.random.Generator, rounds: np.ndarray) -> np
         scores = _scores(problem, runs.counts[active], seen)  # mean unit values, [s, M]
         best = (scores >= scores.max(axis=1, keepdims=True) - _TOLERANCE).argmax(axis=1)
         lead = scores[np.arange(len(best)), best][:, None] - scores
-        certain = problem.certain_rounds(lead, seen, best)
+        certain = problem.certain_rounds(lead, runs.counts[active], seen, best)
         # This round is played in any case. Who has the same gap may take over: it costs nothing.
         jump = np.where(problem.same_gap(best), np.inf, certain).min(axis=1)
         jump = np.minimum(np.minimum(jump, MAX_HORIZON).astype(np.int64) + 1, left)
@@ -436,6 +437,7 @@ class _Problem:
         self, values: np.ndarray, gap: np.ndarray, types: _Types, digits: np.ndarray | None, num_types: int
     ) -> None:
         self.values, self.gap, self.types, self.digits, self.num_types = values, gap, types, digits, num_types
+        self.num_followers = 1 if digits is None else len(digits)
         self.num_features = values.shape[1] if digits is None else len(digits) * num_types
         self.longest_block = max(_LONG // types.num_parts, _BRIEF)
         if digits is not None:  # a round of a product costs much more, and beyond few joint types a jump
@@ -469,70 +471,125 @@ class _Problem:
         """[s, M]: candidates that cost the same as the best one, itself included."""
         return np.abs(self.gap - self.gap[best][:, None]) <= _SAME_GAP * self.gap.max()
 
-    def certain_rounds(self, lead: np.ndarray, seen: np.ndarray, best: np.ndarray) -> np.ndarray:
+    def certain_rounds(
+        self, lead: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
         """Rounds [s, M] float64 for which each candidate surely stays behind the best one; inf for itself.
 
         A candidate behind the best one in order may draw level without being played, and be a little ahead;
         one before it may not even come within the tolerance of a tie.
         """
-        index = np.arange(lead.shape[1])
-        slack = np.where(index < best[:, None], 4 * _TOLERANCE, -_TOLERANCE / 4)
-        lead = lead - slack
-        weight = np.maximum(seen, 1)[:, None].astype(np.float64)
+        slack = np.where(np.arange(lead.shape[1]) < best[:, None], 4 * _TOLERANCE, -_TOLERANCE / 4)
         with np.errstate(divide="ignore", invalid="ignore"):
-            if self.digits is None:
-                lead = lead * seen[:, None]
-                mean, variance, most = (table[self._row[best]] for table in self._pairs(best))
-                most, mean = most + slack, mean + slack
-                # In sums, the lead shrinks by at most `most` a round.
-                certain = np.where(most > 0, lead / most, np.inf)
-                # A rival that is worse on average: Ville's inequality with Bernstein's exponent.
-                forever = -mean / (variance / 2 - mean * (most - mean) / 3)
-                certain = np.where((mean < 0) & (lead * forever >= self._kappa), np.inf, certain)
-                near = np.nonzero(certain < MAX_HORIZON)
-                pair = best[near[0]], near[1]
-                likely = self._unlikely_before(*pair, lead[near], most[near], mean[near], variance[near])
-                certain[near] = np.maximum(certain[near], likely)
-            else:
-                # tau rounds move each of n marginals by at most tau / (t + tau) in total variation, the
-                # product by n times that, and an expectation of f by that times max f - min f.
-                (swing,) = (table[self._row[best]] for table in self._pairs(best))
-                reach = len(self.digits) * swing
-                certain = np.where(reach > lead, weight * lead / (reach - lead), np.inf)
-                certain = np.where(seen[:, None] > 0, certain, 0.0)  # before round 1 all candidates tie
+            certain = (self._certain_linear if self.digits is None else self._certain_product)(
+                lead - slack, slack, counts, seen, best
+            )
         certain[np.arange(len(best)), best] = np.inf
         # One part in 10^9 less, so that rounding cannot lengthen a jump.
         return np.floor(np.maximum(certain * (1 - 1e-9), 0))
 
+    def _certain_linear(
+        self, lead: np.ndarray, slack: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
+        lead = lead * seen[:, None]
+        mean, variance, most = (table[self._row[best]] for table in self._pairs(best))
+        mean, most = mean + slack, most + slack
+        # In sums, the lead shrinks by at most `most` a round.
+        certain = np.where(most > 0, lead / most, np.inf)
+        # A rival that is worse on average: Ville's inequality with Bernstein's exponent.
+        forever = -mean / (variance / 2 - mean * (most - mean) / 3)
+        certain = np.where((mean < 0) & (lead * forever >= self._kappa), np.inf, certain)
+        run, rival = near = np.nonzero((certain < MAX_HORIZON) & (lead * most > self._kappa * variance))
+
+        def moment(chosen: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+            gains = self.values[rival[chosen]] - self.values[best[run[chosen]]]
+            return self.types.log_moment(gains, tilt) + tilt * slack[near][chosen]
+
+        likely = self._unlikely_before(lead[near], mean[near], variance[near], most[near], moment)
+        certain[near] = np.maximum(certain[near], likely)
+        return certain
+
+    def _certain_product(
+        self, lead: np.ndarray, slack: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
+        """Two bounds, for t rounds seen and tau to come.
+
+        For sure: tau rounds move each of n marginals by at most tau / (t + tau) in total variation, the
+        product by n times that, and an expectation of f by that times max f - min f.
+
+        In all probability: with w = tau / (t + tau), the product of the marginals (1 - w) m_i + w q_i is
+        (1 - w)^n times the old one, plus (1 - w)^(n-1) w times terms with one q_i each, plus terms of a
+        total weight of at most w^2 n (n - 1) / 2 that favour the rival by `most` at most. The linear terms
+        are a random walk with known steps: Ville's inequality spends half of the lead on them, and the
+        other terms may have the other half.
+        """
+        n = self.num_followers
+        swing, most = (table[self._row[best]] for table in self._pairs(best))
+        weight = np.maximum(seen, 1)[:, None].astype(np.float64)
+        certain = np.where(n * swing > lead, weight * lead / (n * swing - lead), np.inf)
+        certain = np.where(seen[:, None] > 0, certain, 0.0)  # before round 1 all candidates tie
+        # (1 - w)^n >= 1/4, which also keeps the slack above a tolerance
+        longest = np.minimum(np.sqrt(lead / (4 * n * (n - 1) * most)), 4 ** (1 / n) - 1) * weight
+        # Only where it matters and may help: what stands in the way of a much longer jump.
+        blocking = certain < np.minimum(
+            longest, 64 * certain.min(axis=1, keepdims=True, where=certain > 0, initial=np.inf)
+        )
+        run, rival = near = np.nonzero(blocking & (lead * weight > 2 * _PROMISING) & (most > 0))
+        if len(run) * self.values.shape[1] <= _SLICE_ENTRIES:
+            steps = self._linear_steps(self.values[rival] - self.values[best[run]], counts[run], seen[run])
+            likely = self._unlikely_before(
+                (lead * weight)[near] / 2,
+                *self.types.moments(steps),
+                lambda chosen, tilt: self.types.log_moment(steps[chosen], tilt),
+            )
+            certain[near] = np.maximum(certain[near], np.minimum(likely, longest[near]))
+        return certain
+
+    def _linear_steps(self, gains: np.ndarray, counts: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """[P, J]: sum over followers of the mean gain where only this follower's type is that of J."""
+        assert self.digits is not None
+        n, K = self.num_followers, self.num_types
+        marginals = counts.reshape(-1, n, K) / seen[:, None, None]
+        steps = np.zeros_like(gains)
+        for follower in range(n):
+            rest = gains.reshape(-1, *(K,) * n)
+            for other in reversed([i for i in range(n) if i != follower]):
+                rest = np.moveaxis(rest, 1 + other, -1)
+                rest = (rest * marginals[:, other].reshape(-1, *(1,) * (rest.ndim - 2), K)).sum(axis=-1)
+            steps += rest[:, self.digits[follower]]
+        return steps
+
     def _unlikely_before(
         self,
-        best: np.ndarray,
-        rival: np.ndarray,
         lead: np.ndarray,
-        most: np.ndarray,
         mean: np.ndarray,
         variance: np.ndarray,
+        most: np.ndarray,
+        moment: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> np.ndarray:
-        """Rounds [P] within which a rival that lags by `lead` (sums) catches up with probability below 2^-64.
+        """Rounds [P] within which a walk reaches `lead` with a probability below 2^-64.
 
         Ville's inequality: sums S_t of gains reach d within tau rounds with probability at most
-        exp(tau log E exp(a gain) - a d), for any a > 0 with a moment of at least 1. All arguments [P].
+        exp(tau log E exp(a gain) - a d), for any a > 0 with a moment of at least 1.
+
+        Args:
+          lead, mean, variance, most: [P], of the sum now, and moments and maximum of a gain.
+          moment: (some of the P, tilt a) -> log E exp(a gain).
         """
         tilt = np.minimum(2 * self._kappa / np.maximum(lead, 1e-300), _MAX_TILT)
-        reach = most - mean
-        # Bernstein's bound where it is sharp: it does not cancel. Elsewhere the moment itself.
-        growth = tilt * mean + tilt**2 * variance / (2 - tilt * reach * (2 / 3))
-        sharp = np.nonzero(tilt * reach > 0.1)
-        gains = self.values[rival[sharp]] - self.values[best[sharp]]
-        slack = np.where(rival[sharp] < best[sharp], 4 * _TOLERANCE, -_TOLERANCE / 4)
-        growth[sharp] = self.types.log_moment(gains, tilt[sharp]) + tilt[sharp] * slack
+        reach = tilt * (most - mean)
+        # Bernstein's bound where it is sharp: it does not cancel. Elsewhere the moment, if it is cheap.
+        growth = np.where(reach < 2, tilt * mean + tilt**2 * variance / (2 - reach * (2 / 3)), np.inf)
+        blunt = np.nonzero(reach > 0.1)[0]
+        if len(blunt) * self.values.shape[1] <= _SLICE_ENTRIES:
+            growth[blunt] = moment(blunt, tilt[blunt])
         spare = tilt * lead - self._kappa
         return np.where(spare > 0, np.where(growth > 0, spare / growth, np.inf), 0.0)
 
     def _pairs(self, best: np.ndarray) -> list[np.ndarray]:
         """What a rival gains on candidate a in a round, as tables whose row `self._row[a]` is [M].
 
-        Linear values: mean, variance and possible maximum. Otherwise: the width of the possible values.
+        Linear values: mean, variance and possible maximum. Otherwise: width and maximum of the values.
         """
         with self._lock:  # streams are threads
             for candidate in np.unique(best[self._row[best] < 0]):
@@ -541,7 +598,7 @@ class _Problem:
                 if self.digits is None:
                     rows = self.types.moments(gains)
                 else:
-                    rows = (gains.max(axis=1) - gains.min(axis=1),)
+                    rows = gains.max(axis=1) - gains.min(axis=1), gains.max(axis=1)
                 old = self._tables or [row[:0, None] for row in rows]
                 self._tables = [
                     np.vstack([table.reshape(-1, len(row)), row])
