@@ -90,9 +90,10 @@ def simulate(
       devices: where to run, the runs sharded over them; default all local devices. One device per core makes
         full use of a CPU: `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before the first use.
       keep_runs: keep the curve of every run, not only moments and quantiles.
-      skip_ahead: jump over rounds in which the choice provably cannot change (`erm_joint`, `erm_product`):
-        the same distribution of curves, not the same draws, at a cost that grows like log T; T up to 2^62.
-        On the host; `batch_size` and `devices` do not matter, and runs draw from streams of 256.
+      skip_ahead: jump over rounds in which the choice cannot change (`erm_joint`, `erm_product`): the same
+        distribution of curves up to 1e-12 in total variation, not the same draws, at a cost that grows with
+        the switches between commitments and not with T; T up to 2^62. On the host; `batch_size` and
+        `devices` do not matter, and runs draw from streams of 256.
       progress: called with (rounds x runs done, total) between segments of about half a second.
 
     Returns:

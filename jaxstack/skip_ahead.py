@@ -2,9 +2,15 @@
 
 A learner that sees types plays the same commitment until another one could have caught up. Until then only
 the *counts* of types matter, and the counts of many rounds are one multinomial draw. So a run is a chain of
-jumps: each as long as provably nothing can change, its counts drawn at once. That is the distribution of
-round-by-round play exactly, at a cost that grows with the number of possible switches (about log T past the
-first rounds) and not with T. The draws are not those of round-by-round play.
+jumps, each as long as nothing can change; where the next change is too near, a block of rounds is played one
+by one, among the few candidates that can win one of them.
+
+Nothing can change for two reasons, and a jump is as long as the better one allows. Either no sequence of
+types could let a rival catch up: a lead d lasts d rounds, up to a factor. Or a rival's lag is a random walk
+whose steps the simulation knows (the learner does not), and Ville's inequality bounds the probability that
+it gets there within the jump: a lead d lasts d^2 rounds, and for ever over a rival that is worse by more than
+the noise. That probability is kept below 2^-64 a jump, so the law of a run is that of round-by-round play up
+to 10^-12 in total variation for ten million jumps. The draws are not those of round-by-round play.
 
 Host code in float64 and int64: counts are exact to 2^63, where float32 samplers lose whole rounds past 2^24.
 """
@@ -12,9 +18,11 @@ Host code in float64 and int64: counts are exact to 2^63, where float32 samplers
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+import math
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import jax
 import numpy as np
@@ -30,25 +38,116 @@ RUNS_AT_ONCE = 256
 MAX_HORIZON = 2**62
 LEARNERS = ("erm_joint", "erm_product")
 
-Draw = Callable[[np.random.Generator, np.ndarray], np.ndarray]  # rounds [s] int64 -> counts [s, F] int64
+OVERLOOKED = 2.0**-64
+"""Probability that a jump passes over a round in which another candidate would have been played; 0: never."""
+
+_TOLERANCE = tie_tolerance(np.float64)
+_SAME_GAP = 64 * float(np.finfo(np.float64).eps)  # of the largest gap: equal up to rounding
+_SHORT, _LONG = 1024, 32768  # rounds of a block that is played
+_BLOCK_ENTRIES = 1 << 19  # runs x rounds of a block, from _SHORT up to _LONG rounds
+_SLICE_ENTRIES = 1 << 18  # runs x rounds x candidates worked on together
+_MAX_TILT = 50.0
+_PROMISING = 50.0  # a lead in sums below which the probable bound does not beat the sure one
+_BRIEF, _MANY = (
+    16,
+    8,
+)  # rounds of a block among many candidates, at least; more candidates than these are many
+_FEW_JOINT_TYPES = 64
+_MAX_WORDS = 1024
+_PRODUCT = 128
+_CELLS = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
-class _Problem:
-    """One game, seen by one learner.
+class _Types:
+    """A mixture of independent parts, each of which takes one of K values in every round.
+
+    Joint types are one part with J values; types of followers are n parts with K values.
 
     Attributes:
-      values: [M, F] float64, unit value of every candidate per count of each feature.
-      draw: counts of the features over a number of rounds.
-      gap: [M] float64, payoff units per round.
-      marginal_shape: None when values are linear in the counts; otherwise (n, K), counts are those of the
-        followers' types, and a candidate's value is linear in the product of the marginals.
+      weights: [C] float64.
+      marginals: [C, n, K] float64.
     """
 
-    values: np.ndarray
-    draw: Draw
-    gap: np.ndarray
-    marginal_shape: tuple[int, int] | None
+    weights: np.ndarray
+    marginals: np.ndarray
+
+    @property
+    def num_parts(self) -> int:
+        return self.marginals.shape[1]
+
+    def counts(self, rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
+        """How often each part took each value in numbers of rounds [s]: [s, n K] int64."""
+        by_component = rng.multinomial(rounds, self.weights)  # [s, C]
+        counts = sum(
+            rng.multinomial(by_component[:, c, None], marginals[None])
+            for c, marginals in enumerate(self.marginals)
+        )
+        return np.reshape(counts, (len(rounds), -1))
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+        """Values of each part, round by round: n arrays of this shape, features 0..nK-1."""
+        K = self.marginals.shape[2]
+        component = _pick(rng, self._guides[0], shape, None) if len(self.weights) > 1 else None
+        return [_pick(rng, guide, shape, component) + part * K for part, guide in enumerate(self._guides[1:])]
+
+    @functools.cached_property
+    def _guides(self) -> list[_Guide]:
+        return [_Guide.of(self.weights[None]), *(_Guide.of(part) for part in self.marginals.swapaxes(0, 1))]
+
+    def moments(self, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mean, variance and possible maximum [M] of the sum over parts of `gains` [M, n K]."""
+        gains = gains.reshape(len(gains), *self.marginals.shape[1:])
+        by_part = np.einsum("mnk,cnk->mcn", gains, self.marginals)
+        square = np.einsum("mnk,cnk->mcn", gains**2, self.marginals)
+        inside = by_part.sum(axis=2)
+        mean = inside @ self.weights
+        variance = ((square - by_part**2).sum(axis=2) + (inside - mean[:, None]) ** 2) @ self.weights
+        possible = np.where(self.marginals > 0, 0.0, -np.inf)[self.weights > 0]  # [C, n, K]
+        most = np.stack([(gains + part).max(axis=2).sum(axis=1) for part in possible]).max(axis=0)
+        return mean, np.maximum(variance, 0), most
+
+    def log_moment(self, gains: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+        """log E exp(tilt x sum of gains) of pairs: gains [P, n K], tilt [P], result [P]."""
+        grown = np.exp(tilt[:, None] * gains).reshape(len(gains), *self.marginals.shape[1:])
+        by_part = np.einsum("pnk,cnk->pcn", grown, self.marginals)
+        return np.log(np.exp(np.log(by_part).sum(axis=2)) @ self.weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Guide:
+    """Inverse distribution functions with a guide table: the value of most uniform numbers by one look-up."""
+
+    cumulative: np.ndarray  # [C, K], 1 from the last possible value on
+    value: np.ndarray  # [C * cells], the smallest integers that do; -1 where a cell holds more than one value
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray) -> _Guide:
+        cumulative = np.cumsum(probabilities, axis=1)
+        cumulative = np.where(cumulative >= cumulative[:, -1:], 1.0, cumulative)
+        edges = np.arange(_CELLS + 1) / _CELLS
+        rows = []
+        for row in cumulative:
+            first = np.searchsorted(row, edges[:-1], side="right")
+            last = np.searchsorted(row, edges[1:], side="left")
+            rows.append(np.where(first == last, first, -1))
+        return cls(cumulative, np.concatenate(rows).astype(np.min_scalar_type(-cumulative.shape[1])))
+
+
+def _pick(
+    rng: np.random.Generator, guide: _Guide, shape: tuple[int, int], component: np.ndarray | None
+) -> np.ndarray:
+    """Values of this shape, each from the distribution of its component (None: there is only one)."""
+    cell = rng.integers(0, _CELLS, shape, dtype=np.uint16)
+    value = guide.value.take(cell if component is None else component.astype(np.intp) * _CELLS + cell)
+    unclear = np.flatnonzero(value < 0)
+    number = (cell.take(unclear) + rng.random(len(unclear))) / _CELLS
+    if component is None:
+        found = np.searchsorted(guide.cumulative[0], number, side="right")
+    else:
+        found = (number[:, None] >= guide.cumulative[component.take(unclear)]).sum(axis=1)
+    value.put(unclear, found)
+    return value
 
 
 def check_learner(learner: str) -> None:
@@ -108,70 +207,481 @@ def run(
 
 def _play(problem: _Problem, rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
     """Curves [RUNS_AT_ONCE, C] of one stream's runs."""
-    values = problem.values
-    # lead[a, b]: the most that candidate b can gain on candidate a in one round; swing: widest difference.
-    difference = values[None, :, :] - values[:, None, :]
-    most, least = difference.max(axis=2), difference.min(axis=2)
-    features = problem.draw(rng, np.zeros(1, np.int64)).shape[1]
-    counts = np.zeros((RUNS_AT_ONCE, features), np.int64)
-    played = np.zeros(RUNS_AT_ONCE, np.int64)
-    regret = np.zeros(RUNS_AT_ONCE)
-    curve = np.zeros((RUNS_AT_ONCE, len(rounds)))
+    runs = _Runs(rounds, problem.num_features)
     active = np.arange(RUNS_AT_ONCE)
     while active.size:
-        seen = played[active]
-        scores = _scores(problem, counts[active], seen)  # mean unit values, [s, M]
-        best = (scores >= scores.max(axis=1, keepdims=True) - tie_tolerance(np.float64)).argmax(axis=1)
+        seen = runs.played[active]
+        left = rounds[-1] - seen
+        scores = _scores(problem, runs.counts[active], seen)  # mean unit values, [s, M]
+        best = (scores >= scores.max(axis=1, keepdims=True) - _TOLERANCE).argmax(axis=1)
         lead = scores[np.arange(len(best)), best][:, None] - scores
-        certain = _certain_rounds(problem, lead, seen, best, most[best], most[best] - least[best])
-        jump = np.minimum(certain + 1, rounds[-1] - seen)  # this round is played in any case
-        gap = problem.gap[best]
-        passed = rounds - seen[:, None]
-        inside = (passed > 0) & (passed <= jump[:, None])
-        curve[active] = np.where(inside, regret[active][:, None] + gap[:, None] * passed, curve[active])
-        regret[active] += gap * jump
-        counts[active] += problem.draw(rng, jump)
-        played[active] += jump
-        active = active[played[active] < rounds[-1]]
-    return curve
+        certain = problem.certain_rounds(lead, runs.counts[active], seen, best)
+        # This round is played in any case. Who has the same gap may take over: it costs nothing.
+        jump = np.where(problem.same_gap(best), np.inf, certain).min(axis=1)
+        jump = np.minimum(np.minimum(jump, MAX_HORIZON).astype(np.int64) + 1, left)
+
+        length, width = _blocks(problem, certain, jump, left)
+        jumping = np.nonzero(length == 0)[0]
+        if jumping.size:
+            counts = problem.counts(rng, jump[jumping])
+            runs.jump(active[jumping], jump[jumping], problem.gap[best[jumping]], counts)
+        for group in _groups(problem, length, width):
+            block = int(length[group[0]])
+            rival = certain[group] < block
+            rival[np.arange(len(group)), best[group]] = True
+            # Ascending, filled up with the best: a candidate twice is a tie of the first with itself.
+            order = np.argsort(~rival, axis=1, kind="stable")[:, : width[group[0]]]
+            rivals = np.where(np.take_along_axis(rival, order, axis=1), order, best[group, None])
+            sums = np.take_along_axis(scores[group], rivals, axis=1) * seen[group, None]
+            _play_block(problem, rng, runs, active[group], rivals, sums, block)
+        active = active[runs.played[active] < rounds[-1]]
+    return runs.curve
 
 
-def _certain_rounds(
+def _play_block(
     problem: _Problem,
-    lead: np.ndarray,
-    seen: np.ndarray,
-    best: np.ndarray,
-    most: np.ndarray,
-    swing: np.ndarray,
-) -> np.ndarray:
-    """Rounds [s] after which the choice is surely still the same, whatever types appear in them.
+    rng: np.random.Generator,
+    runs: _Runs,
+    these: np.ndarray,
+    rivals: np.ndarray,
+    sums: np.ndarray,
+    length: int,
+) -> None:
+    """Play `length` rounds of the runs `these` [s] among `rivals` [s, k], whose sums of values are [s, k]."""
+    seen = runs.played[these]
+    words = problem.words
+    if words is not None and rivals.shape[1] == 2:
+        whole = length // words.length * words.length
+        plain = runs.checkpoints_within(these, np.full(len(these), whole))[0]
+        by_words = np.ones(len(these), bool)
+        by_words[plain] = False  # a curve needs the cost of single rounds
+        if by_words.any():
+            part = these[by_words], rivals[by_words], sums[by_words, 1] - sums[by_words, 0], seen[by_words]
+            text = words.sample(rng, (len(part[0]), whole // words.length))
+            runs.advance(part[0], whole, words.cost(problem, *part[1:], text), words.counts(text))
+            these, rivals, sums, seen = these[plain := ~by_words], rivals[plain], sums[plain], seen[plain]
+    if these.size:
+        features = problem.sample(rng, (len(these), length))
+        cost = problem.cost(rivals, sums, runs.counts[these], seen, features)
+        runs.play(these, cost, _count(features, problem.num_features))
 
-    A candidate behind the best one in order may draw level without being played; one before it may not even
-    come within the tolerance of a tie.
-    """
-    before = np.arange(lead.shape[1]) < best[:, None]
-    lead = lead - np.where(before, 4 * tie_tolerance(np.float64), 0.0)
-    weight = np.maximum(seen, 1)[:, None].astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if problem.marginal_shape is None:
-            # The lead in sums shrinks by at most `most` a round.
-            allowed = np.where(most > 0, lead * weight / most, np.inf)
+
+def _count(features: list[np.ndarray], num_features: int) -> np.ndarray:
+    """How often each feature occurs in each row: [s, F] int64."""
+    offsets = np.arange(len(features[0]))[:, None] * num_features
+    bins = len(features[0]) * num_features
+    counts = sum(np.bincount((part + offsets).ravel(), minlength=bins) for part in features)
+    return np.reshape(counts, (-1, num_features))
+
+
+class _Runs:
+    """Runs of one stream so far: counts of features [s, F], rounds played [s], regret [s], curve [s, C]."""
+
+    def __init__(self, rounds: np.ndarray, num_features: int) -> None:
+        self.rounds = rounds
+        self.counts = np.zeros((RUNS_AT_ONCE, num_features), np.int64)
+        self.played = np.zeros(RUNS_AT_ONCE, np.int64)
+        self.regret = np.zeros(RUNS_AT_ONCE)
+        self.curve = np.zeros((RUNS_AT_ONCE, len(rounds)))
+
+    def checkpoints_within(self, runs: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which runs (position in `runs`) pass which checkpoints in the next `length` [s] rounds."""
+        first = np.searchsorted(self.rounds, self.played[runs], side="right")
+        last = np.searchsorted(self.rounds, self.played[runs] + length, side="right")
+        row = np.repeat(np.arange(len(runs)), last - first)
+        return row, np.arange(len(row)) - np.repeat(np.cumsum(last - first) - last, last - first)
+
+    def jump(self, runs: np.ndarray, length: np.ndarray, gap: np.ndarray, counts: np.ndarray) -> None:
+        """Rounds [s] in all of which the gap [s] is the same."""
+        row, which = self.checkpoints_within(runs, length)
+        passed = self.rounds[which] - self.played[runs[row]]
+        self.curve[runs[row], which] = self.regret[runs[row]] + gap[row] * passed
+        self.advance(runs, length, gap * length, counts)
+
+    def play(self, runs: np.ndarray, cost: np.ndarray, counts: np.ndarray) -> None:
+        """Rounds with gaps `cost` [s, B], up to the horizon."""
+        length = np.minimum(cost.shape[1], self.rounds[-1] - self.played[runs])
+        row, which = self.checkpoints_within(runs, length)
+        if row.size:  # also at the horizon
+            cost = np.cumsum(cost, axis=1)
+            passed = self.rounds[which] - self.played[runs[row]]
+            self.curve[runs[row], which] = self.regret[runs[row]] + cost[row, passed - 1]
+            self.advance(runs, length, cost[:, -1], counts)
         else:
-            # tau rounds move each of n marginals by at most tau / (t + tau) in total variation, the product
-            # by n times that, and an expectation of f by that times max f - min f.
-            reach = problem.marginal_shape[0] * swing
-            allowed = np.where(reach > lead, weight * lead / (reach - lead), np.inf)
-    allowed = np.where(np.arange(lead.shape[1]) == best[:, None], np.inf, allowed)
-    allowed = np.where(seen[:, None] > 0, allowed, 0.0)  # before round 1 all candidates tie
-    # One part in 10^9 less, so that rounding cannot lengthen a jump.
-    return np.floor(np.clip(allowed.min(axis=1) * (1 - 1e-9), 0, MAX_HORIZON)).astype(np.int64)
+            self.advance(runs, length, cost.sum(axis=1), counts)
+
+    def advance(
+        self, runs: np.ndarray, length: np.ndarray | int, regret: np.ndarray, counts: np.ndarray
+    ) -> None:
+        self.regret[runs] += regret
+        self.counts[runs] += counts
+        self.played[runs] += length
+
+
+def _blocks(
+    problem: _Problem, certain: np.ndarray, jump: np.ndarray, left: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rounds [s] to be played one by one (0: jump instead) and among at most how many candidates [s]."""
+    none = np.zeros(len(jump), np.int64)
+    waiting = (jump < min(_LONG, problem.longest_block)) & (jump < left)
+    if not waiting.any():
+        return none, none
+    longest = 1 << int(math.log2(_BLOCK_ENTRIES / waiting.sum()))
+    longest = min(max(longest, _SHORT), _LONG, problem.longest_block)
+    rivals = (certain < longest).sum(axis=1) + 1
+    width = 1 << np.ceil(np.log2(np.maximum(rivals, 2))).astype(np.int64)
+    length = np.clip(longest * _MANY // width, _BRIEF, longest)
+    length = np.where((jump < length) & waiting, length, 0)
+    return length, width
+
+
+def _groups(problem: _Problem, length: np.ndarray, width: np.ndarray) -> Iterator[np.ndarray]:
+    """Indices of the runs that play a block, together where the number of candidates is similar."""
+    for size in np.unique(width[length > 0]):
+        group = np.nonzero((length > 0) & (width == size))[0]
+        at_once = max(1, _SLICE_ENTRIES // int(size * length[group[0]] * problem.types.num_parts))
+        yield from (group[start : start + at_once] for start in range(0, len(group), at_once))
+
+
+class _Words:
+    """Rounds of one part drawn a few at a time, as one letter of a larger alphabet: a word.
+
+    A contest of two candidates is then played word by word; only those words are spelt out within which
+    either could win.
+
+    Args:
+      probabilities: [J] float64.
+      length: m, letters in a word; there are W = J^m words.
+    """
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray) -> _Words | None:
+        """Words of a good length, or None where there are too many even of two letters."""
+        length = int(math.log(_MAX_WORDS) / math.log(max(len(probabilities), 2)) + 1e-9)
+        return cls(probabilities, length) if length > 1 else None
+
+    def __init__(self, probabilities: np.ndarray, length: int) -> None:
+        self.length = length
+        self._letters = np.indices((len(probabilities),) * length).reshape(length, -1)  # [m, W]
+        self._spelling = (
+            (self._letters == np.arange(len(probabilities))[:, None, None]).sum(axis=1).T
+        )  # [W, J]
+        self._guide = _Guide.of(probabilities[self._letters].prod(axis=0)[None])
+        self._prefixes: dict[tuple[int, int], np.ndarray] = {}
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+        return _pick(rng, self._guide, shape, None)
+
+    def counts(self, text: np.ndarray) -> np.ndarray:
+        """Counts [s, J] int64 of the letters in texts [s, q]."""
+        num_words, num_letters = self._spelling.shape
+        counts = _count([text], num_words).astype(np.float64)
+        return np.rint(counts @ self._spelling.astype(np.float64)).astype(np.int64).reshape(-1, num_letters)
+
+    def cost(
+        self, problem: _Problem, rivals: np.ndarray, lead: np.ndarray, seen: np.ndarray, text: np.ndarray
+    ) -> np.ndarray:
+        """Summed gap [s] of the candidates played in texts [s, q].
+
+        Args:
+          rivals: [s, 2], ascending; no other candidate can win a round.
+          lead: [s], of the second over the first in sums, before the first round.
+          seen: [s] rounds before.
+        """
+        runs, num_words = len(text), self._letters.shape[1]
+        pairs, which = np.unique(rivals, axis=0, return_inverse=True)
+        # [m + 1, pairs x W]: what the second gains on the first before each round of a word, and after it.
+        prefix = np.concatenate([self._prefix(problem, *pair) for pair in pairs.tolist()], axis=1)
+        place = text + (which.reshape(-1, 1) * num_words)
+        leads = np.empty(text.shape)
+        leads[:, 0] = lead
+        leads[:, 1:] = prefix[-1].take(place[:, :-1])
+        np.cumsum(leads, axis=1, out=leads)
+
+        tie = _TOLERANCE * seen[:, None]  # here, and at the end:
+        loose = tie + _TOLERANCE * self.length * text.shape[1]
+        inside = prefix[:-1].reshape(self.length, len(pairs), num_words)
+        most, least = (bound(inside, axis=(0, 2))[which.reshape(-1, 1)] for bound in (np.max, np.min))
+        wins = (leads > loose - least).sum(axis=1) * self.length  # rounds of the second candidate
+        row, column = np.nonzero((leads <= loose - least) & (leads > tie - most))
+        if row.size:
+            lead, place = leads[row, column], place[row, column]
+            now = seen[row] + column * self.length
+            for letter in range(self.length):
+                ahead = lead + prefix[letter].take(place) > _TOLERANCE * (now + letter)
+                wins += np.bincount(row[ahead], minlength=runs)
+        gap = problem.gap[rivals]
+        return gap[:, 0] * (self.length * text.shape[1] - wins) + gap[:, 1] * wins
+
+    def _prefix(self, problem: _Problem, first: int, second: int) -> np.ndarray:
+        if (first, second) not in self._prefixes:
+            gains = (problem.values[second] - problem.values[first])[self._letters]
+            self._prefixes[first, second] = np.vstack([np.zeros_like(gains[:1]), np.cumsum(gains, axis=0)])
+        return self._prefixes[first, second]
+
+
+class _Problem:
+    """One game, seen by one learner.
+
+    Args:
+      values: [M, F] float64, unit value of every candidate per count of each feature.
+      gap: [M] float64, payoff units per round.
+      types: what is drawn in a round.
+      digits: None when features are the values that `types` takes and candidates' values are linear in the
+        counts; otherwise [n, J], the follower's type in each joint type: features are the followers' types,
+        and a candidate's value is linear in the product of the marginals.
+      num_types: K.
+    """
+
+    def __init__(
+        self, values: np.ndarray, gap: np.ndarray, types: _Types, digits: np.ndarray | None, num_types: int
+    ) -> None:
+        self.values, self.gap, self.types, self.digits, self.num_types = values, gap, types, digits, num_types
+        self.num_followers = 1 if digits is None else len(digits)
+        self.num_features = values.shape[1] if digits is None else len(digits) * num_types
+        self.longest_block = max(_LONG // types.num_parts, _BRIEF)
+        if digits is not None:  # a round of a product costs much more, and beyond few joint types a jump
+            self.longest_block = min(_LONG, _PRODUCT) if values.shape[1] <= _FEW_JOINT_TYPES else 0
+        self.words = (
+            _Words.of(types.marginals[0, 0])
+            if digits is None and types.marginals[:, :, 0].size == 1
+            else None
+        )
+        self._kappa = math.log(len(values)) - math.log(OVERLOOKED) if OVERLOOKED else math.inf
+        self._row = np.full(len(values), -1)
+        self._tables: list[np.ndarray] = []
+        self._lock = threading.Lock()
+
+    def counts(self, rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
+        """Counts [s, features] int64 over numbers of rounds [s]."""
+        counts = self.types.counts(rng, rounds)
+        if self.digits is None:
+            return counts
+        follower_types = self.digits[:, None, :] == np.arange(self.num_types)[:, None]  # [n, K, J]
+        return counts @ follower_types.reshape(self.num_features, -1).T.astype(np.int64)
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, int]) -> list[np.ndarray]:
+        """Features of single rounds: arrays of this shape."""
+        parts = self.types.sample(rng, shape)
+        if self.digits is None:
+            return parts
+        return [row[parts[0]] + follower * self.num_types for follower, row in enumerate(self.digits)]
+
+    def same_gap(self, best: np.ndarray) -> np.ndarray:
+        """[s, M]: candidates that cost the same as the best one, itself included."""
+        return np.abs(self.gap - self.gap[best][:, None]) <= _SAME_GAP * self.gap.max()
+
+    def certain_rounds(
+        self, lead: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
+        """Rounds [s, M] float64 for which each candidate surely stays behind the best one; inf for itself.
+
+        A candidate behind the best one in order may draw level without being played, and be a little ahead;
+        one before it may not even come within the tolerance of a tie.
+        """
+        slack = np.where(np.arange(lead.shape[1]) < best[:, None], 4 * _TOLERANCE, -_TOLERANCE / 4)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            certain = (self._certain_linear if self.digits is None else self._certain_product)(
+                lead - slack, slack, counts, seen, best
+            )
+        certain[np.arange(len(best)), best] = np.inf
+        # One part in 10^9 less, so that rounding cannot lengthen a jump.
+        return np.floor(np.maximum(certain * (1 - 1e-9), 0))
+
+    def _certain_linear(
+        self, lead: np.ndarray, slack: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
+        lead = lead * seen[:, None]
+        mean, variance, most = (table[self._row[best]] for table in self._pairs(best))
+        mean, most = mean + slack, most + slack
+        # In sums, the lead shrinks by at most `most` a round.
+        certain = np.where(most > 0, lead / most, np.inf)
+        # A rival that is worse on average: Ville's inequality with Bernstein's exponent.
+        forever = -mean / (variance / 2 - mean * (most - mean) / 3)
+        certain = np.where((mean < 0) & (lead * forever >= self._kappa), np.inf, certain)
+        run, rival = near = np.nonzero((certain < MAX_HORIZON) & (lead * most > self._kappa * variance))
+
+        def moment(chosen: np.ndarray, tilt: np.ndarray) -> np.ndarray:
+            gains = self.values[rival[chosen]] - self.values[best[run[chosen]]]
+            return self.types.log_moment(gains, tilt) + tilt * slack[near][chosen]
+
+        likely = self._unlikely_before(lead[near], mean[near], variance[near], most[near], moment)
+        certain[near] = np.maximum(certain[near], likely)
+        return certain
+
+    def _certain_product(
+        self, lead: np.ndarray, slack: np.ndarray, counts: np.ndarray, seen: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
+        """Two bounds, for t rounds seen and tau to come.
+
+        For sure: tau rounds move each of n marginals by at most tau / (t + tau) in total variation, the
+        product by n times that, and an expectation of f by that times max f - min f.
+
+        In all probability: with w = tau / (t + tau), the product of the marginals (1 - w) m_i + w q_i is
+        (1 - w)^n times the old one, plus (1 - w)^(n-1) w times terms with one q_i each, plus terms of a
+        total weight of at most w^2 n (n - 1) / 2 that favour the rival by `most` at most. The linear terms
+        are a random walk with known steps: Ville's inequality spends half of the lead on them, and the
+        other terms may have the other half.
+        """
+        n = self.num_followers
+        swing, most = (table[self._row[best]] for table in self._pairs(best))
+        weight = np.maximum(seen, 1)[:, None].astype(np.float64)
+        certain = np.where(n * swing > lead, weight * lead / (n * swing - lead), np.inf)
+        certain = np.where(seen[:, None] > 0, certain, 0.0)  # before round 1 all candidates tie
+        # (1 - w)^n >= 1/4, which also keeps the slack above a tolerance
+        longest = np.minimum(np.sqrt(lead / (4 * n * (n - 1) * most)), 4 ** (1 / n) - 1) * weight
+        # Only where it matters and may help: what stands in the way of a much longer jump.
+        blocking = certain < np.minimum(
+            longest, 64 * certain.min(axis=1, keepdims=True, where=certain > 0, initial=np.inf)
+        )
+        run, rival = near = np.nonzero(blocking & (lead * weight > 2 * _PROMISING) & (most > 0))
+        if len(run) * self.values.shape[1] <= _SLICE_ENTRIES:
+            steps = self._linear_steps(self.values[rival] - self.values[best[run]], counts[run], seen[run])
+            likely = self._unlikely_before(
+                (lead * weight)[near] / 2,
+                *self.types.moments(steps),
+                lambda chosen, tilt: self.types.log_moment(steps[chosen], tilt),
+            )
+            certain[near] = np.maximum(certain[near], np.minimum(likely, longest[near]))
+        return certain
+
+    def _linear_steps(self, gains: np.ndarray, counts: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """[P, J]: sum over followers of the mean gain where only this follower's type is that of J."""
+        assert self.digits is not None
+        n, K = self.num_followers, self.num_types
+        marginals = counts.reshape(-1, n, K) / seen[:, None, None]
+        steps = np.zeros_like(gains)
+        for follower in range(n):
+            rest = gains.reshape(-1, *(K,) * n)
+            for other in reversed([i for i in range(n) if i != follower]):
+                rest = np.moveaxis(rest, 1 + other, -1)
+                rest = (rest * marginals[:, other].reshape(-1, *(1,) * (rest.ndim - 2), K)).sum(axis=-1)
+            steps += rest[:, self.digits[follower]]
+        return steps
+
+    def _unlikely_before(
+        self,
+        lead: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        most: np.ndarray,
+        moment: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Rounds [P] within which a walk reaches `lead` with a probability below 2^-64.
+
+        Ville's inequality: sums S_t of gains reach d within tau rounds with probability at most
+        exp(tau log E exp(a gain) - a d), for any a > 0 with a moment of at least 1.
+
+        Args:
+          lead, mean, variance, most: [P], of the sum now, and moments and maximum of a gain.
+          moment: (some of the P, tilt a) -> log E exp(a gain).
+        """
+        tilt = np.minimum(2 * self._kappa / np.maximum(lead, 1e-300), _MAX_TILT)
+        reach = tilt * (most - mean)
+        # Bernstein's bound where it is sharp: it does not cancel. Elsewhere the moment, if it is cheap.
+        growth = np.where(reach < 2, tilt * mean + tilt**2 * variance / (2 - reach * (2 / 3)), np.inf)
+        blunt = np.nonzero(reach > 0.1)[0]
+        if len(blunt) * self.values.shape[1] <= _SLICE_ENTRIES:
+            growth[blunt] = moment(blunt, tilt[blunt])
+        spare = tilt * lead - self._kappa
+        return np.where(spare > 0, np.where(growth > 0, spare / growth, np.inf), 0.0)
+
+    def _pairs(self, best: np.ndarray) -> list[np.ndarray]:
+        """What a rival gains on candidate a in a round, as tables whose row `self._row[a]` is [M].
+
+        Linear values: mean, variance and possible maximum. Otherwise: width and maximum of the values.
+        """
+        with self._lock:  # streams are threads
+            for candidate in np.unique(best[self._row[best] < 0]):
+                gains = self.values - self.values[candidate]
+                rows: tuple[np.ndarray, ...]
+                if self.digits is None:
+                    rows = self.types.moments(gains)
+                else:
+                    rows = gains.max(axis=1) - gains.min(axis=1), gains.max(axis=1)
+                old = self._tables or [row[:0, None] for row in rows]
+                self._tables = [
+                    np.vstack([table.reshape(-1, len(row)), row])
+                    for table, row in zip(old, rows, strict=True)
+                ]
+                self._row[candidate] = len(self._tables[0]) - 1
+        return self._tables
+
+    def cost(
+        self,
+        rivals: np.ndarray,
+        sums: np.ndarray,
+        counts: np.ndarray,
+        seen: np.ndarray,
+        features: list[np.ndarray],
+    ) -> np.ndarray:
+        """Gap [s, B] of the candidate that each round of a block plays.
+
+        Args:
+          rivals: [s, k], ascending; no other candidate can win a round.
+          sums: [s, k], their values summed over the rounds before the block.
+          counts, seen: [s, features] and [s], before the block.
+          features: of each round, see `sample`.
+        """
+        runs, length = features[0].shape
+        tie = _TOLERANCE * (seen[:, None] + np.arange(length))
+        leads = self._leads(rivals, sums, counts, seen, features)  # over the first candidate
+        least = functools.reduce(np.maximum, leads, np.zeros((runs, length))) - tie
+        gap = self.gap[rivals]
+        cost = np.broadcast_to(gap[:, -1:], (runs, length))
+        for candidate in range(rivals.shape[1] - 2, 0, -1):
+            cost = np.where(leads[candidate - 1] >= least, gap[:, candidate, None], cost)
+        return np.where(least <= 0, gap[:, :1], cost)
+
+    def _leads(
+        self,
+        rivals: np.ndarray,
+        sums: np.ndarray,
+        counts: np.ndarray,
+        seen: np.ndarray,
+        features: list[np.ndarray],
+    ) -> list[np.ndarray]:
+        """k - 1 arrays [s, B]: lead in sums of each candidate over the first one, before every round."""
+        runs, length = features[0].shape
+        leads = []
+        if self.digits is None:
+            # Row of the run, then feature; the last round of the block decides nothing any more.
+            places = [part[:, :-1] + np.arange(runs)[:, None] * self.num_features for part in features]
+            for candidate in range(1, rivals.shape[1]):
+                gains = (self.values[rivals[:, candidate]] - self.values[rivals[:, 0]]).ravel()
+                lead = np.empty((runs, length))
+                lead[:, 0] = sums[:, candidate] - sums[:, 0]
+                lead[:, 1:] = gains.take(places[0])
+                for place in places[1:]:
+                    lead[:, 1:] += gains.take(place)
+                leads.append(np.cumsum(lead, axis=1, out=lead))
+            return leads
+        rounds = np.maximum(seen[:, None] + np.arange(length), 1)
+        shares: list[np.ndarray] = []  # of each type of each follower, before every round
+        for part in features:
+            for feature in range(len(shares), len(shares) + self.num_types):
+                count = np.empty((runs, length))
+                count[:, 0] = counts[:, feature]
+                count[:, 1:] = part[:, :-1] == feature
+                shares.append(np.cumsum(count, axis=1, out=count) / rounds)
+        for candidate in range(1, rivals.shape[1]):
+            gains = self.values[rivals[:, candidate]] - self.values[rivals[:, 0]]
+            rest = [gain[:, None] for gain in gains.T]
+            for follower in reversed(range(len(features))):
+                own = shares[follower * self.num_types : (follower + 1) * self.num_types]
+                groups = (
+                    rest[start : start + self.num_types] for start in range(0, len(rest), self.num_types)
+                )
+                rest = [sum(g * s for g, s in zip(group, own, strict=True)) for group in groups]
+            leads.append(rest[0] * rounds)
+        return leads
 
 
 def _scores(problem: _Problem, counts: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Mean unit values of all candidates, [s, M]; zero before round 1."""
     frequencies = counts / np.maximum(seen, 1)[:, None]
-    if problem.marginal_shape is not None:
-        marginals = frequencies.reshape(-1, *problem.marginal_shape)
+    if problem.digits is not None:
+        marginals = frequencies.reshape(len(counts), -1, problem.num_types)
         frequencies = marginals[:, 0]
         for follower in range(1, marginals.shape[1]):
             product = frequencies[:, :, None] * marginals[:, follower, None, :]
@@ -184,31 +694,12 @@ def _problem(
 ) -> _Problem:
     n, num_types = game.num_followers, game.num_types
     if scoring.joint is not None:
-        probabilities = joint_probabilities(types)
-
-        def joint_counts(rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
-            return rng.multinomial(rounds, probabilities)
-
-        if learner == "erm_joint":
-            return _Problem(np.asarray(scoring.joint), joint_counts, gap, None)
-        digits = np.indices((num_types,) * n).reshape(n, -1)  # type of follower i in joint type j
-        to_marginals = (digits[:, None, :] == np.arange(num_types)[:, None]).reshape(n * num_types, -1)
-
-        def marginal_counts(rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
-            return joint_counts(rng, rounds) @ to_marginals.T.astype(np.int64)
-
-        return _Problem(np.asarray(scoring.joint), marginal_counts, gap, (n, num_types))
+        joint = _Types(np.ones(1), np.reshape(joint_probabilities(types), (1, 1, -1)))
+        digits = None if learner == "erm_joint" else np.indices((num_types,) * n).reshape(n, -1)
+        return _Problem(np.asarray(scoring.joint), gap, joint, digits, num_types)
     if scoring.marginal is not None and isinstance(types, IndependentTypes | MixtureTypes):
         weights, marginals = (np.asarray(part) for part in types.mixture())
-
-        def follower_counts(rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
-            by_component = rng.multinomial(rounds, weights)  # [s, C]
-            counts: Any = sum(
-                rng.multinomial(by_component[:, c, None], marginals[c][None]) for c in range(len(weights))
-            )
-            return counts.reshape(len(rounds), -1)
-
-        return _Problem(np.asarray(scoring.marginal), follower_counts, gap, None)
+        return _Problem(np.asarray(scoring.marginal), gap, _Types(weights, marginals), None, num_types)
     raise ValueError(
         f"skip_ahead needs counts of types that decide the next choice: few joint types (here K**n = "
         f"{num_types}**{n}), or a leader payoff that is a sum over followers with IndependentTypes or "

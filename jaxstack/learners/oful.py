@@ -17,6 +17,7 @@ from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Candidates, joint_features, list_candidates
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, add_compensated
+from jaxstack.learners.rows import take_row
 from jaxstack.regions.table import RegionTable
 
 _NEGLIGIBLE = 1e-12  # of the largest eigenvalue: directions in which no feature has a component
@@ -37,12 +38,19 @@ class Prepared(NamedTuple):
 
 
 class OFULState(NamedTuple):
-    """Ridge regression by rank-one updates, which contract the errors of earlier ones."""
+    """Ridge regression by rank-one updates, which contract the errors of earlier ones.
+
+    Means and variances of candidates follow by rank-one updates too, whose errors stay. So the candidate that
+    was played, and one more in turn, get theirs from the regression: an error lives for M rounds at most.
+    """
 
     inverse: Float[DeviceArray, "F F"]  # V^-1, V = ridge I + sum z z^T
     estimate: Float[DeviceArray, "F"]  # V^-1 sum z y
+    mean: Float[DeviceArray, "M"]  # <z, estimate>
+    variance: Float[DeviceArray, "M"]  # z^T V^-1 z
     log_det: Float[DeviceArray, ""]  # log det V - log det(ridge I)
     log_det_error: Float[DeviceArray, ""]  # what `log_det` lost to rounding
+    turn: Int[DeviceArray, ""]  # int32, candidate whose turn it is
 
 
 @functools.cache
@@ -96,32 +104,62 @@ def _hparams(known: Known) -> OFULParams:
 
 
 def _init(known: Known, hparams: OFULParams) -> OFULState:
-    rank, dtype = known.prepared.features.shape[-1], known.payoff_range.dtype
+    features, dtype = jnp.asarray(known.prepared.features), known.payoff_range.dtype
+    candidates, rank = features.shape
     zero = jnp.zeros((), dtype)
-    return OFULState(jnp.eye(rank, dtype=dtype) / hparams.ridge, jnp.zeros(rank, dtype), zero, zero)
+    return OFULState(
+        inverse=jnp.eye(rank, dtype=dtype) / hparams.ridge,
+        estimate=jnp.zeros(rank, dtype),
+        mean=jnp.zeros(candidates, dtype),
+        variance=(features**2).sum(axis=-1) / hparams.ridge,
+        log_det=zero,
+        log_det_error=zero,
+        turn=jnp.int32(0),
+    )
 
 
 def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams) -> Choice:
-    prepared: Prepared = known.prepared
-    features = jnp.asarray(prepared.features)
-    variance = ((features @ state.inverse) * features).sum(axis=-1)
     noise = jnp.sqrt(-2 * jnp.log(hparams.failure_probability) + state.log_det) / 2
     radius = hparams.radius_scale * (noise + jnp.sqrt(hparams.ridge))
-    scores = features @ state.estimate + radius * jnp.sqrt(jnp.maximum(variance, 0))
-    return prepared.candidates.first_best(scores)
+    scores = state.mean + radius * jnp.sqrt(jnp.maximum(state.variance, 0))
+    return known.prepared.candidates.first_best(scores)
 
 
 def _update(
     state: OFULState, known: Known, hparams: OFULParams, choice: Choice, feedback: ActionFeedback
 ) -> OFULState:
-    feature = jnp.asarray(known.prepared.features)[known.prepared.row[choice.region, choice.vertex]]
+    features = jnp.asarray(known.prepared.features)
+    played = known.prepared.row[choice.region, choice.vertex]
+    feature = take_row(features, played)
     commitment = known.table.vertices[choice.region, choice.vertex]
     reward = (commitment * known.unit_payoff_vector(feedback.actions)).sum()
     gain = state.inverse @ feature
     variance = (feature * gain).sum()
     gain_normed = gain / (1 + variance)
+    inverse = state.inverse - gain[:, None] * gain_normed  # Sherman-Morrison
+    surprise = reward - (feature * state.estimate).sum()
+    estimate = state.estimate + gain_normed * surprise
+
+    shared = features @ gain
+    in_turn = take_row(features, state.turn)
+    index = jnp.arange(features.shape[0], dtype=jnp.int32)
+
+    def exact(of_turn: jax.Array, of_played: jax.Array, followed: jax.Array) -> jax.Array:
+        return jnp.where(index == played, of_played, jnp.where(index == state.turn, of_turn, followed))
+
     return OFULState(
-        state.inverse - gain[:, None] * gain_normed,  # Sherman-Morrison
-        state.estimate + gain_normed * (reward - (feature * state.estimate).sum()),
+        inverse,
+        estimate,
+        exact(
+            (in_turn * estimate).sum(),
+            (feature * estimate).sum(),
+            state.mean + shared * (surprise / (1 + variance)),
+        ),
+        exact(
+            (in_turn * (inverse @ in_turn)).sum(),
+            variance / (1 + variance),
+            state.variance - shared**2 / (1 + variance),
+        ),
         *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
+        turn=jnp.where(state.turn + 1 < features.shape[0], state.turn + 1, 0),
     )
