@@ -248,7 +248,7 @@ def play(
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {run!r} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     num_blocks = -(-horizon // BLOCK)
-    choice, drawn = _trace(learner, setup.inputs, np.int32(run), num_blocks)
+    _, choice, drawn = trace_run(learner, setup.inputs, np.int32(run), num_blocks)
     region, vertex = (np.asarray(c).reshape(-1)[:horizon] for c in choice)
     return Trace(
         types=np.asarray(drawn).reshape(-1, game.num_followers)[:horizon],
@@ -380,8 +380,10 @@ def _advance(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
-def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) -> tuple[Choice, jax.Array]:
-    """Choices [blocks, BLOCK] and types [blocks, BLOCK, n] of one run."""
+def trace_run(
+    learner: Learner, inputs: Inputs, run: Array | np.int32, num_blocks: int
+) -> tuple[Any, Choice, jax.Array]:
+    """Last state, choices [blocks, BLOCK, 1] and types [blocks, BLOCK, n, 1] of one run of one game."""
     runs = jnp.reshape(run, (1,))
 
     def block(state: Any, index: jax.Array) -> tuple[Any, tuple[Choice, jax.Array]]:
@@ -390,7 +392,8 @@ def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) ->
 
     with jax.default_matmul_precision("highest"):
         state = _first_state(learner, inputs, runs)
-        return jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))[1]
+        state, (choice, types) = jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))
+        return state, choice, types
 
 
 class _Block(NamedTuple):
@@ -714,6 +717,19 @@ def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
     with jax.enable_x64(True):
         values = jax.tree.map(np.asarray, learner.hparams(known))
     shape = np.shape(known.horizon)
+    if not hasattr(values, "_asdict"):
+        raise ValueError(
+            f"{learner.name}: hparams must return a NamedTuple of numbers, but {values!r} arrived."
+        )
+    for name, value in values._asdict().items():
+        if (
+            np.shape(value) not in ((), shape)
+            or value.dtype.kind not in "iuf"
+            or not np.isfinite(value).all()
+        ):
+            raise ValueError(
+                f"{learner.name}: hyperparameter {name} must be one finite number, but {value!r} arrived."
+            )
     for name, value in overrides.items():
         if name not in values._fields:
             raise ValueError(
