@@ -30,7 +30,7 @@ _MAX_CAPTURED = 256  # bytes of arrays that compiled functions may hold besides 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class LearnerReport:
-    """What `check_learner` found of a learner that keeps to the contract; prints as a short table.
+    """What `check_learner` found in a learner that keeps to the contract; prints as a short table.
 
     Attributes:
       learner, feedback: its name and what it learns from.
@@ -65,7 +65,7 @@ class LearnerReport:
             (f"regret, T = {self.curve.horizon:,}", f"{self.curve.mean[-1]:.4g}"),
             ("games", "; ".join(self.games)),
         ]
-        lines = [f"{self.learner} keeps to the learner contract ({self.seconds:.1f} s)"]
+        lines = [f"{self.learner} keeps to the learner contract"]
         lines += [f"  {name:22}{value}" for name, value in rows]
         return "\n".join([*lines, *(f"  ok  {what}" for what in self.checked)])
 
@@ -491,7 +491,7 @@ def _check_ahead(setting: _Setting) -> None:
     if _ahead(learner, setting.inputs(setting.cases[0])) is None:
         return
     plain = dataclasses.replace(learner, ahead=lambda *_: None)
-    for case in setting.cases:
+    for case in setting.cases[:2]:
         inputs = setting.inputs(case)
         for run in range(setting.num_runs):
             shortcut = _played(setting, inputs, case.name, run)

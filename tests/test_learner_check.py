@@ -82,7 +82,7 @@ def test_report_of_a_learner_on_ones_own_game() -> None:
     assert report.state_bytes == 4 * (4 * 3) + 4 * 4, "4 regions, L = 3"
     assert report.games[0] == "your game"
     text = str(report)
-    assert text.startswith("greedy keeps to the learner contract (")
+    assert text.startswith("greedy keeps to the learner contract\n")
     for line in ("bonus = 2", "64 B", "regret, T = 200", "ok  batches: a game is played as it is alone"):
         assert line in text
 
