@@ -26,9 +26,10 @@ from jaxstack.value import expected_utility
 
 __version__ = "0.1.0"
 
-# Loaded on first use: they import SciPy, pydantic or matplotlib, which a simulation does not need.
+# Loaded on first use: they import SciPy, pydantic, chex or matplotlib, which a simulation does not need.
 _LAZY = {
     "bounds": ("jaxstack.bounds", None),
+    "check_learner": ("jaxstack.learner_check", "check_learner"),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
     "plots": ("jaxstack.plots", None),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
@@ -49,6 +50,7 @@ __all__ = [
     "TabularPayoff",
     "best_responses",
     "bounds",
+    "check_learner",
     "enumerate_regions",
     "expected_utility",
     "growth_exponent",

@@ -251,7 +251,7 @@ def play(
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {run!r} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     num_blocks = -(-horizon // BLOCK)
-    choice, drawn = _trace(learner, setup.inputs, np.int32(run), num_blocks)
+    _, choice, drawn = trace_run(learner, setup.inputs, np.int32(run), num_blocks)
     region, vertex = (np.asarray(c).reshape(-1)[:horizon] for c in choice)
     return Trace(
         types=np.asarray(drawn).reshape(-1, game.num_followers)[:horizon],
@@ -372,8 +372,10 @@ def _advance(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
-def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) -> tuple[Choice, jax.Array]:
-    """Choices [blocks, BLOCK] and types [blocks, BLOCK, n] of one run."""
+def trace_run(
+    learner: Learner, inputs: Inputs, run: Array | np.int32, num_blocks: int
+) -> tuple[Any, Choice, jax.Array]:
+    """Last state, choices [blocks, BLOCK, 1] and types [blocks, BLOCK, n, 1] of one run of one game."""
     runs = jnp.reshape(run, (1,))
 
     def block(state: Any, index: jax.Array) -> tuple[Any, tuple[Choice, jax.Array]]:
@@ -383,7 +385,8 @@ def _trace(learner: Learner, inputs: Inputs, run: jax.Array, num_blocks: int) ->
 
     with jax.default_matmul_precision("highest"):
         state = _first_state(learner, inputs, runs)
-        return jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))[1]
+        state, (choice, types) = jax.lax.scan(block, state, jnp.arange(num_blocks, dtype=jnp.int32))
+        return state, choice, types
 
 
 class _Block(NamedTuple):
@@ -751,7 +754,11 @@ def _working_bytes(learner: Learner, inputs: Inputs) -> tuple[int, bool]:
     rounds = BLOCK * _SPAN
     types = jax.ShapeDtypeStruct((rounds, inputs.known.game.num_followers), jnp.int32)
     seen, counts = jax.eval_shape(shortcut.read, known, types)
-    ahead = jax.eval_shape(functools.partial(shortcut.ahead, rounds=rounds), state, known, hparams, counts)
+
+    def look(state: Any, known: Known, hparams: Any, counts: Any) -> Ahead:
+        return shortcut.ahead(state, known, hparams, counts, rounds)
+
+    ahead = jax.eval_shape(look, state, known, hparams, counts)
     return tree_bytes((state, seen, ahead)) + _SPAN * tree_bytes(counts), True
 
 
@@ -819,6 +826,19 @@ def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
     with jax.enable_x64(True):
         values = jax.tree.map(np.asarray, learner.hparams(known))
     shape = np.shape(known.horizon)
+    if not hasattr(values, "_asdict"):
+        raise ValueError(
+            f"{learner.name}: hparams must return a NamedTuple of numbers, but {values!r} arrived."
+        )
+    for name, value in values._asdict().items():
+        if (
+            np.shape(value) not in ((), shape)
+            or value.dtype.kind not in "iuf"
+            or not np.isfinite(value).all()
+        ):
+            raise ValueError(
+                f"{learner.name}: hyperparameter {name} must be one finite number, but {value!r} arrived."
+            )
     for name, value in overrides.items():
         if name not in values._fields:
             raise ValueError(

@@ -92,8 +92,7 @@ class Ahead(NamedTuple):
     after: Pytree
 
 
-@dataclasses.dataclass(frozen=True)
-class Shortcut:
+class Shortcut(NamedTuple):
     """How to play many rounds at once: for learners with type feedback, whose choices types alone decide.
 
     It must change no choice.

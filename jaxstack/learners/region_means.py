@@ -61,7 +61,8 @@ def observe(
     mean = [part * share for part in total]  # `error` is below half a unit of rounding of `total`
     corners = known.table.vertices.shape[-2]
     # Coordinates sum to one, so that the last need not be read.
-    coordinates = take_row(known.table.vertices[..., :-1].reshape(-1, corners * (leader - 1)), region)
+    shape = (known.table.padded_regions, corners * (leader - 1))  # not -1: L = 1 leaves no coordinates
+    coordinates = take_row(known.table.vertices[..., :-1].reshape(shape), region)
     values = [
         sum((coordinates[v * (leader - 1) + k] * (mean[k] - mean[-1]) for k in range(leader - 1)), mean[-1])
         for v in range(corners)
