@@ -26,11 +26,14 @@ from jaxstack.value import expected_utility
 
 __version__ = "0.1.0"
 
-# Loaded on first use: they import SciPy, pydantic or matplotlib, which a simulation does not need.
+# Loaded on first use: they import SciPy, pydantic, xarray or matplotlib, which a simulation does not need.
 _LAZY = {
     "bounds": ("jaxstack.bounds", None),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
+    "load_results": ("jaxstack.sweeps.load", "load_results"),
+    "paired_differences": ("jaxstack.sweeps.load", "paired_differences"),
     "plots": ("jaxstack.plots", None),
+    "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
     "scenarios": ("jaxstack.scenarios", None),
     "solve": ("jaxstack.solvers", "solve"),
@@ -54,9 +57,12 @@ __all__ = [
     "growth_exponent",
     "learners",
     "load_game",
+    "load_results",
     "paired_difference",
+    "paired_differences",
     "play",
     "plots",
+    "run_sweep",
     "sample_types",
     "save_game",
     "scenarios",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +51,19 @@ _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 Progress = Callable[[int, int], None]
 
 
+class Snapshots(Protocol):
+    """Keeps the state of a simulation between two segments, so that another process can go on with it."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """The state that was saved last for the same arguments of `simulate`, if any."""
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Keep a state in place of the one before."""
+
+
 def simulate(
     key: jax.Array,
     game: Game,
@@ -67,6 +80,7 @@ def simulate(
     keep_runs: bool = True,
     skip_ahead: bool = False,
     progress: Progress | None = None,
+    snapshots: Snapshots | None = None,
 ) -> RegretCurve:
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
 
@@ -93,6 +107,8 @@ def simulate(
         the same distribution of curves, not the same draws, at a cost that grows like log T; T up to 2^62.
         On the host; `batch_size` and `devices` do not matter, and runs draw from streams of 256.
       progress: called with (rounds x runs done, total) between segments of about half a second.
+      snapshots: where to find and keep the state between segments; a restored simulation gives the same
+        numbers to the last bit. Not with skip_ahead.
 
     Returns:
       RegretCurve.
@@ -129,15 +145,23 @@ def simulate(
     blocks_at_once = 1
     moments, kept = Moments(), []
     seconds = {"compile": 0.0, "run": 0.0}
-    for first_run in range(0, num_runs, batch_size):
+    saved = None if snapshots is None else snapshots.load()
+    if saved is not None and saved["batch_size"] % len(devices) == 0:
+        batch_size, moments = int(saved["batch_size"]), Moments.restored(_part(saved, "moments"))
+        kept, seconds = list(_part(saved, "kept").values()), _part(saved, "seconds")
+        seconds = {stage: float(spent) for stage, spent in seconds.items()}
+    else:
+        saved = None
+    began_with = 0 if saved is None else int(saved["first_run"])
+    for first_run in range(began_with, num_runs, batch_size):
         # A last, smaller batch is filled up with runs that are dropped: one shape, one compilation.
         runs = np.arange(first_run, first_run + batch_size, dtype=np.int64).astype(np.int32)
         runs = jax.device_put(runs, NamedSharding(mesh, PartitionSpec("runs")))
         began = time.perf_counter()
         carry = _start(learner, mesh, inputs, runs)
+        carry, block = _restored(carry, saved if first_run == began_with else None)
         carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, 0, 0))
-        seconds["compile" if first_run == 0 else "run"] += time.perf_counter() - began
-        block = 0
+        seconds["compile" if first_run == began_with else "run"] += time.perf_counter() - began
         while block < num_blocks:
             began = time.perf_counter()
             stop = min(block + blocks_at_once, num_blocks)
@@ -147,6 +171,15 @@ def simulate(
             if took < _SEGMENT_SECONDS / 2:
                 blocks_at_once *= 2
             block = stop
+            if snapshots is not None and block < num_blocks and snapshots.due():
+                place = {"batch_size": batch_size, "first_run": first_run, "block": block}
+                parts: dict[str, Any] = {
+                    "moments": moments.state(),
+                    "kept": dict(enumerate(kept)),
+                    "seconds": seconds,
+                }
+                parts["carry"] = dict(enumerate(jax.tree.leaves(carry)))
+                snapshots.save(_flat_state(place, parts))
             if progress is not None:
                 done_here = min(batch_size, num_runs - first_run) * min(block * BLOCK, horizon)
                 progress(
@@ -168,6 +201,27 @@ def simulate(
         ties=setup.table.ties,
         seconds=seconds,
     )
+
+
+def _flat_state(place: dict[str, int], parts: dict[str, dict[Any, Any]]) -> dict[str, np.ndarray]:
+    """A state as arrays by name, `part/name` for what is in a part."""
+    state = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+    return {name: np.asarray(value) for name, value in (place | state).items()}
+
+
+def _part(state: dict[str, np.ndarray], part: str) -> dict[str, Any]:
+    """One part of a state."""
+    return {name.removeprefix(f"{part}/"): v for name, v in state.items() if name.startswith(f"{part}/")}
+
+
+def _restored(carry: _Carry, saved: dict[str, np.ndarray] | None) -> tuple[_Carry, int]:
+    """The saved carry with its block, or the given one before round 1 where that does not fit."""
+    leaves, tree = jax.tree.flatten(carry)
+    parts = [] if saved is None else list(_part(saved, "carry").values())
+    if saved is None or [(p.shape, p.dtype) for p in parts] != [(x.shape, x.dtype) for x in leaves]:
+        return carry, 0
+    placed = [jax.device_put(part, leaf.sharding) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(tree, placed), int(saved["block"])
 
 
 def _simulate_jumps(
