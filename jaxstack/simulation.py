@@ -670,14 +670,7 @@ def _choose_batch(
     setup: Setup, num_runs: int, num_checkpoints: int, batch_size: int | None, devices: list[jax.Device]
 ) -> int:
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
-    games = setup.num_games
-    state, ahead = _state_shapes(setup.learner, setup.inputs)
-    working = tree_bytes(state) + tree_bytes(ahead)
-    floats = jnp.zeros(()).dtype.itemsize
-    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
-    # Twice the state: one copy is read while the next is written.
-    per_run = games * (2 * working + (2 * num_checkpoints + 2) * floats + drawn)
-    shared = tree_bytes(tuple(setup.inputs)[1:])
+    games, (working, per_run, shared) = setup.num_games, _bytes(setup, num_checkpoints)
     free = min(_free_bytes(device, devices) for device in devices)
     advice = "fewer games at once, a smaller batch_size, or more devices"
     what = f"simulating {setup.learner.name} with {games} game(s) x {{}} run(s) on each device"
@@ -702,6 +695,34 @@ def _choose_batch(
     most = max(1, min(fits, wanted)) * len(devices)
     batches = -(-num_runs // most)
     return -(-num_runs // (batches * len(devices))) * len(devices)
+
+
+def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int, int]:
+    """Bytes of a run's learner state (one game), of all that a run holds (all games), and of the tables."""
+    state, ahead = _state_shapes(setup.learner, setup.inputs)
+    working = tree_bytes(state) + tree_bytes(ahead)
+    floats = jnp.zeros(()).dtype.itemsize
+    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
+    # Twice the state: one copy is read while the next is written.
+    per_run = setup.num_games * (2 * working + (2 * num_checkpoints + 2) * floats + drawn)
+    return working, per_run, tree_bytes(tuple(setup.inputs)[1:])
+
+
+def held_bytes(
+    setup: Setup,
+    num_runs: int,
+    num_checkpoints: int,
+    batch_size: int | None,
+    devices: Sequence[jax.Device],
+) -> int:
+    """Memory that a simulation takes on all devices together, curves that are kept apart.
+
+    Raises:
+      MemoryError: it would not fit.
+    """
+    _, per_run, shared = _bytes(setup, num_checkpoints)
+    batch_size = _choose_batch(setup, num_runs, num_checkpoints, batch_size, list(devices))
+    return shared * len(devices) + per_run * batch_size
 
 
 _FEW_JOINT_ACTIONS = 1 << 12

@@ -255,6 +255,34 @@ def simulate_cell(
     )
 
 
+def curve_of(folder: Path, cell: Cell) -> RegretCurve:
+    """The curve that a finished cell's file holds, under the learner's label.
+
+    Raises:
+      store.Damaged, FileNotFoundError: there is no such file, or it is not what was written.
+    """
+    arrays, attrs = store.read_cell(folder, cell.key)
+    one = problem_of(game_key_of(cell.scenario, cell.run)).game.num_games is None
+
+    def per_game(name: str) -> np.ndarray:
+        return arrays[name][0] if one else arrays[name]
+
+    seconds = json.loads(attrs["seconds"])
+    return RegretCurve(
+        learner=cell.learner.title,
+        rounds=arrays["round"],
+        mean=per_game("mean"),
+        stderr=per_game("stderr"),
+        quantiles=np.moveaxis(per_game("quantiles"), -2, 0),
+        final_regret=per_game("final_regret"),
+        regret=per_game("regret") if "regret" in arrays else None,
+        num_runs=int(attrs["num_runs"]),
+        optimum=per_game("optimum"),
+        ties=attrs["ties"],
+        seconds={stage: seconds[stage] for stage in ("compile", "run")},
+    )
+
+
 class FolderSnapshots:
     """`simulation.Snapshots` in a sweep's folder; one that is damaged or of other versions is ignored."""
 
