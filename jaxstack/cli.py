@@ -166,7 +166,7 @@ def _run(spec: Spec, source: str, out: Path, console: Console) -> None:
             summary = run.run_plan(plan, out, engine, on_outcome)
     except KeyboardInterrupt:
         told = "Interrupted. What is finished is safe; to go on, run the same command again."
-        Console(stderr=True).print(Text(told))
+        Console(stderr=True).print(Text(told), soft_wrap=True)
         raise typer.Exit(130) from None
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
@@ -177,9 +177,10 @@ def _run(spec: Spec, source: str, out: Path, console: Console) -> None:
     if summary.failed:
         errors = Console(stderr=True)
         for outcome in summary.failed:
-            errors.print(Text("Failed: ", style="bold red") + Text(f"{outcome.cell.title}: {outcome.error}"))
-        told = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
-        errors.print(Text(told + "Run the same command again to try those that failed."))
+            told = Text(f"{outcome.cell.title}: {outcome.error}")
+            errors.print(Text("Failed: ", style="bold red") + told, soft_wrap=True)
+        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
+        errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
         raise typer.Exit(1)
 
 

@@ -183,7 +183,7 @@ def table_of(key: GameKey, padded: bool) -> RegionTable:
     if not padded:
         return table
     # One region more than there are: that is how learners tell that their lists are to be padded too.
-    return pad_table(table, rounded_up(table.padded_regions + 1, 16), rounded_up(table.padded_vertices, 4))
+    return pad_table(table, rounded_up(table.padded_regions + 1, 16), rounded_up(table.padded_vertices, 8))
 
 
 def is_small(cell: Cell) -> bool:

@@ -600,7 +600,7 @@ def _explain(problem: Any, model: type[BaseModel], content: dict[str, Any]) -> s
     """One line on one mistake: where, what arrived, what is known."""
     where: list[str] = []
     rest = list(problem["loc"])
-    if rest[:1] == ["run"] and len(rest) > 1:
+    if rest[:1] == ["run"]:
         where, rest, model = ["[run]"], rest[1:], RunSettings
     elif rest[:1] in (["scenario"], ["learner"]) and len(rest) > 1:
         table = content[rest[0]][rest[1]]
