@@ -177,8 +177,8 @@ def _run(spec: Spec, source: str, out: Path, console: Console) -> None:
     if summary.failed:
         errors = Console(stderr=True)
         for outcome in summary.failed:
-            told = Text(f"{outcome.cell.title}: {outcome.error}")
-            errors.print(Text("Failed: ", style="bold red") + told, soft_wrap=True)
+            what = Text(f"{outcome.cell.title}: {outcome.error}")
+            errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
         count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
         errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
         raise typer.Exit(1)

@@ -44,18 +44,21 @@ def estimates(cells: Sequence[Cell], devices: Sequence[jax.Device] | None = None
     """Memory and time of every cell, in order; probes a shape when it first comes.
 
     Raises:
-      MemoryError: a cell would not fit.
-      ValueError: a cell cannot be simulated.
+      MemoryError: a cell would not fit; the message names it.
+      ValueError: a cell cannot be simulated; likewise.
     """
     devices = list(jax.local_devices() if devices is None else devices)
     rates: dict[object, _Rate] = {}
     for cell in cells:
-        shape = _shape(cell)
         compiling = 0.0
-        num_bytes = _num_bytes(cell, devices)
-        if shape not in rates:
-            rates[shape] = _probe(cell, devices)
-            compiling = rates[shape].compile_seconds
+        try:
+            shape = _shape(cell)
+            num_bytes = _num_bytes(cell, devices)
+            if shape not in rates:
+                rates[shape] = _probe(cell, devices)
+                compiling = rates[shape].compile_seconds
+        except (MemoryError, ValueError) as error:
+            raise type(error)(f"{cell.title}: {error}") from error
         seconds = compiling + rates[shape].seconds_per_round * cell.run.horizon
         yield Estimate(cell, num_bytes, seconds)
 

@@ -210,6 +210,8 @@ def paired_differences(dataset: Any, reference: str) -> Any:
                 other, there = other.max(dim), there.any(dim)
         # Games share their draws, so a run is averaged over the games first.
         runs = (regret - other).mean("game")
-        result[f"{prefix}mean"] = runs.mean("run")
-        result[f"{prefix}stderr"] = runs.std("run", ddof=1) / np.sqrt(runs.notnull().sum("run"))
+        mean, count = runs.mean("run"), runs.notnull().sum("run")
+        variance = np.square(runs - mean).sum("run") / (count - 1).where(count > 1)
+        result[f"{prefix}mean"] = mean
+        result[f"{prefix}stderr"] = np.sqrt(variance / count)
     return xarray.Dataset(result, attrs={"reference": reference})

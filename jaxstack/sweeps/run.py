@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import importlib.metadata
 import io
 import json
 import time
@@ -364,11 +363,9 @@ def _bound(curve: RegretCurve, games: Sequence[Any]) -> float:
     return float(np.mean([bounds.regret(curve.learner, game, curve.horizon) for game in games]))
 
 
-@functools.cache
 def _versions() -> dict[str, str | None]:
-    return {
-        package: importlib.metadata.version(package) for package in (*report.PACKAGES, "xarray", "h5netcdf")
-    }
+    versions: dict[str, str | None] = _environment()["versions"]
+    return versions
 
 
 @functools.cache

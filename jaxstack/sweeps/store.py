@@ -71,10 +71,12 @@ def read_sealed(path: Path) -> bytes:
 
 
 def cell_path(folder: Path, key: str) -> Path:
+    """The file of a finished cell."""
     return folder / "cells" / f"{key}.nc"
 
 
 def part_path(folder: Path, key: str) -> Path:
+    """The file of a cell's state while it is played."""
     return folder / "running" / f"{key}.part"
 
 

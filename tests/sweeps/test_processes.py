@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -39,6 +38,10 @@ engine = functools.partial(run.in_process, snapshot_seconds=0)
 print(run_plan(plan(load_spec(sys.argv[1])), Path(sys.argv[2]), engine).computed)
 """
 COMMAND = "from jaxstack.cli import main; main()"
+# A background shell may have told its children to ignore Ctrl-C.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+# 600 curves of 32 float64 are more.
+LITTLE_ROOM = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +63,13 @@ def start(spec):
     }
     started = []
 
-    def start(code, *arguments, before=None):
+    def start(code, *arguments):
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=before,
         )
         started.append(process)
         return process
@@ -154,15 +156,7 @@ def test_results_can_be_loaded_while_they_are_made(start, spec, undisturbed, tmp
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_leaves_a_clean_folder_and_says_how_to_go_on(start, spec, tmp_path, how):
     out = tmp_path / "out"
-    # A background shell may have told its children to ignore Ctrl-C.
-    process = start(
-        COMMAND,
-        "run",
-        spec,
-        "--out",
-        out,
-        before=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = start(HEARS_CTRL_C + COMMAND, "run", spec, "--out", out)
     wait_for(process, lambda: any(out.glob("running/*.lock")))
     process.send_signal(how)
     _, errors = process.communicate(timeout=300)
@@ -177,12 +171,7 @@ def test_interrupted_leaves_a_clean_folder_and_says_how_to_go_on(start, spec, tm
 def test_without_room_for_one_cell_the_others_are_done(start, tmp_path):
     spec = tmp_path / "mine.toml"
     spec.write_text(SPEC.replace("[100, 40_000]", "40").replace("runs = 8", "runs = [600, 4]"))
-    limit = 100_000  # bytes of a file; 600 curves of 32 float64 are more
-
-    def little_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    process = start(COMMAND, "run", spec, "--out", tmp_path / "out", before=little_room)
+    process = start(LITTLE_ROOM + COMMAND, "run", spec, "--out", tmp_path / "out")
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "Failed: random, uniform, runs = 600, seed = 0: OSError: [Errno 27] File too large" in errors
