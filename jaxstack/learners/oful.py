@@ -78,12 +78,12 @@ def oful() -> Learner:
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    candidates = list_candidates(table)
-    features = joint_features(game, table, candidates)
-    # A padded table must give the same basis, to the last bit.
+    # Without what a padded table adds: quadratic forms of more candidates are rounded in another order, and
+    # where candidates nearly tie (the hard family), that decides.
     most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
-    real = features[..., :most, :]
-    gram = np.einsum("...mj,...mk->...jk", real, real, optimize=True)
+    candidates = Candidates(*(index[..., :most] for index in list_candidates(table)))
+    features = joint_features(game, table, candidates)
+    gram = np.einsum("...mj,...mk->...jk", features, features, optimize=True)
     eigenvalues, basis = np.linalg.eigh(gram)
     needed = (eigenvalues > _NEGLIGIBLE * eigenvalues[..., -1:]).reshape(-1, eigenvalues.shape[-1])
     rank = int(needed.sum(axis=1).max())  # a batch takes the largest; the others get zero features
