@@ -26,12 +26,15 @@ from jaxstack.value import expected_utility
 
 __version__ = "0.1.0"
 
-# Loaded on first use: they import SciPy, pydantic, chex or matplotlib, which a simulation does not need.
+# Loaded on first use: they import SciPy, pydantic, xarray, chex or matplotlib; a simulation needs none of it.
 _LAZY = {
     "bounds": ("jaxstack.bounds", None),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
+    "load_results": ("jaxstack.sweeps.load", "load_results"),
+    "paired_differences": ("jaxstack.sweeps.load", "paired_differences"),
     "plots": ("jaxstack.plots", None),
+    "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
     "scenarios": ("jaxstack.scenarios", None),
     "solve": ("jaxstack.solvers", "solve"),
@@ -56,9 +59,12 @@ __all__ = [
     "growth_exponent",
     "learners",
     "load_game",
+    "load_results",
     "paired_difference",
+    "paired_differences",
     "play",
     "plots",
+    "run_sweep",
     "sample_types",
     "save_game",
     "scenarios",

@@ -7,8 +7,10 @@ shows where in the code they were noticed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,12 +27,15 @@ if TYPE_CHECKING:  # the commands import what they need, so that `--help` answer
     from matplotlib.figure import Figure
 
     from jaxstack.regret import RegretCurve
+    from jaxstack.sweeps.cells import Cell, Plan
+    from jaxstack.sweeps.run import Outcome, Summary
     from jaxstack.sweeps.spec import Problem, Spec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 _DOTS_PER_INCH = 160
 _MAX_ROWS, _MAX_COLUMNS = 20, 8  # of the table of responses
+_MAX_CELLS = 40  # of a sweep whose regret is printed
 
 
 def main() -> None:
@@ -80,8 +85,14 @@ def run(
         Literal["optimistic", "robust"] | None,
         typer.Option(help="Tie rule of scenarios that do not state their own."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
+    ] = False,
 ) -> None:
-    """Simulate learners on games; write regret curves, a table and pictures."""
+    """Simulate learners on games; write results, and without axes in the spec a table and pictures.
+
+    What the folder already holds is not computed again: after an interruption, run the same command.
+    """
     with _clean_errors(context):
         _use_every_core()
         spec = _read_spec(source).replace_run(
@@ -91,10 +102,14 @@ def run(
             learners=None if learners is None else [name.strip() for name in learners.split(",")],
             ties=ties,
         )
+        name = "the built-in spec" if source is None else str(source)
+        if dry_run:
+            _dry_run(spec, name, out, Console())
+            return
         from jaxstack import report
 
         report.require_writable(out)
-        _run(spec, out, Console())
+        _run(spec, name, out, Console())
 
 
 @app.command()
@@ -155,12 +170,61 @@ def _read_spec(source: Path | None) -> Spec:
     )
 
 
-def _run(spec: Spec, out: Path, console: Console) -> None:
-    from jaxstack import plots, report
+def _run(spec: Spec, source: str, out: Path, console: Console) -> None:
+    import functools
+
+    from jaxstack.sweeps import cells, run
 
     began = time.perf_counter()
-    # All games are built before any is played: a mistake in the last must not cost the runs of the others.
-    problems = [scenario.build(spec.run) for scenario in spec.scenario]
+    plan = cells.plan(spec, source)
+    try:
+        with _interruptible(), _progress(console, plan) as (on_outcome, on_rounds):
+            engine = functools.partial(run.in_process, progress=on_rounds)
+            summary = run.run_plan(plan, out, engine, on_outcome)
+    except KeyboardInterrupt:
+        told = "Interrupted. What is finished is safe; to go on, run the same command again."
+        Console(stderr=True).print(Text(told), soft_wrap=True)
+        raise typer.Exit(130) from None
+    for path in summary.damaged:
+        console.print(Text(f"Damaged, set aside as {path} and computed again."))
+    if spec.is_sweep():
+        _print_cells(plan, summary, out, console)
+    elif not summary.failed:
+        _write_results(spec, plan, out, console, began)
+    if summary.failed:
+        errors = Console(stderr=True)
+        for outcome in summary.failed:
+            what = Text(f"{outcome.cell.title}: {outcome.error}")
+            errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
+        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
+        errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _print_cells(plan: Plan, summary: Summary, out: Path, console: Console) -> None:
+    """Final regret of every cell of a small sweep, and where to find all."""
+    from jaxstack import report
+    from jaxstack.sweeps import run
+
+    failed = {outcome.cell.key for outcome in summary.failed}
+    if len(plan.cells) <= _MAX_CELLS:
+        table = _table_of_cells(plan, "Cumulative expected regret (payoff units)", "regret")
+        table.caption = "± one standard error over draws of types"
+        for cell in plan.cells:
+            if cell.key not in failed:
+                mean, stderr = report.average_over_games(run.curve_of(out, cell))
+                table.add_row(*_labels(cell), report.with_error(float(mean[-1]), float(stderr[-1])))
+        console.print(table)
+    counts = f"{len(plan.distinct())} cells: {summary.computed} computed, {summary.there} there already"
+    told = f"{counts}, {len(failed)} failed. Load them: jaxstack.load_results({str(out)!r})"
+    console.print(Text(told), soft_wrap=True)
+
+
+def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: float) -> None:
+    """Table, curves and pictures of a spec without axes."""
+    from jaxstack import plots, report
+    from jaxstack.sweeps import cells, run
+
     records: list[dict[str, Any]] = []
     curves: list[tuple[str, RegretCurve]] = []
     files: list[str] = []
@@ -169,21 +233,20 @@ def _run(spec: Spec, out: Path, console: Console) -> None:
         write_file(out / name, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH))
         files.append(name)
 
-    with _progress(console, spec, problems) as advance:
-        for problem, stem in zip(problems, _file_stems(problems), strict=True):
-            table, played = _simulate(spec, problem, advance)
-            for curve in played:
-                curves.append((problem.name, curve))
-                records.append(report.record(problem.name, problem.game, table, curve))
-            title = f"{problem.name}: {_sizes(problem.game)}, {spec.run.runs:,} runs"
-            label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
-            draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
-            advance(None, f"{problem.name}: picture of the regions")
-            if problem.game.num_leader_actions in (2, 3):
-                draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
-
+    groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
+    problems = [cells.problem_of(cells.game_key_of(group[0].scenario, group[0].run)) for group in groups]
+    for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
+        table = cells.table_of(cells.game_key_of(group[0].scenario, group[0].run), False)
+        played = [run.curve_of(out, cell) for cell in group]
+        for curve in played:
+            curves.append((problem.name, curve))
+            records.append(report.record(problem.name, problem.game, table, curve))
+        title = f"{problem.name}: {_sizes(problem.game)}, {spec.run.runs:,} runs"
+        label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
+        draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
+        if problem.game.num_leader_actions in (2, 3):
+            draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
     write_file(out / "curves.csv", report.curves_csv(curves))
-    write_file(out / "spec.toml", spec.to_toml())
     report.write_json(
         out / "results.json",
         {
@@ -198,32 +261,53 @@ def _run(spec: Spec, out: Path, console: Console) -> None:
     console.print(Text(f"Written to {out}: results.json, curves.csv, spec.toml, {', '.join(files)}"))
 
 
-def _simulate(spec: Spec, problem: Problem, advance: Any) -> tuple[Any, list[RegretCurve]]:
-    """The region table of a problem, and a curve for each learner."""
-    import jax
+def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
+    """The cells, what each will take, and all of them together."""
+    from jaxstack import memory
+    from jaxstack.sweeps import cells, estimate, store
 
-    import jaxstack
+    plan = cells.plan(spec, source)
+    done = store.finished(out)
+    table = _table_of_cells(plan, f"Cells of {source}", "memory", "time")
+    table.caption = "time includes compilation, once for every shape"
+    seconds, most, pending = 0.0, 0, plan.distinct()
+    there = [cell for cell in pending if cell.key in done]
+    for cell in there:
+        table.add_row(*_labels(cell), "", "there")
+    with console.status("timing a short run of every shape"):
+        for cell, num_bytes, took in estimate.estimates([cell for cell in pending if cell.key not in done]):
+            table.add_row(*_labels(cell), memory.readable(num_bytes), _duration(took))
+            seconds, most = seconds + took, max(most, num_bytes)
+    console.print(table)
+    left = len(pending) - len(there)
+    told = f"{len(pending)} cells, {len(there)} there already; {left} to compute: about {_duration(seconds)}"
+    console.print(Text(f"{told} in this process, at most {memory.readable(most)} at a time."), soft_wrap=True)
 
-    advance(None, f"{problem.name}: regions")
-    table = jaxstack.enumerate_regions(problem.game, ties=problem.ties)
-    curves = []
-    for name in spec.run.learners:
-        advance(None, f"{problem.name}: {name}")
-        curves.append(
-            jaxstack.simulate(
-                jax.random.key(spec.run.seed),
-                problem.game,
-                problem.types,
-                jaxstack.learners.by_name(name),
-                horizon=spec.run.horizon,
-                num_runs=spec.run.runs,
-                table=table,
-                batch_size=spec.run.batch_size,
-                devices=jax.devices(),
-                progress=advance,
-            )
-        )
-    return table, curves
+
+def _table_of_cells(plan: Plan, title: str, *columns: str) -> Table:
+    """A table with a column for every axis, and more."""
+    from rich.box import SIMPLE_HEAD
+
+    table = Table(title=Text(title), box=SIMPLE_HEAD, pad_edge=False)
+    for name in plan.cells[0].at:
+        table.add_column(Text(name.replace("+", " +\n")))
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _labels(cell: Cell) -> list[Text]:
+    """Where a cell stands on every axis."""
+    labels = cell.at.values()
+    return [Text(" + ".join(map(str, label)) if isinstance(label, tuple) else str(label)) for label in labels]
+
+
+def _duration(seconds: float) -> str:
+    """Two figures of a time."""
+    for unit, size in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 100 else f"{seconds:.0f} s"
 
 
 def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
@@ -238,52 +322,72 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
     of_batch = game.num_games is not None
     if of_batch:
         game, types, table = unstack(game, 0), unstack(types, 0), unstack(table, 0)
-    name = spec.run.learners[0]
+    first = next(spec.learners()[0].points())
     trace = jaxstack.play(
         jax.random.key(spec.run.seed),
         game,
         types,
-        jaxstack.learners.by_name(name),
+        jaxstack.learners.by_name(first.name),
         horizon=min(spec.run.horizon, 100_000),
         table=table,
+        hparams=first.hparams,
     )
     solution = solvers.solve(game, types, ties=problem.ties, table=table)
-    title = f"{problem.name}{', game 1' if of_batch else ''}: regions, and one run of {name}"
+    title = f"{problem.name}{', game 1' if of_batch else ''}: regions, and one run of {first.title}"
     return plots.regions(game, types, table, solution, trace.commitment, problem.leader_names, title)
 
 
 @contextlib.contextmanager
-def _progress(console: Console, spec: Spec, problems: Sequence[Problem]) -> Iterator[Any]:
-    """A bar over all rounds of all runs; yields advance(done, total), or advance(None, what starts now)."""
+def _interruptible() -> Iterator[None]:
+    """Being asked to end (SIGTERM, as schedulers send) is like Ctrl-C."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, plan: Plan) -> Iterator[tuple[Any, Any]]:
+    """A bar over all rounds of all cells; yields what is told of outcomes, and of rounds within a cell."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    games = sum(problem.game.num_games or 1 for problem in problems)
-    total = games * len(spec.run.learners) * spec.run.runs * spec.run.horizon
+    total, num_cells = sum(cell.work for cell in plan.distinct()), len(plan.distinct())
     columns = (
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.fields[cells]}", markup=False),
         BarColumn(bar_width=None),
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=total, rate="")
+        task = bar.add_task("starting", total=total, rate="", cells=f"0/{num_cells} cells")
         began = time.perf_counter()
-        finished = current = 0
+        ended, played, here, left = 0, 0, 0, total
 
-        def advance(done: int | None, what: int | str) -> None:
-            nonlocal finished, current
-            if done is None:  # a new stage
-                finished, current = finished + current, 0
-                bar.update(task, description=str(what))
-                return
-            current = done
-            rate = (finished + current) / (time.perf_counter() - began) / 1e6
-            bar.update(task, completed=finished + current, rate=f"{rate:.1f} M rounds/s")
+        def on_outcome(outcome: Outcome) -> None:
+            nonlocal ended, played, here, left
+            ended, here = ended + 1, 0
+            if outcome.status == "there":  # no work: it must not count as speed
+                left -= outcome.cell.work
+            else:
+                played += outcome.cell.work
+            bar.update(task, total=left, completed=played, cells=f"{ended}/{num_cells} cells")
 
-        yield advance
-        bar.update(task, completed=total)
+        def on_rounds(cell: Cell, done: int) -> None:
+            nonlocal here
+            here = done
+            rate = (played + here) / (time.perf_counter() - began) / 1e6
+            bar.update(task, completed=played + here, rate=f"{rate:.1f} M rounds/s", description=cell.title)
+
+        yield on_outcome, on_rounds
 
 
 def _file_stems(problems: Sequence[Problem]) -> list[str]:

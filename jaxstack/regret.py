@@ -11,6 +11,7 @@ from jaxstack import checks
 
 QUANTILE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _QUANTILE_RUNS = 1 << 14  # runs are i.i.d., so the first so many are a fair sample of all
+_TOGETHER = 256  # runs whose moments are merged at once
 _BOOTSTRAPS = 1000
 
 
@@ -25,6 +26,7 @@ class RegretCurve:
       rounds: [C] int64, rounds at which regret is recorded; the last is the horizon.
       mean, stderr: [C] float64, over runs; stderr is the standard error of the mean (nan for one run).
       quantiles: [Q, C] float64 at `quantile_levels`; with more than 16,384 runs, of the first 16,384.
+      final_regret: [S] float64 of every run at the horizon; at most of the first 16,384.
       regret: [S, C] float64 of every run, or None (`keep_runs=False`).
       num_runs: S.
       optimum: U_D(x*), [] or [G] float64, payoff units per round.
@@ -37,6 +39,7 @@ class RegretCurve:
     mean: np.ndarray
     stderr: np.ndarray
     quantiles: np.ndarray
+    final_regret: np.ndarray
     regret: np.ndarray | None
     num_runs: int
     optimum: np.ndarray
@@ -59,20 +62,34 @@ class RegretCurve:
 
 
 class Moments:
-    """Mean and variance over runs that arrive in chunks, and a fixed sample for quantiles.
+    """Mean and variance over runs that arrive in batches, and a fixed sample for quantiles.
+
+    Runs are taken `_TOGETHER` at a time however they arrive: the last bits do not depend on the batches.
 
     Source: Chan, Golub, LeVeque 1983 (pairwise updates; no cancellation).
     """
 
     def __init__(self) -> None:
         self.count = 0
-        self._mean: Any = 0.0
-        self._squares: Any = 0.0
+        self._mean: Any = np.zeros(())
+        self._squares: Any = np.zeros(())
         self._sample: list[np.ndarray] = []
         self._sampled = 0
+        self._waiting: list[np.ndarray] = []  # fewer than `_TOGETHER` runs
 
     def add(self, regret: np.ndarray) -> None:
         """Add runs: [.., s, C] float64."""
+        if self._sampled < _QUANTILE_RUNS:
+            self._sample.append(regret[..., : _QUANTILE_RUNS - self._sampled, :])
+            self._sampled += self._sample[-1].shape[-2]
+        regret = np.concatenate([*self._waiting, regret], axis=-2)
+        whole = regret.shape[-2] // _TOGETHER * _TOGETHER
+        for first in range(0, whole, _TOGETHER):
+            self._merge(regret[..., first : first + _TOGETHER, :])
+        self._waiting = [regret[..., whole:, :]]
+
+    def _merge(self, regret: np.ndarray) -> None:
+        regret = np.ascontiguousarray(regret)  # the order of a sum follows the layout
         added = regret.shape[-2]
         mean = regret.mean(axis=-2)
         squares = np.square(regret - mean[..., None, :]).sum(axis=-2)
@@ -81,17 +98,41 @@ class Moments:
         self._mean = self._mean + shift * (added / total)
         self._squares = self._squares + squares + np.square(shift) * (self.count * added / total)
         self.count = total
-        if self._sampled < _QUANTILE_RUNS:
-            self._sample.append(regret[..., : _QUANTILE_RUNS - self._sampled, :])
-            self._sampled += self._sample[-1].shape[-2]
 
     def summary(self) -> dict[str, Any]:
-        """`mean`, `stderr` and `quantiles` of a RegretCurve."""
+        """`mean`, `stderr`, `quantiles` and `final_regret` of a RegretCurve. Nothing is added after it."""
+        if self._waiting and self._waiting[0].shape[-2]:
+            self._merge(self._waiting.pop())
         with np.errstate(invalid="ignore", divide="ignore"):
             stderr = np.sqrt(self._squares / (self.count - 1) / self.count)
         sample = np.concatenate(self._sample, axis=-2)
         quantiles = np.quantile(sample, QUANTILE_LEVELS, axis=-2)
-        return {"mean": self._mean, "stderr": stderr, "quantiles": quantiles}
+        return {
+            "mean": self._mean,
+            "stderr": stderr,
+            "quantiles": quantiles,
+            "final_regret": sample[..., -1].copy(),
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that `restored` needs to go on, as arrays."""
+        return {
+            "count": np.asarray(self.count),
+            "mean": self._mean,
+            "squares": self._squares,
+            **{f"sample{i}": part for i, part in enumerate(self._sample)},
+            **{f"waiting{i}": part for i, part in enumerate(self._waiting)},
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, np.ndarray]) -> Moments:
+        """Moments as they were at `state`."""
+        moments = cls()
+        moments.count, moments._mean, moments._squares = int(state["count"]), state["mean"], state["squares"]
+        moments._sample = [part for name, part in state.items() if name.startswith("sample")]
+        moments._sampled = sum(part.shape[-2] for part in moments._sample)
+        moments._waiting = [part for name, part in state.items() if name.startswith("waiting")]
+        return moments
 
 
 class Curve(Protocol):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +52,19 @@ _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 Progress = Callable[[int, int], None]
 
 
+class Snapshots(Protocol):
+    """Keeps the state of a simulation between two segments, so that another process can go on with it."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """The state that was saved last for the same arguments of `simulate`, if any."""
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Keep a state in place of the one before."""
+
+
 def simulate(
     key: jax.Array,
     game: Game,
@@ -68,6 +81,7 @@ def simulate(
     keep_runs: bool = True,
     skip_ahead: bool = False,
     progress: Progress | None = None,
+    snapshots: Snapshots | None = None,
 ) -> RegretCurve:
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
 
@@ -95,6 +109,8 @@ def simulate(
         the switches between commitments and not with T; T up to 2^62. On the host; `batch_size` and
         `devices` do not matter, and runs draw from streams of 256.
       progress: called with (rounds x runs done, total) between segments of about half a second.
+      snapshots: where to find and keep the state between segments; a restored simulation gives the same
+        numbers to the last bit. Not with skip_ahead.
 
     Returns:
       RegretCurve.
@@ -132,15 +148,23 @@ def simulate(
     steps_at_once = 1
     moments, kept = Moments(), []
     seconds = {"compile": 0.0, "run": 0.0}
-    for first_run in range(0, num_runs, batch_size):
+    saved = None if snapshots is None else snapshots.load()
+    if saved is not None and saved["batch_size"] % len(devices) == 0:
+        batch_size, moments = int(saved["batch_size"]), Moments.restored(_part(saved, "moments"))
+        kept, seconds = list(_part(saved, "kept").values()), _part(saved, "seconds")
+        seconds = {stage: float(spent) for stage, spent in seconds.items()}
+    else:
+        saved = None
+    began_with = 0 if saved is None else int(saved["first_run"])
+    for first_run in range(began_with, num_runs, batch_size):
         # A last, smaller batch is filled up with runs that are dropped: one shape, one compilation.
         runs = np.arange(first_run, first_run + batch_size, dtype=np.int64).astype(np.int32)
         runs = jax.device_put(runs, NamedSharding(mesh, PartitionSpec("runs")))
         began = time.perf_counter()
         carry = _start(learner, mesh, inputs, runs)
+        carry, step = _restored(carry, saved if first_run == began_with else None)
         carry = jax.block_until_ready(_advance(learner, mesh, carry, inputs, runs, 0, 0))
-        seconds["compile" if first_run == 0 else "run"] += time.perf_counter() - began
-        step = 0
+        seconds["compile" if first_run == began_with else "run"] += time.perf_counter() - began
         while step < num_steps:
             began = time.perf_counter()
             stop = min(step + steps_at_once, num_steps)
@@ -150,6 +174,15 @@ def simulate(
             if took < _SEGMENT_SECONDS / 2:
                 steps_at_once *= 2
             step = stop
+            if snapshots is not None and step < num_steps and snapshots.due():
+                place = {"batch_size": batch_size, "first_run": first_run, "step": step}
+                parts: dict[str, Any] = {
+                    "moments": moments.state(),
+                    "kept": dict(enumerate(kept)),
+                    "seconds": seconds,
+                }
+                parts["carry"] = dict(enumerate(jax.tree.leaves(carry)))
+                snapshots.save(_flat_state(place, parts))
             if progress is not None:
                 done_here = min(batch_size, num_runs - first_run) * min(step * rounds_per_step, horizon)
                 progress(
@@ -171,6 +204,27 @@ def simulate(
         ties=setup.table.ties,
         seconds=seconds,
     )
+
+
+def _flat_state(place: dict[str, int], parts: dict[str, dict[Any, Any]]) -> dict[str, np.ndarray]:
+    """A state as arrays by name, `part/name` for what is in a part."""
+    state = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+    return {name: np.asarray(value) for name, value in (place | state).items()}
+
+
+def _part(state: dict[str, np.ndarray], part: str) -> dict[str, Any]:
+    """One part of a state."""
+    return {name.removeprefix(f"{part}/"): v for name, v in state.items() if name.startswith(f"{part}/")}
+
+
+def _restored(carry: _Carry, saved: dict[str, np.ndarray] | None) -> tuple[_Carry, int]:
+    """The saved carry with its step, or the given one before round 1 where that does not fit."""
+    leaves, tree = jax.tree.flatten(carry)
+    parts = [] if saved is None else list(_part(saved, "carry").values())
+    if saved is None or [(p.shape, p.dtype) for p in parts] != [(x.shape, x.dtype) for x in leaves]:
+        return carry, 0
+    placed = [jax.device_put(part, leaf.sharding) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(tree, placed), int(saved["step"])
 
 
 def _simulate_jumps(
@@ -710,13 +764,8 @@ def _choose_batch(
     setup: Setup, num_runs: int, num_checkpoints: int, batch_size: int | None, devices: list[jax.Device]
 ) -> int:
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
-    games = setup.num_games
-    working, shortcut = _working_bytes(setup.learner, setup.inputs)
-    floats = jnp.zeros(()).dtype.itemsize
-    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
-    # Twice the state: one copy is read while the next is written.
-    per_run = games * (2 * working + (2 * num_checkpoints + 2) * floats + drawn)
-    shared = tree_bytes(tuple(setup.inputs)[1:])
+    games, shortcut = setup.num_games, _shortcut(setup.learner, setup.inputs) is not None
+    working, per_run, shared = _bytes(setup, num_checkpoints)
     free = min(_free_bytes(device, devices) for device in devices)
     advice = "fewer games at once, a smaller batch_size, or more devices"
     what = f"simulating {setup.learner.name} with {games} game(s) x {{}} run(s) on each device"
@@ -745,11 +794,11 @@ def _choose_batch(
     return -(-num_runs // (batches * len(devices))) * len(devices)
 
 
-def _working_bytes(learner: Learner, inputs: Inputs) -> tuple[int, bool]:
-    """What one run of one game keeps, and looks ahead with; whether there is a shortcut."""
+def _working_bytes(learner: Learner, inputs: Inputs) -> int:
+    """What one run of one game keeps, and looks ahead with."""
     state, shortcut = _state_shapes(learner, inputs), _shortcut(learner, inputs)
     if shortcut is None:
-        return tree_bytes(state), False
+        return tree_bytes(state)
     known, hparams = _one_game_of(inputs)
     rounds = BLOCK * _SPAN
     types = jax.ShapeDtypeStruct((rounds, inputs.known.game.num_followers), jnp.int32)
@@ -759,7 +808,34 @@ def _working_bytes(learner: Learner, inputs: Inputs) -> tuple[int, bool]:
         return shortcut.ahead(state, known, hparams, counts, rounds)
 
     ahead = jax.eval_shape(look, state, known, hparams, counts)
-    return tree_bytes((state, seen, ahead)) + _SPAN * tree_bytes(counts), True
+    return tree_bytes((state, seen, ahead)) + _SPAN * tree_bytes(counts)
+
+
+def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int, int]:
+    """Bytes that a run works with (one game), of all that a run holds (all games), and of the tables."""
+    working = _working_bytes(setup.learner, setup.inputs)
+    floats = jnp.zeros(()).dtype.itemsize
+    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + floats)
+    # Twice the state: one copy is read while the next is written.
+    per_run = setup.num_games * (2 * working + (2 * num_checkpoints + 2) * floats + drawn)
+    return working, per_run, tree_bytes(tuple(setup.inputs)[1:])
+
+
+def held_bytes(
+    setup: Setup,
+    num_runs: int,
+    num_checkpoints: int,
+    batch_size: int | None,
+    devices: Sequence[jax.Device],
+) -> int:
+    """Memory that a simulation takes on all devices together, curves that are kept apart.
+
+    Raises:
+      MemoryError: it would not fit.
+    """
+    _, per_run, shared = _bytes(setup, num_checkpoints)
+    batch_size = _choose_batch(setup, num_runs, num_checkpoints, batch_size, list(devices))
+    return shared * len(devices) + per_run * batch_size
 
 
 _FEW_JOINT_ACTIONS = 1 << 12

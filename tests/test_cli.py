@@ -66,9 +66,11 @@ def finished(tmp_path_factory):
 def test_run_leaves_these_files_and_no_others(finished):
     _, out = finished
     assert sorted(path.name for path in out.iterdir()) == [
+        "cells",
         "curves.csv",
         "results.json",
         "spec.toml",
+        "sweep.json",
         "two-small-games-regions.png",
         "two-small-games-regret.png",
     ]

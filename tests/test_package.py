@@ -51,7 +51,7 @@ events = []
 jax.monitoring.register_event_duration_secs_listener(lambda name, *rest, **more: events.append(name))
 before = set(sys.modules)
 import jaxstack
-heavy = {"matplotlib", "scipy", "pydantic", "optax", "typer", "rich", "chex"}
+heavy = {"matplotlib", "scipy", "pydantic", "optax", "typer", "rich", "chex", "xarray", "h5netcdf", "h5py"}
 print("loaded:", sorted(heavy & (set(sys.modules) - before)))
 print("traced or compiled:", sorted({name for name in events if "/core/" in name}))
 jax.config.update("jax_num_cpu_devices", 3)  # refused once a device was used
@@ -80,7 +80,7 @@ def test_public_names_resolve() -> None:
 def test_names_that_others_rely_on() -> None:
     fixed = (
         "Game TabularPayoff SeparablePayoff AnonymousPayoff JointTypes IndependentTypes MixtureTypes "
-        "enumerate_regions solve simulate stack save_game load_game"
+        "enumerate_regions solve simulate stack save_game load_game run_sweep load_results paired_differences"
     )
     assert set(fixed.split()) <= set(js.__all__)
     for learner in ("erm_joint", "erm_product", "region_ucb", "oful"):

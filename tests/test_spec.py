@@ -99,11 +99,10 @@ def test_worked_examples_take_parameters(write):
         ("runs = 4", "runs = true", "[run], key 'runs': must be a valid integer, but True arrived"),
         ("num_types = 2", "payoff = 'tabluar'", "but 'tabluar' arrived. Did you mean 'tabular'?"),
         ("num_types = 2", "ties = 'robst'", "but 'robst' arrived. Did you mean 'robust'?"),
-        (
-            "num_types = 2",
-            "num_types = [2, 3]",
-            "key 'num_types': must be a valid integer, but [2, 3] arrived",
-        ),
+        ("num_types = 2", "num_types = []", "key 'num_types': is an empty list"),
+        ("num_types = 2", "num_types = [2, 0]", "key 'num_types': must be greater than or equal to 1, but 0"),
+        ("num_types = 2", "num_types = [2, 2.5]", "key 'num_types': must be a valid integer, but 2.5 arr"),
+        ("num_types = 2", "num_types = [2, 3, 2]", "key 'num_types': 2 is there 2 times"),
         ("runs = 4", "runs = ", "not valid TOML"),
     ],
 )

@@ -17,7 +17,7 @@ from jaxstack.axes import Array, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, tie_tolerance
 from jaxstack.learners.rows import first_best
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
 
 MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which joint types count as few
@@ -26,7 +26,7 @@ MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which j
 class Candidates(NamedTuple):
     """Flat list of the M real vertices of all regions, in order of region, then vertex.
 
-    region, vertex: [M] int32; padding (batches only) repeats the first candidate.
+    region, vertex: [M] int32; padding (batches, padded tables) repeats the first candidate.
     """
 
     region: Int[Array, "M"]
@@ -61,6 +61,8 @@ def list_candidates(table: RegionTable) -> Candidates:
     """Candidates of a table ([G, M] for a batch)."""
     mask = table.vertex_mask.reshape(-1, table.padded_regions * table.padded_vertices)
     most = int(mask.sum(axis=1).max())
+    if not table.region_mask[..., -1].any():  # padded to share compiled code: so are its candidates
+        most = rounded_up(most, 64)
     flat = np.zeros((len(mask), most), np.int32)
     for game, row in enumerate(mask):
         real = np.flatnonzero(row)

@@ -57,3 +57,40 @@ class RegionTable:
         """Bytes of all arrays."""
         arrays = (self.responses, self.vertices, self.vertex_mask, self.region_mask, self.full_dimensional)
         return sum(np.asarray(a).nbytes for a in arrays)
+
+
+def pad_table(table: RegionTable, num_regions: int, num_vertices: int) -> RegionTable:
+    """The same regions in a larger table, so that games of equal sizes can share compiled code.
+
+    Args:
+      table: of one game or a batch.
+      num_regions, num_vertices: R and V of the result, no smaller than they are.
+    """
+    more = num_regions - table.padded_regions
+    batch = ((0, 0),) if table.num_games is not None else ()
+
+    def pad(array: np.ndarray, *widths: tuple[int, int]) -> np.ndarray:
+        rest = ((0, 0),) * (array.ndim - len(batch) - len(widths))
+        return np.pad(array, (*batch, *widths, *rest))
+
+    slots = (0, num_vertices - table.padded_vertices)
+    # Padding repeats the region's first vertex, and is a pure commitment in padded regions, as ever.
+    vertices = np.where(table.vertex_mask[..., None], table.vertices, table.vertices[..., :1, :])
+    first = np.broadcast_to(vertices[..., :1, :], (*vertices.shape[:-2], slots[1], vertices.shape[-1]))
+    vertices = pad(np.concatenate([vertices, first], axis=-2), (0, more))
+    if more:
+        vertices[..., table.padded_regions :, :, 0] = 1.0
+    return RegionTable(
+        pad(table.responses, (0, more)),
+        vertices,
+        pad(table.vertex_mask, (0, more), slots),
+        pad(table.region_mask, (0, more)),
+        pad(table.full_dimensional, (0, more)),
+        table.num_regions,
+        table.ties,
+    )
+
+
+def rounded_up(count: int, least: int) -> int:
+    """`count` rounded up to `least` times a power of two."""
+    return least << max(0, (-(-count // least) - 1).bit_length())

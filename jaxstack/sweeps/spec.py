@@ -1,43 +1,66 @@
-"""The TOML file that describes a run: `[run]` settings, and one `[[scenario]]` table per set of games.
+"""The TOML file that describes a sweep: `[run]` settings, `[[scenario]]` tables, `[[learner]]` tables.
 
 ```toml
 [run]
-horizon = 10_000
+horizon = [1_000, 10_000]  # a list where one value is expected is an axis of the sweep
 runs = 200
 seed = 0
-learners = ["erm_joint", "region_ucb"]
 
 [[scenario]]
 kind = "random"            # random, hard, security_patrol, toll_pricing, feature_mix or file
 name = "random games"
 games = 8
-num_leader_actions = 3
+num_followers = [1, 2, 4]
+num_types = [6, 3, 2]
+zip = [["num_followers", "num_types"]]  # these lists go hand in hand: one axis of three values
 
 [[scenario]]
 kind = "file"
 path = "games/patrol.json" # relative to this file
+
+[[learner]]                # or, in [run]: learners = ["erm_joint", "region_ucb"]
+name = "region_ucb"
+radius_scale = [1.0, 0.1]  # hyperparameters by name
+
+[[learner]]
+name = "erm_joint"
+skip_ahead = true
 ```
 
-Every key has a type and a default; an unknown key is an error that suggests the nearest known one. A value is
-a single number or word: lists where a number is expected are kept free for sweeps.
+Every key has a type and a default; an unknown key is an error that suggests the nearest known one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+import itertools
 import json
+import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+import jax
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
-from jaxstack import learners, scenarios
+from jaxstack import learners, scenarios, simulation, skip_ahead
 from jaxstack.checks import did_you_mean
-from jaxstack.distributions import TypeDistribution
+from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game, stack
 from jaxstack.scenarios import platform, security, toll
 
@@ -67,17 +90,113 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
 
 
-class RunSettings(_Strict):
-    """`[run]`: how long, how often, who plays.
+class Axis(NamedTuple):
+    """One axis of a sweep: a key with its values, or several keys whose values go hand in hand."""
+
+    keys: tuple[str, ...]
+    values: tuple[tuple[Any, ...], ...]  # one entry per label, with a value for every key
+
+
+class Table(_Strict):
+    """A table of the file. A list where a single value is expected is an axis, and held as a tuple.
+
+    Attributes:
+      zip: groups of keys whose lists go hand in hand instead of being crossed.
+    """
+
+    zip: list[list[str]] = Field(default_factory=list)
+
+    never_axes: ClassVar[frozenset[str]] = frozenset({"kind", "name", "zip"})
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _lists_are_axes(cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        if not isinstance(value, list | tuple) or info.field_name in cls.never_axes:
+            return validate(value)
+        return tuple(validate(each) for each in _some(value))
+
+    @model_validator(mode="after")
+    def _axes_are_sound(self) -> Self:
+        lists = self.lists()
+        zipped = list(itertools.chain(*self.zip))
+        for group in self.zip:
+            if len(group) < 2:
+                raise ValueError(f"zip {group}: name at least two keys that go hand in hand.")
+            for key in group:
+                if key not in lists:
+                    raise ValueError(
+                        f"zip {group}: {key!r} is not a list of this table.{did_you_mean(key, lists)} "
+                        f"Lists: {', '.join(lists) or 'none'}."
+                    )
+                if zipped.count(key) > 1:
+                    raise ValueError(f"zip: {key!r} is named twice; a key goes with one group.")
+            lengths = {key: len(lists[key]) for key in group}
+            if len(set(lengths.values())) > 1:
+                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                raise ValueError(f"zip {group}: lists that go hand in hand must be equally long, but {told}.")
+        for axis in self.axes():
+            for values in axis.values:
+                if axis.values.count(values) > 1:
+                    told = ", ".join(map(repr, values))
+                    raise ValueError(
+                        f"key '{'+'.join(axis.keys)}': {told} is there {axis.values.count(values)} times; "
+                        f"the values of an axis must differ."
+                    )
+        return self
+
+    def lists(self) -> dict[str, tuple[Any, ...]]:
+        """The keys that are lists, with their values."""
+        return {key: value for key, value in self if isinstance(value, tuple)}
+
+    def axes(self) -> list[Axis]:
+        """The axes that this table spans, in the order of its keys."""
+        lists = self.lists()
+        groups = {keys[0]: tuple(keys) for keys in self.zip}
+        alone = set(lists) - set(itertools.chain(*self.zip))
+        grouped = [groups.get(key, (key,)) for key in lists if key in groups or key in alone]
+        return [Axis(keys, tuple(zip(*(lists[key] for key in keys), strict=True))) for keys in grouped]
+
+    def points(self) -> Iterator[Self]:
+        """This table once for every combination of its axes' values, without lists."""
+        axes = self.axes()
+        for values in itertools.product(*(axis.values for axis in axes)):
+            pairs = (zip(axis.keys, chosen, strict=True) for axis, chosen in zip(axes, values, strict=True))
+            yield self.at(dict(itertools.chain(*pairs)))
+
+    def at(self, values: dict[str, Any]) -> Self:
+        """This table with single values in place of its lists."""
+        return self.model_copy(update={**values, "zip": []})
+
+    def content(self) -> dict[str, Any]:
+        """Keys and values as in the file; what is None is left out."""
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in self}
+        return {key: value for key, value in values.items() if value is not None and (key != "zip" or value)}
+
+
+def _some(values: Any) -> Any:
+    """`values`, unless there are none."""
+    if not values:
+        raise ValueError("is an empty list; an axis needs at least one value.")
+    return values
+
+
+class RunSettings(Table):
+    """`[run]`: how long, how often, who plays. `horizon`, `runs`, `seed` and `ties` may be axes.
 
     Attributes:
       horizon: T, rounds of a run.
       runs: S, independent runs of every game.
       seed: of the followers' types and the learners' choices; the games have seeds of their own.
-      learners: names, see `jaxstack.learners`.
+      learners: names, see `jaxstack.learners`; `[[learner]]` tables replace them.
       ties: tie rule of every scenario that does not state its own.
+      checkpoints: rounds at which regret is recorded; default 64, evenly spaced on a logarithmic axis. Those
+        after the horizon are left out, and the horizon is always one.
+      keep_runs: keep the curve of every run, not only moments, quantiles and final regret.
+      skip_ahead: jump over rounds that cannot change the choice (erm_joint, erm_product; see `simulate`).
       batch_size: runs held in memory at once; default as many as fit.
     """
+
+    never_axes = frozenset({"zip", "learners", "checkpoints", "keep_runs", "skip_ahead", "batch_size"})
 
     horizon: int = Field(default=10_000, ge=1)
     runs: int = Field(default=200, ge=1)
@@ -86,6 +205,9 @@ class RunSettings(_Strict):
         default_factory=lambda: ["erm_joint", "erm_product", "region_ucb", "oful"], min_length=1
     )
     ties: Ties = "optimistic"
+    checkpoints: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
+    keep_runs: bool = True
+    skip_ahead: bool = False
     batch_size: int | None = Field(default=None, ge=1)
 
     @field_validator("learners")
@@ -97,8 +219,93 @@ class RunSettings(_Strict):
             raise ValueError(f"a learner is named twice: {', '.join(names)}.")
         return names
 
+    @property
+    def longest(self) -> int:
+        """The (largest) horizon."""
+        return max(self.lists().get("horizon", (self.horizon,)))
 
-class _Scenario(_Strict):
+
+@functools.cache
+def _hyperparameters(learner: str) -> tuple[str, ...]:
+    """Names of a learner's hyperparameters, as it gives them for a game of one action each."""
+    game, types = Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]])
+    setup = simulation.prepare(
+        jax.random.key(0), game, types, learners.by_name(learner), horizon=1, table=None, hparams=None
+    )
+    return tuple(setup.inputs.hparams._fields)
+
+
+class LearnerSettings(Table):
+    """`[[learner]]`: one that plays, with hyperparameters by name; each may be an axis.
+
+    Attributes:
+      name: see `jaxstack.learners`.
+      label: as in tables and datasets; default the name.
+      skip_ahead: as in `[run]`, for this learner.
+      hparams: hyperparameters that are not at their default; in the file they stand beside `name`.
+    """
+
+    name: str
+    label: str | None = Field(default=None, min_length=1, max_length=80)
+    skip_ahead: bool | None = None
+    hparams: dict[str, Any] = Field(default_factory=dict)
+
+    never_axes = frozenset({"zip", "name", "label", "skip_ahead", "hparams"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_hyperparameters(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        known = set(cls.model_fields)
+        return {key: value for key, value in content.items() if key in known} | {
+            "hparams": content.get("hparams", {})
+            | {key: value for key, value in content.items() if key not in known}
+        }
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return learners.by_name(name).name
+
+    @field_validator("hparams")
+    @classmethod
+    def _numbers(cls, hparams: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "name" not in info.data:
+            return hparams  # told already
+        name, numbers = info.data["name"], {}
+        for key, value in hparams.items():
+            known = _hyperparameters(name)
+            if key not in known:
+                raise ValueError(
+                    f"unknown key {key!r}.{did_you_mean(key, [*cls.model_fields, *known])} "
+                    f"Hyperparameters of {name}: {', '.join(known) or 'none'}."
+                )
+            is_list = isinstance(value, list | tuple)
+            for each in _some(value) if is_list else [value]:
+                if isinstance(each, bool) or not isinstance(each, int | float) or not math.isfinite(each):
+                    raise ValueError(f"hyperparameter {key!r} must be a finite number, but {each!r} arrived.")
+            numbers[key] = tuple(map(float, value)) if is_list else float(value)
+        return numbers
+
+    @property
+    def title(self) -> str:
+        """The label, or else the name."""
+        return self.label or self.name
+
+    def lists(self) -> dict[str, tuple[Any, ...]]:
+        return {key: value for key, value in self.hparams.items() if isinstance(value, tuple)}
+
+    def at(self, values: dict[str, Any]) -> Self:
+        return self.model_copy(update={"hparams": self.hparams | values, "zip": []})
+
+    def content(self) -> dict[str, Any]:
+        content = super().content()
+        hparams = content.pop("hparams")
+        return content | {key: list(v) if isinstance(v, tuple) else v for key, v in hparams.items()}
+
+
+class _Scenario(Table):
     name: str | None = Field(default=None, min_length=1, max_length=80)
     ties: Ties | None = None
 
@@ -123,7 +330,7 @@ class RandomScenario(_Scenario):
     correlation: float = Field(default=0.5, ge=0, le=1)
 
     def build(self, run: RunSettings) -> Problem:
-        keys = self.model_dump(exclude={"kind", "name", "ties", "games", "seed"})
+        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
         pairs = [scenarios.random_game(self.seed + g, **keys) for g in range(self.games)]
         games, types = zip(*pairs, strict=True)
         if self.games == 1:
@@ -162,6 +369,8 @@ class WorkedScenario(_Scenario):
     kind: Literal["security_patrol", "toll_pricing", "feature_mix"]
     parameters: dict[str, Any] = Field(default_factory=dict)
 
+    never_axes = frozenset({"kind", "name", "zip", "parameters"})
+
     @field_validator("parameters")
     @classmethod
     def _known(cls, parameters: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
@@ -173,6 +382,21 @@ class WorkedScenario(_Scenario):
                         f"unknown parameter {key!r}.{did_you_mean(key, known)} Known: {', '.join(known)}."
                     )
         return parameters
+
+    def lists(self) -> dict[str, tuple[Any, ...]]:
+        """Also the parameters that are a number by default and a list here."""
+        defaults = inspect.signature(_WORKED[self.kind][0]).parameters
+        axes = {
+            key: tuple(_some(value))
+            for key, value in self.parameters.items()
+            if isinstance(value, list) and isinstance(defaults[key].default, int | float)
+        }
+        return super().lists() | axes
+
+    def at(self, values: dict[str, Any]) -> Self:
+        of_fields = {key: value for key, value in values.items() if key not in self.parameters}
+        parameters = {key: values.get(key, value) for key, value in self.parameters.items()}
+        return super().at(of_fields | {"parameters": parameters})
 
     def build(self, run: RunSettings) -> Problem:
         make, names = _WORKED[self.kind]
@@ -186,6 +410,8 @@ class FileScenario(_Scenario):
 
     kind: Literal["file"] = "file"
     path: str = Field(min_length=1)
+
+    never_axes = frozenset({"kind", "name", "zip", "path"})
 
     @field_validator("path")
     @classmethod
@@ -205,11 +431,29 @@ class FileScenario(_Scenario):
 Scenario = RandomScenario | HardScenario | WorkedScenario | FileScenario
 
 
+def _kind(table: Any) -> Any:
+    """What kind of scenario a table of the file, or a finished scenario, is."""
+    return table.get("kind") if isinstance(table, dict) else getattr(table, "kind", None)
+
+
+# Told apart by a function: a field that is validated by a wrapper cannot itself be the discriminator.
+_AnyScenario = Annotated[
+    Annotated[RandomScenario, Tag("random")]
+    | Annotated[HardScenario, Tag("hard")]
+    | Annotated[WorkedScenario, Tag("security_patrol")]
+    | Annotated[WorkedScenario, Tag("toll_pricing")]
+    | Annotated[WorkedScenario, Tag("feature_mix")]
+    | Annotated[FileScenario, Tag("file")],
+    Discriminator(_kind),
+]
+
+
 class Spec(_Strict):
-    """A whole run."""
+    """A whole sweep."""
 
     run: RunSettings = Field(default_factory=RunSettings)
-    scenario: list[Annotated[Scenario, Field(discriminator="kind")]] = Field(min_length=1)
+    scenario: list[_AnyScenario] = Field(min_length=1)
+    learner: list[LearnerSettings] = Field(default_factory=list)
 
     @field_validator("scenario")
     @classmethod
@@ -220,20 +464,81 @@ class Spec(_Strict):
                 raise ValueError(f"{titles.count(title)} scenarios are called {title!r}; give each a `name`.")
         return scenarios
 
+    @field_validator("learner")
+    @classmethod
+    def _labelled(cls, tables: list[LearnerSettings]) -> list[LearnerSettings]:
+        titles = [table.title for table in tables]
+        for title in titles:
+            if titles.count(title) > 1:
+                raise ValueError(f"{titles.count(title)} learners are called {title!r}; give each a `label`.")
+        return tables
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        if self.learner and "learners" in self.run.model_fields_set:
+            raise ValueError("learners are named both in [run] and in [[learner]] tables; keep one of them.")
+        for learner in self.learners():
+            longest = simulation.MAX_HORIZON
+            if self.skips(learner):
+                skip_ahead.check_learner(learner.name)
+                longest = skip_ahead.MAX_HORIZON
+            if self.run.longest > longest:
+                raise ValueError(
+                    f"[run], key 'horizon': {learner.title} plays at most {longest:,} rounds, but "
+                    f"{self.run.longest:,} arrived."
+                )
+        if self.run.checkpoints and max(self.run.checkpoints) > self.run.longest:
+            raise ValueError(
+                f"[run], key 'checkpoints': must lie in 1..horizon = {self.run.longest:,}, but "
+                f"{max(self.run.checkpoints):,} arrived."
+            )
+        return self
+
+    def learners(self) -> list[LearnerSettings]:
+        """Who plays: the `[[learner]]` tables, or the names of `[run]`."""
+        return self.learner or [LearnerSettings(name=name) for name in self.run.learners]
+
+    def skips(self, learner: LearnerSettings) -> bool:
+        """Whether a learner skips ahead."""
+        return self.run.skip_ahead if learner.skip_ahead is None else learner.skip_ahead
+
+    def is_sweep(self) -> bool:
+        """Whether there are axes beside scenarios and learners."""
+        return any(table.axes() for table in (self.run, *self.scenario, *self.learner))
+
     def replace_run(self, **settings: Any) -> Spec:
         """The same scenarios under other `[run]` settings; None keeps what the spec says.
+
+        Named `learners` replace `[[learner]]` tables too.
 
         Raises:
           ValueError: a setting that does not exist or has a wrong value.
         """
         given = {key: value for key, value in settings.items() if value is not None}
-        run = _validated(RunSettings, self.run.model_dump() | given, "command line")
-        return self.model_copy(update={"run": run})
+        if not given:
+            return self
+        run = _validated(RunSettings, _settings(self.run) | given, "command line")
+        content = {
+            "run": run,
+            "scenario": self.scenario,
+            "learner": [] if "learners" in given else self.learner,
+        }
+        spec: Spec = _validated(Spec, content, "command line")
+        return spec
 
     def to_toml(self) -> str:
         """The spec as TOML text that `load_spec` reads back to an equal one."""
-        tables = [("[run]", self.run)] + [("[[scenario]]", scenario) for scenario in self.scenario]
+        run = _settings(self.run)
+        tables = [("[run]", run if self.learner else run | {"learners": list(self.run.learners)})]
+        tables += [("[[scenario]]", table.content()) for table in self.scenario]
+        tables += [("[[learner]]", table.content()) for table in self.learner]
         return "\n".join(f"{header}\n{_toml_lines(table)}" for header, table in tables)
+
+
+def _settings(run: RunSettings) -> dict[str, Any]:
+    """`[run]` as in the file: learners only where they were named."""
+    named = "learners" in run.model_fields_set
+    return {key: value for key, value in run.content().items() if named or key != "learners"}
 
 
 def default_spec() -> Spec:
@@ -295,13 +600,18 @@ def _explain(problem: Any, model: type[BaseModel], content: dict[str, Any]) -> s
     """One line on one mistake: where, what arrived, what is known."""
     where: list[str] = []
     rest = list(problem["loc"])
-    if rest[:1] == ["run"] and len(rest) > 1:
+    if rest[:1] == ["run"]:
         where, rest, model = ["[run]"], rest[1:], RunSettings
-    elif rest[:1] == ["scenario"] and len(rest) > 1:
-        table = content["scenario"][rest[1]]
+    elif rest[:1] in (["scenario"], ["learner"]) and len(rest) > 1:
+        table = content[rest[0]][rest[1]]
         named = isinstance(table, dict) and isinstance(table.get("name"), str)
-        where = [f"scenario {rest[1] + 1}" + (f" ({table['name']!r})" if named else "")]
-        rest, model = rest[3:], _TABLES[rest[2]] if len(rest) > 2 else model
+        where = [f"{rest[0]} {rest[1] + 1}" + (f" ({table['name']!r})" if named else "")]
+        if rest[0] == "learner":
+            rest, model = rest[2:], LearnerSettings
+        else:
+            rest, model = rest[3:], _TABLES[rest[2]] if len(rest) > 2 else model
+        if rest == ["hparams"]:  # beside `name` in the file; the reason names the key
+            rest = []
     if rest:
         where.append(f"key '{'.'.join(map(str, rest))}'")
     return f"{', '.join(where)}: {_reason(problem, model, rest)}"
@@ -336,9 +646,8 @@ def _literal(model: type[BaseModel], rest: list[Any]) -> Any:
     return inner[0] if inner else annotation
 
 
-def _toml_lines(table: BaseModel) -> str:
-    """Keys and values of one table; what is None is left out."""
-    content = table.model_dump(exclude_none=True)
+def _toml_lines(content: dict[str, Any]) -> str:
+    """Keys and values of one table."""
     nested = {key: value for key, value in content.items() if isinstance(value, dict) and value}
     lines = [f"{key} = {_toml(value)}\n" for key, value in content.items() if not isinstance(value, dict)]
     for key, value in nested.items():

@@ -1,0 +1,217 @@
+"""A folder of results as one labelled dataset."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxstack.regret import QUANTILE_LEVELS
+from jaxstack.sweeps import store
+from jaxstack.sweeps.cells import Axis, axis_name, plain_label
+
+_PER_CELL = {  # trailing dimensions of what a cell's file holds
+    "mean": ("game", "checkpoint"),
+    "stderr": ("game", "checkpoint"),
+    "quantiles": ("game", "quantile", "checkpoint"),
+    "regret": ("game", "run", "checkpoint"),
+    "final_regret": ("game", "run"),
+    "optimum": ("game",),
+    "num_regions": ("game",),
+    "bound": (),
+}
+
+
+def load_results(folder: str | Path) -> Any:
+    """All results of a sweep as one `xarray.Dataset`, also while the sweep is running.
+
+    Dimensions: one for every axis of the sweep ("scenario" and "learner" always; keys that were zipped share
+    one, named "key+key", with a coordinate for each), then "game", "run", "quantile" and "checkpoint".
+    A scenario or learner that lacks an axis stands at its own value of that key, or at the first label.
+    Cells that are not there are nan. Curves of different length are aligned at the end: the last checkpoint
+    is the horizon everywhere.
+
+    Args:
+      folder: of `run_sweep` or `jaxstack run`.
+
+    Returns:
+      Variables, float64, regret cumulative and in payoff units:
+      mean, stderr [axes.., game, checkpoint]: over runs.
+      quantiles [axes.., game, quantile, checkpoint].
+      regret [axes.., game, run, checkpoint]: every run, where runs were kept.
+      final_regret [axes.., game, run]: at the horizon, of up to 16,384 runs.
+      optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
+      bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
+      seconds_run, seconds_compile, num_runs [axes..].
+      Coordinate `round` [checkpoint], or [axes on which it depends.., checkpoint].
+      Attributes: `spec` (TOML), `versions` and `hardware` (JSON; a list where cells differ), `missing` (JSON
+      list of labels), `failed` (JSON list of {cell, error}).
+
+    Raises:
+      ValueError: there is no sweep in the folder.
+    """
+    import xarray
+
+    folder = Path(folder)
+    planned = store.read_plan(folder)
+    axes: list[Axis] = planned["axes"]
+    names = [axis_name(axis) for axis in axes]
+    places = [{_label(values): i for i, values in enumerate(axis.values)} for axis in axes]
+    found, missing = [], []
+    at_hand: dict[str, Any] = {}  # cells that share a key share a file
+    for cell in planned["cells"]:
+        key = cell["key"]
+        if key not in at_hand:
+            try:
+                at_hand[key] = store.read_cell(folder, key)
+            except FileNotFoundError:
+                at_hand[key] = None
+            except store.Damaged as damage:
+                warnings.warn(f"{damage}; run the sweep again to replace it", stacklevel=2)
+                at_hand[key] = None
+        if at_hand[key] is None:
+            missing.append(cell)
+        else:
+            labels = (_label(cell["at"][name]) for name in names)
+            place = tuple(of[label] for of, label in zip(places, labels, strict=True))
+            found.append((place, *at_hand[key]))
+
+    sizes = _sizes([arrays for _, arrays, _ in found])
+    variables: dict[str, Any] = {}
+    shape = tuple(len(axis.values) for axis in axes)
+    for name, dims in _PER_CELL.items():
+        if name == "regret" and not any(name in arrays for _, arrays, _ in found):
+            continue
+        full = np.full(shape + tuple(sizes[dim] for dim in dims), np.nan)
+        for place, arrays, _ in found:
+            if name in arrays:
+                _put(full[(*place, ...)], np.asarray(arrays[name], np.float64), dims)
+        variables[name] = ((*names, *dims), full)
+    for name in ("seconds_run", "seconds_compile", "num_runs"):
+        full = np.full(shape, np.nan)
+        for place, _, attrs in found:
+            stages = json.loads(attrs["seconds"])
+            full[place] = attrs["num_runs"] if name == "num_runs" else stages[name.removeprefix("seconds_")]
+        variables[name] = (tuple(names), full)
+    rounds = np.full((*shape, sizes["checkpoint"]), np.nan)
+    for place, arrays, _ in found:
+        _put(rounds[(*place, ...)], np.asarray(arrays["round"], np.float64), ("checkpoint",))
+    return xarray.Dataset(
+        variables,
+        coords=_coordinates(axes) | {"round": _rounds(names, rounds), "quantile": list(QUANTILE_LEVELS)},
+        attrs={
+            "spec": planned["spec"],
+            "versions": _one_or_all([attrs["versions"] for _, _, attrs in found]),
+            "hardware": _one_or_all([attrs["hardware"] for _, _, attrs in found]),
+            "missing": json.dumps([cell["at"] for cell in missing], ensure_ascii=False),
+            "failed": _failed(folder, missing),
+        },
+    )
+
+
+def _sizes(cells: list[dict[str, np.ndarray]]) -> dict[str, int]:
+    """Length of every dimension: that of the largest cell."""
+    sizes = {"game": 1, "run": 1, "checkpoint": 1, "quantile": len(QUANTILE_LEVELS)}
+    for arrays, (name, dims) in itertools.product(cells, _PER_CELL.items()):
+        if name in arrays:
+            for dim, size in zip(dims, arrays[name].shape, strict=True):
+                sizes[dim] = max(sizes[dim], size)
+    return sizes
+
+
+def _put(target: np.ndarray, values: np.ndarray, dims: tuple[str, ...]) -> None:
+    """Write values into a larger array: from the start of every axis, checkpoints up to the end."""
+    target[
+        tuple(
+            slice(full - size, None) if dim == "checkpoint" else slice(size)
+            for dim, full, size in zip(dims, target.shape, values.shape, strict=True)
+        )
+    ] = values
+
+
+def _coordinates(axes: list[Axis]) -> dict[str, Any]:
+    """Labels of every axis; zipped keys each have a coordinate on their common axis."""
+    coordinates = {}
+    for axis in axes:
+        for key, labels in zip(axis.keys, zip(*axis.values, strict=True), strict=True):
+            coordinates[key] = (axis_name(axis), np.array(labels))
+    return coordinates
+
+
+def _rounds(names: list[str], rounds: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """`round` along checkpoints and those axes along which it changes."""
+    dims = [*names]
+    for name in names:
+        axis = dims.index(name)
+        some = np.where(np.isnan(rounds), np.inf, rounds).min(axis=axis, keepdims=True)
+        missing = np.isnan(rounds).all(axis=-1, keepdims=True)
+        if ((rounds == some) | (np.isnan(rounds) & np.isinf(some)) | missing).all():
+            rounds = np.squeeze(np.where(np.isinf(some), np.nan, some), axis)
+            dims.remove(name)
+    if not np.isnan(rounds).any():
+        rounds = rounds.astype(np.int64)
+    return (*dims, "checkpoint"), rounds
+
+
+def _label(values: Any) -> Any:
+    """A label as the key of a dictionary."""
+    return plain_label(values) if isinstance(values, list | tuple) else values
+
+
+def _one_or_all(texts: list[str]) -> str:
+    distinct = list(dict.fromkeys(texts))
+    return distinct[0] if len(distinct) == 1 else json.dumps([json.loads(text) for text in distinct])
+
+
+def _failed(folder: Path, missing: list[dict[str, Any]]) -> str:
+    noted = store.failures(folder)
+    return json.dumps(
+        [{"cell": c["at"], "error": noted[c["key"]]["error"]} for c in missing if c["key"] in noted],
+        ensure_ascii=False,
+    )
+
+
+def paired_differences(dataset: Any, reference: str) -> Any:
+    """Regret of every learner minus that of a reference, run by run, averaged over games.
+
+    Runs share their draws of types (but for learners that skip ahead), so a difference is known far better
+    than either regret. A reference that lacks an axis of other learners is compared at each of its labels.
+
+    Args:
+      dataset: from `load_results`.
+      reference: label of the learner to subtract.
+
+    Returns:
+      xarray.Dataset, payoff units: `mean`, `stderr` [axes..] at the horizon; where runs were kept, also
+      `curve_mean`, `curve_stderr` [axes.., checkpoint].
+
+    Raises:
+      ValueError: no such learner.
+    """
+    import xarray
+
+    known = [str(label) for label in dataset.learner.values]
+    if reference not in known:
+        raise ValueError(f"no learner is called {reference!r} in this dataset. Learners: {', '.join(known)}.")
+    result = {}
+    for prefix, name in (("", "final_regret"), ("curve_", "regret")):
+        if name not in dataset:
+            continue
+        regret = dataset[name]
+        other = regret.sel(learner=reference, drop=True)
+        inner = {"game", "run", "checkpoint"}
+        there = other.notnull().any([dim for dim in other.dims if dim in inner])
+        for dim in [dim for dim in other.dims if dim not in inner]:
+            if there.sum(dim).max() <= 1:  # it stands at one label of this axis
+                other, there = other.max(dim), there.any(dim)
+        # Games share their draws, so a run is averaged over the games first.
+        runs = (regret - other).mean("game")
+        mean, count = runs.mean("run"), runs.notnull().sum("run")
+        variance = np.square(runs - mean).sum("run") / (count - 1).where(count > 1)
+        result[f"{prefix}mean"] = mean
+        result[f"{prefix}stderr"] = np.sqrt(variance / count)
+    return xarray.Dataset(result, attrs={"reference": reference})

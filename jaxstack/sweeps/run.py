@@ -1,0 +1,394 @@
+"""Computing what a folder lacks: plan, look, compute, write, and go on after anything."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from jaxstack import bounds, learners, report, simulation
+from jaxstack.game import unstack
+from jaxstack.regret import RegretCurve
+from jaxstack.sweeps import store
+from jaxstack.sweeps.cells import Cell, Plan, game_key_of, is_small, plan, problem_of, table_of
+from jaxstack.sweeps.spec import Spec, load_spec
+
+SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
+
+_POLL_SECONDS = 0.2  # how often a process looks whether another has finished a cell
+_PROBE_BYTES = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a cell in this process.
+
+    Attributes:
+      cell: the cell.
+      status: "computed" here, "there" already, "held" by another process, or "failed".
+      error: why it failed, for a person.
+    """
+
+    cell: Cell
+    status: Literal["computed", "there", "held", "failed"]
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a run of a sweep left behind.
+
+    Attributes:
+      plan: all cells.
+      computed: number of cells computed by this run.
+      there: number of cells that others had computed, before or meanwhile.
+      failed: outcomes of the cells that could not be computed.
+      damaged: where files that did not match their SHA-256 were put.
+    """
+
+    plan: Plan
+    computed: int
+    there: int
+    failed: tuple[Outcome, ...]
+    damaged: tuple[Path, ...]
+
+
+class FolderFull(OSError):
+    """Nothing can be written into the folder any more."""
+
+
+Engine = Callable[[Sequence[Cell], Path], Iterable[Outcome]]
+"""Computes cells, in any order and anywhere, by `compute_cell`; one outcome for each."""
+
+
+def run_sweep(
+    spec: Spec | str | Path,
+    folder: str | Path,
+    *,
+    engine: Engine | None = None,
+    snapshot_seconds: float = SNAPSHOT_SECONDS,
+) -> Any:
+    """Compute the cells of a sweep that the folder lacks, and load them all.
+
+    Several processes may work on one folder at a time: every cell is computed by one of them. A process that
+    dies loses at most `snapshot_seconds` of work; the next run goes on from there.
+
+    Args:
+      spec: a `Spec`, or the path of a TOML file.
+      folder: for results; made if need be. See `jaxstack.sweeps.store` for what is in it.
+      engine: where cells are computed; default in this process, one after the other.
+      snapshot_seconds: how often the state of a long cell is saved (by the default engine).
+
+    Returns:
+      xarray.Dataset, as `load_results`; `attrs["failed"]` names the cells that could not be computed.
+
+    Raises:
+      ValueError: a mistake in the spec, found before anything is computed.
+      OSError: the folder cannot be written.
+    """
+    from jaxstack.sweeps.load import load_results
+
+    source = "the spec" if isinstance(spec, Spec) else str(spec)
+    planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
+    if engine is None:
+        engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
+    run_plan(planned, Path(folder), engine)
+    return load_results(folder)
+
+
+def run_plan(
+    planned: Plan,
+    folder: Path,
+    engine: Engine,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+) -> Summary:
+    """Compute what the folder lacks of a plan.
+
+    Args:
+      planned: from `plan`.
+      folder: for results.
+      engine: computes cells.
+      on_outcome: told of every cell as it is computed, fails, or turns out to be there.
+
+    Raises:
+      OSError: the folder cannot be written (`FolderFull` when that begins on the way).
+    """
+    report.require_writable(folder)
+    store.sweep_up(folder)
+    store.write_plan(folder, planned)
+    cells = planned.distinct()
+    damaged = store.verify(folder, {cell.key for cell in cells})
+    pending, failed = cells, []
+    computed = 0
+    try:
+        while True:
+            done = store.finished(folder)
+            for cell in pending:
+                if cell.key in done:
+                    on_outcome(Outcome(cell, "there"))
+            pending = [cell for cell in pending if cell.key not in done]
+            if not pending:
+                break
+            held = []
+            for outcome in engine(pending, folder):
+                if outcome.status == "held":
+                    held.append(outcome.cell)
+                    continue
+                on_outcome(outcome)
+                computed += outcome.status == "computed"
+                if outcome.status == "failed":
+                    failed.append(outcome)
+            if len(held) == len(pending):
+                time.sleep(_POLL_SECONDS)  # others are at work on all that is left
+            pending = held
+    finally:
+        store.sweep_up(folder)
+    return Summary(planned, computed, len(cells) - computed - len(failed), tuple(failed), tuple(damaged))
+
+
+def in_process(
+    cells: Sequence[Cell],
+    folder: Path,
+    *,
+    snapshot_seconds: float = SNAPSHOT_SECONDS,
+    progress: Callable[[Cell, int], None] | None = None,
+) -> Iterator[Outcome]:
+    """The default engine: one cell after the other, here.
+
+    Args:
+      progress: called with (cell, rounds x runs x games done of it).
+    """
+    for cell in cells:
+        report_of = None if progress is None else functools.partial(_ignore_total, progress, cell)
+        yield compute_cell(cell, folder, snapshot_seconds=snapshot_seconds, progress=report_of)
+
+
+def _ignore_total(progress: Callable[[Cell, int], None], cell: Cell, done: int, total: int) -> None:
+    progress(cell, done)
+
+
+def compute_cell(
+    cell: Cell,
+    folder: Path,
+    *,
+    devices: Sequence[jax.Device] | None = None,
+    snapshot_seconds: float | None = SNAPSHOT_SECONDS,
+    progress: simulation.Progress | None = None,
+) -> Outcome:
+    """Lock, compute and write one cell, unless it is there or another process holds it.
+
+    What goes wrong in the cell is an outcome, not an exception, and noted in the folder.
+
+    Args:
+      cell: from `plan`.
+      folder: for results.
+      devices: as for `simulate`.
+      snapshot_seconds: how often the state is saved; None for never.
+      progress: as for `simulate`.
+
+    Raises:
+      FolderFull: the result was computed, and nothing at all can be written any more.
+    """
+    try:
+        with store.lock(folder, cell.key) as ours:
+            if not ours:
+                return Outcome(cell, "held")
+            if store.cell_path(folder, cell.key).exists():
+                return Outcome(cell, "there")
+            snapshots = (
+                None if snapshot_seconds is None else FolderSnapshots(folder, cell.key, snapshot_seconds)
+            )
+            began = time.perf_counter()
+            curve = simulate_cell(cell, devices, snapshots, progress)
+            arrays, attrs = _content(cell, curve, time.perf_counter() - began)
+            store.write_cell(folder, cell.key, arrays, attrs)
+            if snapshots is not None:
+                snapshots.clear()
+            store.clear_failure(folder, cell.key)
+        return Outcome(cell, "computed")
+    except OSError as error:
+        message = f"{type(error).__name__}: {error}"
+        store.write_failure(folder, cell, message)
+        _require_room(folder)
+        return Outcome(cell, "failed", message)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        store.write_failure(folder, cell, message)
+        return Outcome(cell, "failed", message)
+
+
+def simulate_cell(
+    cell: Cell,
+    devices: Sequence[jax.Device] | None = None,
+    snapshots: simulation.Snapshots | None = None,
+    progress: simulation.Progress | None = None,
+) -> RegretCurve:
+    """The simulation that a cell stands for."""
+    game_key = game_key_of(cell.scenario, cell.run)
+    problem = problem_of(game_key)
+    return simulation.simulate(
+        jax.random.key(cell.run.seed),
+        problem.game,
+        problem.types,
+        learners.by_name(cell.learner.name),
+        horizon=cell.run.horizon,
+        num_runs=cell.run.runs,
+        table=table_of(game_key, is_small(cell)),
+        hparams=cell.learner.hparams,
+        checkpoints=cell.run.checkpoints,
+        batch_size=cell.run.batch_size,
+        devices=devices,
+        keep_runs=cell.run.keep_runs,
+        skip_ahead=cell.run.skip_ahead,
+        snapshots=None if cell.run.skip_ahead else snapshots,
+        progress=progress,
+    )
+
+
+def curve_of(folder: Path, cell: Cell) -> RegretCurve:
+    """The curve that a finished cell's file holds, under the learner's label.
+
+    Raises:
+      store.Damaged, FileNotFoundError: there is no such file, or it is not what was written.
+    """
+    arrays, attrs = store.read_cell(folder, cell.key)
+    one = problem_of(game_key_of(cell.scenario, cell.run)).game.num_games is None
+
+    def per_game(name: str) -> np.ndarray:
+        return arrays[name][0] if one else arrays[name]
+
+    seconds = json.loads(attrs["seconds"])
+    return RegretCurve(
+        learner=cell.learner.title,
+        rounds=arrays["round"],
+        mean=per_game("mean"),
+        stderr=per_game("stderr"),
+        quantiles=np.moveaxis(per_game("quantiles"), -2, 0),
+        final_regret=per_game("final_regret"),
+        regret=per_game("regret") if "regret" in arrays else None,
+        num_runs=int(attrs["num_runs"]),
+        optimum=per_game("optimum"),
+        ties=attrs["ties"],
+        seconds={stage: seconds[stage] for stage in ("compile", "run")},
+    )
+
+
+class FolderSnapshots:
+    """`simulation.Snapshots` in a sweep's folder; one that is damaged or of other versions is ignored."""
+
+    def __init__(self, folder: Path, key: str, seconds: float) -> None:
+        self._path = store.part_path(folder, key)
+        self._made_by = json.dumps([key, _versions()])
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """See `simulation.Snapshots`."""
+        try:
+            content = io.BytesIO(store.read_sealed(self._path))
+            with np.load(content, allow_pickle=False) as file:
+                if str(file["made_by"]) != self._made_by:
+                    return None
+                return {name: file[name] for name in file.files if name != "made_by"}
+        except (OSError, ValueError, KeyError, store.Damaged):
+            return None
+
+    def due(self) -> bool:
+        """See `simulation.Snapshots`."""
+        return time.monotonic() - self._last >= self._seconds
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """See `simulation.Snapshots`; where it cannot be written, the simulation goes on without."""
+        content = io.BytesIO()
+        np.savez(content, made_by=np.array(self._made_by), **state)  # type: ignore[arg-type]
+        with contextlib.suppress(OSError):
+            store.write_sealed(self._path, content.getvalue())
+        self._last = time.monotonic()
+
+    def clear(self) -> None:
+        """Remove what was saved."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+    """Arrays and texts of a cell's file."""
+    game_key = game_key_of(cell.scenario, cell.run)
+    game = problem_of(game_key).game
+    games = [game] if game.num_games is None else [unstack(game, g) for g in range(game.num_games)]
+    one = game.num_games is None
+
+    def per_game(array: Any, dtype: Any = np.float64) -> np.ndarray:
+        return np.asarray(array, dtype)[None] if one else np.asarray(array, dtype)
+
+    quantiles = np.moveaxis(curve.quantiles, 0, -2)  # [Q, .., C] -> [.., Q, C]
+    arrays: dict[str, Any] = {
+        "round": (("checkpoint",), curve.rounds),
+        "quantile": (("quantile",), np.asarray(curve.quantile_levels)),
+        "mean": (("game", "checkpoint"), per_game(curve.mean)),
+        "stderr": (("game", "checkpoint"), per_game(curve.stderr)),
+        "quantiles": (("game", "quantile", "checkpoint"), per_game(quantiles)),
+        "final_regret": (("game", "kept_run"), per_game(curve.final_regret)),
+        "optimum": (("game",), per_game(curve.optimum)),
+        "num_regions": (("game",), per_game(table_of(game_key, is_small(cell)).num_regions, np.int64)),
+        "bound": ((), np.asarray(_bound(curve, games))),
+    }
+    if curve.regret is not None:
+        arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))
+    attrs = {
+        "cell": json.dumps(cell.at, ensure_ascii=False),
+        "spec": cell.spec.to_toml(),
+        "ties": curve.ties,
+        "num_runs": str(curve.num_runs),
+        "seconds": json.dumps(curve.seconds | {"wall": seconds}),
+        "versions": json.dumps(_versions()),
+        "hardware": json.dumps(hardware()),
+    }
+    return arrays, attrs
+
+
+def _bound(curve: RegretCurve, games: Sequence[Any]) -> float:
+    """Right-hand side of the learner's theorem, averaged over games; nan without a theorem."""
+    if curve.learner not in ("erm_joint", "erm_product", "region_ucb", "oful"):
+        return float("nan")
+    return float(np.mean([bounds.regret(curve.learner, game, curve.horizon) for game in games]))
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = _environment()["versions"]
+    return versions
+
+
+@functools.cache
+def _environment() -> dict[str, Any]:
+    return report.environment()
+
+
+def hardware() -> dict[str, Any]:
+    """The machine that computes."""
+    told = ("system", "processor", "cores", "devices", "x64")
+    return {name: _environment()[name] for name in told}
+
+
+def _require_room(folder: Path) -> None:
+    """Raise FolderFull unless something can still be written."""
+    probe = folder / ".room-test.tmp"
+    try:
+        probe.write_bytes(b"\0" * _PROBE_BYTES)
+    except OSError as error:
+        raise FolderFull(
+            f"cannot write into {folder} any more: {error.strerror or error}. What is finished is safe; make "
+            f"room, or give write permission, and run the same command again."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)

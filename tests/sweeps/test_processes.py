@@ -1,0 +1,193 @@
+"""Sweeps in processes of their own: killed, interrupted, in pairs, without room."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+
+import jaxstack as js
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = """
+[run]
+horizon = [100, 40_000]
+runs = 8
+seed = [0, 1]
+learners = ["uniform", "region_ucb"]
+batch_size = 4
+
+[[scenario]]
+kind = "random"
+num_followers = 1
+num_types = 2
+"""
+CELLS = 8
+# A library run that saves its state as often as it can, and tells how many cells it computed.
+SWEEP = """
+import functools, sys
+from pathlib import Path
+from jaxstack.sweeps import load_spec, plan, run, run_plan
+engine = functools.partial(run.in_process, snapshot_seconds=0)
+print(run_plan(plan(load_spec(sys.argv[1])), Path(sys.argv[2]), engine).computed)
+"""
+COMMAND = "from jaxstack.cli import main; main()"
+# A background shell may have told its children to ignore Ctrl-C.
+HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+# 600 curves of 32 float64 are more.
+LITTLE_ROOM = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    path = tmp_path_factory.mktemp("processes") / "mine.toml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="module")
+def start(spec):
+    """Starts Python code in a process of its own, with compiled code shared between them."""
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "JAX_COMPILATION_CACHE_DIR": str(spec.parent / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    started = []
+
+    def start(code, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def finish(process):
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return out
+
+
+def numbers(folder):
+    """What every way of computing a sweep must agree on."""
+    dataset = js.load_results(folder)
+    assert json.loads(dataset.missing) == []
+    return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(start, spec):
+    folder = spec.parent / "undisturbed"
+    assert finish(start(SWEEP, spec, folder)).split() == [str(CELLS)]
+    return numbers(folder)
+
+
+def wait_for(process, there):
+    """Until `there()`, or the process has ended."""
+    while process.poll() is None and not there():
+        time.sleep(0.005)
+
+
+def test_killed_again_and_again_ends_with_the_same_numbers(start, spec, undisturbed, tmp_path):
+    rng = np.random.default_rng(4)
+    out = tmp_path / "out"
+    begun = [
+        lambda: (out / "sweep.json").exists(),
+        lambda: any(out.glob("running/*.lock")),
+        lambda: any(out.glob("running/*.part")),
+        lambda: len(list(out.glob("cells/*.nc"))) >= 2,
+        lambda: any(out.glob("cells/.*.tmp")) or any(out.glob("running/.*.tmp")),
+    ]
+    killed = 0
+    for there in begun:
+        process = start(SWEEP, spec, out)
+        wait_for(process, there)
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed >= 2
+    finish(start(SWEEP, spec, out))
+    xarray.testing.assert_identical(numbers(out), undisturbed)
+    assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
+    assert len(list((out / "cells").iterdir())) == CELLS
+
+
+def test_two_at_once_compute_every_cell_once(start, spec, undisturbed, tmp_path):
+    both = [start(SWEEP, spec, tmp_path / "out") for _ in range(2)]
+    computed = [int(finish(process)) for process in both]
+    assert sum(computed) == CELLS
+    xarray.testing.assert_identical(numbers(tmp_path / "out"), undisturbed)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells", "spec.toml", "sweep.json"]
+
+
+def test_results_can_be_loaded_while_they_are_made(start, spec, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = start(SWEEP, spec, out)
+    wait_for(process, lambda: any(out.glob("cells/*.nc")))
+    partial = js.load_results(out)
+    there = partial["mean"].notnull().any(["game", "checkpoint"])
+    assert int(there.sum()) + len(json.loads(partial.missing)) == CELLS
+    assert int(there.sum()) >= 1
+    final = partial.final_regret
+    xarray.testing.assert_identical(final, undisturbed.final_regret.where(final.notnull()))
+    finish(process)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_leaves_a_clean_folder_and_says_how_to_go_on(start, spec, tmp_path, how):
+    out = tmp_path / "out"
+    process = start(HEARS_CTRL_C + COMMAND, "run", spec, "--out", out)
+    wait_for(process, lambda: any(out.glob("running/*.lock")))
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert "Interrupted" in errors
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
+    left = {path.name for path in out.rglob("*") if path.is_file()} - {"spec.toml", "sweep.json"}
+    assert {Path(name).suffix for name in left} <= {".nc", ".part"}
+
+
+def test_without_room_for_one_cell_the_others_are_done(start, tmp_path):
+    spec = tmp_path / "mine.toml"
+    spec.write_text(SPEC.replace("[100, 40_000]", "40").replace("runs = 8", "runs = [600, 4]"))
+    process = start(LITTLE_ROOM + COMMAND, "run", spec, "--out", tmp_path / "out")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "Failed: random, uniform, runs = 600, seed = 0: OSError: [Errno 27] File too large" in errors
+    assert "4 of 8 cells failed; the others are in" in errors
+    assert "Traceback" not in errors
+    dataset = js.load_results(tmp_path / "out")
+    assert dataset["mean"].isel(checkpoint=-1).notnull().sum("runs").values.tolist() == [
+        [[[1], [1]], [[1], [1]]]
+    ]
+    assert len(json.loads(dataset.failed)) == 4
+
+
+def test_dry_run_prints_cells_and_computes_none(start, spec, tmp_path):
+    process = start(COMMAND, "run", spec, "--out", tmp_path / "out", "--dry-run")
+    out = finish(process)
+    assert out.count("region_ucb") == 4
+    assert f"{CELLS} cells, 0 there already; {CELLS} to compute: about" in out
+    assert "KiB" in out
+    assert not (tmp_path / "out").exists()
