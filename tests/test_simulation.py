@@ -235,6 +235,33 @@ def test_regret_is_the_sum_over_the_plays(name: str) -> None:
         np.testing.assert_array_equal(played.commitment, expected)
 
 
+@pytest.mark.parametrize("payoff", ["tabular", "separable"])  # joint types are counted, or types of followers
+@pytest.mark.parametrize("close", [False, True])
+def test_rounds_played_at_once_are_those_of_the_plays(payoff: str, close: bool, monkeypatch: Any) -> None:
+    """Several spans of rounds, in which races are certain, among few, or among all candidates."""
+    if payoff == "separable":
+        monkeypatch.setattr("jaxstack.learners.candidates.MAX_JOINT_FEATURES", 0)
+    game, types = js.scenarios.random_game(3, 3, num_followers=2, num_types=2, payoff=payoff)
+    if close:  # two leader actions that differ by a hair, beside one that is worse
+        leader = np.asarray(game.leader.table if payoff == "tabular" else game.leader.table).copy()
+        axis = 0 if payoff == "tabular" else 1
+        leader = np.moveaxis(leader, axis, 0)
+        leader[1] = leader[0] + 1e-3 * np.random.default_rng(0).normal(size=leader[0].shape)
+        leader[2] = leader[0] - 0.3
+        leader = np.moveaxis(leader, 0, axis)
+        kind = js.TabularPayoff if payoff == "tabular" else js.SeparablePayoff
+        game = js.Game(kind(leader), game.follower)
+    table, horizon, runs = js.enumerate_regions(game), 5000, 7
+    every, learner = np.arange(1, horizon + 1), js.learners.erm_joint()
+    settings: dict[str, Any] = {"horizon": horizon, "table": table}
+    key = jax.random.key(11)
+    curve = js.simulate(key, game, types, learner, num_runs=runs, checkpoints=every, **settings)
+    assert curve.regret is not None
+    for run in range(runs):
+        played = js.play(key, game, types, learner, run=run, **settings)
+        np.testing.assert_allclose(curve.regret[run], played.regret, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ROSTER)
 def test_regret_is_never_negative_and_never_falls(name: str) -> None:
     regret = curve(name).regret

@@ -38,7 +38,10 @@ class TypeCounts(NamedTuple):
 class Race(NamedTuple):
     """Who may be played in the next rounds (see `_ahead`)."""
 
-    scores: Float[DeviceArray, "M"]  # summed unit values before these rounds
+    # Summed unit values before these rounds, less those of the best candidate: running sums of large numbers
+    # would lose what decides a close race.
+    leads: Float[DeviceArray, "M"]
+    best: Int[DeviceArray, ""]  # int32, the first best candidate before these rounds
     rivals: Bool[DeviceArray, "M"]  # may be the first best candidate in one of them
     rounds: Int[DeviceArray, ""]  # int32, rounds before them
 
@@ -135,18 +138,19 @@ def _ahead(
     before = jnp.maximum(state.rounds, 1).astype(dtype)
     best = first_best(scores / before, tie_tolerance(dtype))
     # At worst, the types that favour a candidate come first: its lag shrinks by the sum of what it gains.
-    lead = take_row(scores, best) - scores - _gains(values, take_row(values, best), counts)
+    leads = scores - take_row(scores, best)
+    left = -leads - _gains(values, take_row(values, best), counts)
     # A candidate behind the best one in order may draw level without being played; one before it may not even
     # come within the tolerance of a tie. Either margin is far above the rounding of the sums.
     index = jnp.arange(num_candidates, dtype=jnp.int32)
     slack = tie_tolerance(dtype) * (before + rounds)
-    safe = (state.rounds > 0) & (lead >= jnp.where(index < best, 4 * slack, -slack / 4))
+    safe = (state.rounds > 0) & (left >= jnp.where(index < best, 4 * slack, -slack / 4))
     rivals = ~safe | (index == best)
     number = rivals.sum(dtype=jnp.int32)
     return Ahead(
         choice=_choice(known.prepared, best),
         contest=functools.reduce(jnp.add, [(number > few).astype(jnp.int32) for few in (1, *_FEW)]),
-        race=Race(scores, rivals, state.rounds),
+        race=Race(leads, best, rivals, state.rounds),
         after=TypeCounts(state.counts + counts, state.rounds + rounds),
     )
 
@@ -162,34 +166,35 @@ def _among_few(
     for _ in range(min(number, values.shape[0]) - 1):
         rivals.append(jnp.where(race.rivals & (index > rivals[-1]), index, last).min())
     listed = jnp.stack(rivals)
+    ours = take_row(values, race.best)
 
     def one_round(
         carry: tuple[jax.Array, jax.Array], seen: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-        scores, rounds = carry
-        mean = scores / jnp.maximum(rounds, 1).astype(scores.dtype)
-        best = take_row(listed, first_best(mean, tie_tolerance(scores.dtype)))
-        gained = values.at[listed[:, None], seen].get(mode="promise_in_bounds").sum(axis=1)
-        return (scores + gained, rounds + 1), best
+        leads, rounds = carry
+        mean = leads / jnp.maximum(rounds, 1).astype(leads.dtype)
+        best = take_row(listed, first_best(mean, tie_tolerance(leads.dtype)))
+        gained = values.at[listed[:, None], seen].get(mode="promise_in_bounds") - take_row(ours, seen)
+        return (leads + gained.sum(axis=1), rounds + 1), best
 
-    start = (take_row(race.scores, listed), race.rounds)
+    start = (take_row(race.leads, listed), race.rounds)
     return _choice(known.prepared, jax.lax.scan(one_round, start, seen)[1])
 
 
 def _among_all(race: Race, known: Known, hparams: NoParams, seen: Int[DeviceArray, "B f"]) -> Choice:
-    """Choices of B rounds: one row of values is added to all scores in every round."""
+    """Choices of B rounds: one row of values is added to all sums in every round."""
     values = jnp.asarray(_features(known.prepared)).T
 
     def one_round(
         carry: tuple[jax.Array, jax.Array], seen: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-        scores, rounds = carry
-        mean = scores / jnp.maximum(rounds, 1).astype(scores.dtype)
-        best = first_best(mean, tie_tolerance(scores.dtype))
+        leads, rounds = carry
+        mean = leads / jnp.maximum(rounds, 1).astype(leads.dtype)
+        best = first_best(mean, tie_tolerance(leads.dtype))
         gained = functools.reduce(jnp.add, [take_row(values, which) for which in seen])
-        return (scores + gained, rounds + 1), best
+        return (leads + gained, rounds + 1), best
 
-    start = (race.scores, race.rounds)
+    start = (race.leads, race.rounds)
     return _choice(known.prepared, jax.lax.scan(one_round, start, seen)[1])
 
 
