@@ -243,7 +243,7 @@ def test_rounds_played_at_once_are_those_of_the_plays(payoff: str, close: bool, 
         monkeypatch.setattr("jaxstack.learners.candidates.MAX_JOINT_FEATURES", 0)
     game, types = js.scenarios.random_game(3, 3, num_followers=2, num_types=2, payoff=payoff)
     if close:  # two leader actions that differ by a hair, beside one that is worse
-        leader = np.asarray(game.leader.table if payoff == "tabular" else game.leader.table).copy()
+        leader = np.asarray(game.leader.table).copy()
         axis = 0 if payoff == "tabular" else 1
         leader = np.moveaxis(leader, axis, 0)
         leader[1] = leader[0] + 1e-3 * np.random.default_rng(0).normal(size=leader[0].shape)
