@@ -1,8 +1,8 @@
 """Several processes that play together, each on its own devices: what they tell each other.
 
-`jax.distributed.initialize()` makes processes one program. Runs are independent, so nothing is exchanged while
-they are played: every process plays its share, and the shares are gathered. Before every exchange each process
-says whether all is well with it; so one that fails on its own never leaves the others waiting.
+`jax.distributed.initialize()` makes processes one program. Runs are independent, so nothing is exchanged
+while they are played: every process plays its share, and the shares are gathered. Before every exchange each
+process says whether all is well with it; so one that fails on its own never leaves the others waiting.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ Randomness: the types of run r in round t come from (key, r, t) alone. Block b o
 fold_in(fold_in(stream, r), b), whatever the learner, batch size, number of devices or the way in which the
 host loop cuts the horizon.
 
-Processes that `jax.distributed` made one program share the runs of a batch out between them. Each plays its own
-on its own devices, as long as it takes; only what they recorded is gathered, in the order of runs.
+Processes that `jax.distributed` made one program share the runs of a batch out between them. Each plays its
+own on its own devices, as long as it takes; only what they recorded is gathered, in the order of runs.
 """
 
 from __future__ import annotations

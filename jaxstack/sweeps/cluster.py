@@ -1,8 +1,8 @@
 """Engine of a Dask cluster: cells on worker processes, here or on other machines (extra `cluster`).
 
 Workers write results into the folder themselves, under the same locks as every other process; Dask carries
-cells there, and outcomes and progress back. The cell of a worker that dies goes to another one, which takes it
-up from its last snapshot.
+cells there, and outcomes and progress back. The cell of a worker that dies goes to another one, which takes
+it up from its last snapshot.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def local(
 ) -> Iterator[Engine]:
     """An engine of worker processes on this machine; one that dies is replaced.
 
-    CPU cores are shared out between the workers. So are the GPUs that CUDA_VISIBLE_DEVICES names: this process
-    and its workers must not use JAX's devices before. Workers import the calling script: it needs
+    CPU cores are shared out between the workers, and so are the GPUs that CUDA_VISIBLE_DEVICES names; this
+    process should not have used them before. A worker imports the calling script, which therefore needs an
     `if __name__ == "__main__":`.
 
     Args:
@@ -54,7 +54,16 @@ def local(
     """
     environments = _environments(num_workers)
     distributed = _distributed()
-    options = {"nthreads": 1, "memory_limit": 0, "host": _HERE, "dashboard": False, "silence_logs": "CRITICAL"}
+    # Ctrl-C reaches every process of a terminal; workers end when this one says so.
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    options = {
+        "nthreads": 1,
+        "memory_limit": 0,
+        "host": _HERE,
+        "dashboard": False,
+        "silence_logs": "CRITICAL",
+        "preload": ignore,
+    }
     workers = {
         number: {"cls": distributed.Nanny, "options": options | {"env": environment}}
         for number, environment in enumerate(environments)
@@ -104,7 +113,7 @@ def connected(
     except (OSError, ValueError) as error:
         raise OSError(
             f"no Dask scheduler at {scheduler}: {error}. Start one with `dask scheduler`, which prints its "
-            f"address, or leave it to --workers N to start workers on this machine."
+            f"address, or let --workers N start workers on this machine."
         ) from error
     with client:
         yield _engine(client, set(), snapshot_seconds, progress)
@@ -136,11 +145,11 @@ def _environments(num_workers: int) -> list[dict[str, str]]:
     ):
         environments = [{} for _ in environments]
     gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu not in ("", "-1")]
-    if gpus and jax.config.jax_platforms != "cpu":
+    if gpus and getattr(jax.config, "jax_platforms", None) != "cpu":
         if num_workers > len(gpus):
             raise ValueError(
-                f"{num_workers} workers are too many for the {len(gpus)} GPUs that CUDA_VISIBLE_DEVICES names "
-                f"({','.join(gpus)}): a GPU is one worker's own. Ask for at most {len(gpus)}."
+                f"{num_workers} workers are too many for the GPUs that CUDA_VISIBLE_DEVICES names, "
+                f"{','.join(gpus)}: a GPU is one worker's own. Ask for at most {len(gpus)}."
             )
         for environment, number in zip(environments, range(num_workers), strict=True):
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[number::num_workers])
@@ -218,7 +227,8 @@ def _outcome(future: Any, cell: Cell, folder: Path) -> Outcome:
     from distributed import CancelledError, KilledWorker
 
     try:
-        return future.result()  # type: ignore[no-any-return]
+        outcome: Outcome = future.result()
+        return outcome
     except KilledWorker as error:
         message = (
             f"{error.allowed_failures + 1} workers died while they had it, the last at "
@@ -227,8 +237,11 @@ def _outcome(future: Any, cell: Cell, folder: Path) -> Outcome:
         store.write_failure(folder, cell, message)
         return Outcome(cell, "failed", message)
     except CancelledError as error:
-        raise OSError(f"the connection to the cluster was lost ({error}). Run the same command again.") from error
+        raise OSError(
+            f"the connection to the cluster was lost ({error}). Run the same command again."
+        ) from error
     except ImportError as error:
         raise OSError(
-            f"a worker cannot import what a cell needs: {error}. Workers need the same jaxstack as this process."
+            f"a worker cannot import what a cell needs: {error}. Workers need the same jaxstack as "
+            f"this process."
         ) from error

@@ -1,7 +1,7 @@
 """Engine of several hosts: processes of one JAX program compute every cell together.
 
-Process 0 runs the sweep: it alone looks at the folder, holds locks and writes. It tells the others cell by cell
-what to play, and each plays its share of the runs on its own devices (see `jaxstack.hosts`).
+Process 0 runs the sweep: it alone looks at the folder, holds locks and writes. It tells the others cell by
+cell what to play, and each plays its share of the runs on its own devices (see `jaxstack.hosts`).
 """
 
 from __future__ import annotations
