@@ -145,7 +145,7 @@ def _environments(num_workers: int) -> list[dict[str, str]]:
     ):
         environments = [{} for _ in environments]
     gpus = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu not in ("", "-1")]
-    if gpus and getattr(jax.config, "jax_platforms", None) != "cpu":
+    if gpus and _may_use_gpus():
         if num_workers > len(gpus):
             raise ValueError(
                 f"{num_workers} workers are too many for the GPUs that CUDA_VISIBLE_DEVICES names, "
@@ -154,6 +154,10 @@ def _environments(num_workers: int) -> list[dict[str, str]]:
         for environment, number in zip(environments, range(num_workers), strict=True):
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus[number::num_workers])
     return environments
+
+
+def _may_use_gpus() -> bool:
+    return getattr(jax.config, "jax_platforms", None) != "cpu"
 
 
 def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: Progress | None) -> Engine:
