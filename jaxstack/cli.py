@@ -230,6 +230,7 @@ def _require_one_engine(engines: dict[str, Any], place: dict[str, Any]) -> None:
 
 
 def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
+    from jaxstack import hosts
     from jaxstack.sweeps import cells, run
 
     console = Console()
@@ -239,6 +240,7 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
         if engines.multihost and _process_index() > 0:
             from jaxstack.sweeps import multihost
 
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 0 tells how to go on
             multihost.follow(plan)
             return
         with (
@@ -253,6 +255,10 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
         if engines.multihost:  # the others may never come to say goodbye
             os._exit(130)
         raise typer.Exit(130) from None
+    except hosts.HostsLost as error:
+        told = f"{error}. What is finished is safe; to go on, start all processes again."
+        Console(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
+        os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
     if spec.is_sweep():

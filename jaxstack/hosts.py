@@ -17,6 +17,10 @@ class HostFailed(RuntimeError):
     """Another process could not do its share."""
 
 
+class HostsLost(OSError):
+    """The processes cannot reach each other any more: one of them has died."""
+
+
 def gather(array: np.ndarray) -> np.ndarray:
     """Arrays of all processes, in their order: [P, *shape], the same everywhere, to the last bit.
 
@@ -24,6 +28,7 @@ def gather(array: np.ndarray) -> np.ndarray:
 
     Raises:
       HostFailed: another process called `give_up` instead; the message holds what it said.
+      HostsLost: another process is gone.
     """
     told = [bytes(message).rstrip(b"\0").decode(errors="replace") for message in _exchange(_message(""))]
     failed = [f"process {process}: {text}" for process, text in enumerate(told) if text]
@@ -48,5 +53,8 @@ def _exchange(array: np.ndarray) -> np.ndarray:
     words = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
     if not words.size:
         return np.empty((jax.process_count(), *array.shape), array.dtype)
-    gathered = np.asarray(multihost_utils.process_allgather(words))
+    try:
+        gathered = np.asarray(multihost_utils.process_allgather(words))
+    except RuntimeError as error:
+        raise HostsLost(f"the other processes cannot be reached any more: {error}") from error
     return gathered.reshape(jax.process_count(), -1).view(array.dtype).reshape(-1, *array.shape)

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxstack import hosts, simulation
 from jaxstack.regret import RegretCurve
+from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Cell, Plan
 from jaxstack.sweeps.run import Engine, Outcome, in_process, simulate_cell
 
@@ -53,8 +54,10 @@ def lead(planned: Plan, progress: Callable[[Cell, int], None] | None = None) -> 
 
     Raises:
       ValueError: the processes have different plans.
+      hosts.HostsLost: another process has died. What is finished is safe.
     """
     _require_same(planned)
+    lost: list[hosts.HostsLost] = []
     places = {cell.key: place for place, cell in enumerate(planned.distinct())}
 
     def simulate(
@@ -65,14 +68,24 @@ def lead(planned: Plan, progress: Callable[[Cell, int], None] | None = None) -> 
     ) -> RegretCurve:
         if cell.run.skip_ahead:  # on the host, with draws for 256 runs at once: nothing to share out
             return simulate_cell(cell, devices, None, progress)
-        hosts.gather(np.asarray(places[cell.key]))
-        return _together(cell, progress)
+        try:
+            hosts.gather(np.asarray(places[cell.key]))
+            return _together(cell, progress)
+        except hosts.HostsLost as error:
+            lost.append(error)
+            raise
 
     def engine(cells: Sequence[Cell], folder: Path) -> Iterator[Outcome]:
-        return in_process(cells, folder, snapshot_seconds=None, progress=progress, simulate=simulate)
+        for outcome in in_process(cells, folder, snapshot_seconds=None, progress=progress, simulate=simulate):
+            if lost:  # no fault of the cell
+                store.clear_failure(folder, outcome.cell.key)
+                raise lost[0]
+            yield outcome
 
     try:
         yield engine
+    except hosts.HostsLost:
+        raise
     except Exception:
         hosts.gather(np.asarray(_NO_MORE))
         raise
@@ -96,7 +109,7 @@ def _together(cell: Cell, progress: simulation.Progress | None) -> RegretCurve:
     """The simulation of a cell by all processes; no process leaves it before all have done their share."""
     try:
         curve = simulate_cell(cell, jax.devices(), None, progress)
-    except hosts.HostFailed:
+    except (hosts.HostFailed, hosts.HostsLost):
         raise
     except Exception as error:
         hosts.give_up(f"{type(error).__name__}: {error}")

@@ -300,3 +300,16 @@ def test_a_host_that_fails_alone_fails_its_cells_alone(start, spec, undisturbed,
     assert first.count("HostFailed: process 1: RuntimeError: no such luck here") == 4
     assert second == "4 4 []"
     xarray.testing.assert_identical(numbers(tmp_path / "out"), undisturbed)
+
+
+def test_a_killed_host_ends_the_run_and_no_more(start, spec, tmp_path, address):
+    out = tmp_path / "out"
+    options = ["--out", out, "--multihost", "--coordinator", address, "--processes", 2, "--process-id"]
+    both = [start(COMMAND, "run", spec, *options, process) for process in range(2)]
+    wait_for(both[0], lambda: any(out.glob("running/*.lock")))
+    both[1].kill()
+    _, errors = both[0].communicate(timeout=300)
+    assert both[0].returncode == 2
+    assert "the other processes cannot be reached any more" in errors
+    assert "start all processes again" in errors
+    assert json.loads(js.load_results(out).failed) == []
