@@ -7,6 +7,7 @@ shows where in the code they were noticed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -14,7 +15,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 from rich.console import Console
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # the commands import what they need, so that `--help` answer
 
     from jaxstack.regret import RegretCurve
     from jaxstack.sweeps.cells import Cell, Plan
-    from jaxstack.sweeps.run import Outcome, Summary
+    from jaxstack.sweeps.run import Engine, Outcome, Summary
     from jaxstack.sweeps.spec import Problem, Spec
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -88,12 +89,34 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Compute cells in N processes here (needs Dask).")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Compute cells on the workers of a running Dask scheduler."),
+    ] = None,
+    multihost: Annotated[
+        bool,
+        typer.Option("--multihost", help="Every host runs this command; all play each cell together."),
+    ] = False,
+    coordinator: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="With --multihost: where process 0 listens.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With --multihost: number of processes.")
+    ] = None,
+    process_id: Annotated[
+        int | None, typer.Option(metavar="I", min=0, help="With --multihost: this one, 0 to N-1.")
+    ] = None,
 ) -> None:
     """Simulate learners on games; write results, and without axes in the spec a table and pictures.
 
     What the folder already holds is not computed again: after an interruption, run the same command.
     """
     with _clean_errors(context):
+        place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
+        _require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
         _use_every_core()
         spec = _read_spec(source).replace_run(
             horizon=horizon,
@@ -106,10 +129,11 @@ def run(
         if dry_run:
             _dry_run(spec, name, out, Console())
             return
-        from jaxstack import report
+        if multihost:
+            from jaxstack.sweeps.multihost import join
 
-        report.require_writable(out)
-        _run(spec, name, out, Console())
+            join(coordinator, processes, process_id)
+        _run(spec, name, out, _Engines(workers, scheduler, multihost))
 
 
 @app.command()
@@ -170,21 +194,71 @@ def _read_spec(source: Path | None) -> Spec:
     )
 
 
-def _run(spec: Spec, source: str, out: Path, console: Console) -> None:
-    import functools
+class _Engines(NamedTuple):
+    """What a person said of where cells are computed; at most one of these."""
 
+    workers: int | None
+    scheduler: str | None
+    multihost: bool
+
+    def engine(self, plan: Plan, progress: Any) -> contextlib.AbstractContextManager[Engine]:
+        """The engine, for as long as it is needed."""
+        if self.workers is not None or self.scheduler is not None:
+            from jaxstack.sweeps import cluster
+
+            if self.workers is not None:
+                return cluster.local(self.workers, progress=progress)
+            return cluster.connected(str(self.scheduler), progress=progress)
+        if self.multihost:
+            from jaxstack.sweeps import multihost
+
+            return multihost.lead(plan, progress)
+        from jaxstack.sweeps import run
+
+        return contextlib.nullcontext(functools.partial(run.in_process, progress=progress))
+
+
+def _require_one_engine(engines: dict[str, Any], place: dict[str, Any]) -> None:
+    """Raise ValueError where options contradict each other."""
+    chosen = [name for name, value in engines.items() if value]
+    if len(chosen) > 1:
+        raise ValueError(f"{' and '.join(chosen)} are different places for the same cells: give one of them.")
+    stray = [name for name, value in place.items() if value is not None]
+    if stray and not engines["--multihost"]:
+        contradiction = f" and {chosen[0]} contradict each other" if chosen else " needs --multihost"
+        raise ValueError(f"{', '.join(stray)}{contradiction}: it tells where this process of --multihost is.")
+
+
+def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
+    from jaxstack import hosts
     from jaxstack.sweeps import cells, run
 
+    console = Console()
     began = time.perf_counter()
     plan = cells.plan(spec, source)
     try:
-        with _interruptible(), _progress(console, plan) as (on_outcome, on_rounds):
-            engine = functools.partial(run.in_process, progress=on_rounds)
+        if engines.multihost and _process_index() > 0:
+            from jaxstack.sweeps import multihost
+
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 0 tells how to go on
+            multihost.follow(plan)
+            return
+        with (
+            _interruptible(),
+            _progress(console, plan) as (on_outcome, on_rounds),
+            engines.engine(plan, on_rounds) as engine,
+        ):
             summary = run.run_plan(plan, out, engine, on_outcome)
     except KeyboardInterrupt:
         told = "Interrupted. What is finished is safe; to go on, run the same command again."
         Console(stderr=True).print(Text(told), soft_wrap=True)
+        if engines.multihost:  # the others may never come to say goodbye
+            os._exit(130)
         raise typer.Exit(130) from None
+    except hosts.HostsLost as error:
+        told = f"{error}. What is finished is safe; to go on, start all processes again."
+        Console(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
+        os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
     if spec.is_sweep():
@@ -337,6 +411,12 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
     return plots.regions(game, types, table, solution, trace.commitment, problem.leader_names, title)
 
 
+def _process_index() -> int:
+    import jax
+
+    return jax.process_index()
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """Being asked to end (SIGTERM, as schedulers send) is like Ctrl-C."""
@@ -370,22 +450,28 @@ def _progress(console: Console, plan: Plan) -> Iterator[tuple[Any, Any]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=total, rate="", cells=f"0/{num_cells} cells")
         began = time.perf_counter()
-        ended, played, here, left = 0, 0, 0, total
+        played, left = 0, total
+        ended: set[str] = set()
+        here: dict[str, int] = {}  # done of cells that have not ended
 
         def on_outcome(outcome: Outcome) -> None:
-            nonlocal ended, played, here, left
-            ended, here = ended + 1, 0
+            nonlocal played, left
+            ended.add(outcome.cell.key)
+            here.pop(outcome.cell.key, None)
             if outcome.status == "there":  # no work: it must not count as speed
                 left -= outcome.cell.work
             else:
                 played += outcome.cell.work
-            bar.update(task, total=left, completed=played, cells=f"{ended}/{num_cells} cells")
+            done = played + sum(here.values())
+            bar.update(task, total=left, completed=done, cells=f"{len(ended)}/{num_cells} cells")
 
         def on_rounds(cell: Cell, done: int) -> None:
-            nonlocal here
-            here = done
-            rate = (played + here) / (time.perf_counter() - began) / 1e6
-            bar.update(task, completed=played + here, rate=f"{rate:.1f} M rounds/s", description=cell.title)
+            if cell.key in ended:  # told late, by another process
+                return
+            here[cell.key] = done
+            done = played + sum(here.values())
+            rate = done / (time.perf_counter() - began) / 1e6
+            bar.update(task, completed=done, rate=f"{rate:.1f} M rounds/s", description=cell.title)
 
         yield on_outcome, on_rounds
 
@@ -525,7 +611,7 @@ def _clean_errors(context: typer.Context) -> Iterator[None]:
     """A person's mistake becomes one message on standard error and exit status 2."""
     try:
         yield
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, ImportError) as error:
         if context.find_root().params.get("traceback"):
             raise
         of_file = isinstance(error, OSError) and error.filename

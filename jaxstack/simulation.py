@@ -8,10 +8,14 @@ that a round reads or writes is contiguous in memory.
 Randomness: the types of run r in round t come from (key, r, t) alone. Block b of run r draws its bits from
 fold_in(fold_in(stream, r), b), whatever the learner, batch size, number of devices or the way in which the
 host loop cuts the horizon.
+
+Processes that `jax.distributed` made one program share the runs of a batch out between them. Each plays its
+own on its own devices, as long as it takes; only what they recorded is gathered, in the order of runs.
 """
 
 from __future__ import annotations
 
+import collections
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxstack import checks, memory
+from jaxstack import checks, hosts, memory
 from jaxstack import skip_ahead as jumps
 from jaxstack.axes import Array
 from jaxstack.distributions import TypeDistribution, TypeSampler
@@ -103,6 +107,8 @@ def simulate(
       batch_size: runs held at once; bounds memory, and never changes a result.
       devices: where to run, the runs sharded over them; default all local devices. One device per core makes
         full use of a CPU: `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before the first use.
+        `jax.devices()` after `jax.distributed.initialize()`: all processes, which must make the same call,
+        play their shares of the runs, and all of them get the same curve.
       keep_runs: keep the curve of every run, not only moments and quantiles.
       skip_ahead: jump over rounds in which the choice cannot change (`erm_joint`, `erm_product`): the same
         distribution of curves up to 1e-12 in total variation, not the same draws, at a cost that grows with
@@ -110,7 +116,7 @@ def simulate(
         `devices` do not matter, and runs draw from streams of 256.
       progress: called with (rounds x runs done, total) between segments of about half a second.
       snapshots: where to find and keep the state between segments; a restored simulation gives the same
-        numbers to the last bit. Not with skip_ahead.
+        numbers to the last bit. Not with skip_ahead, nor with devices of several processes.
 
     Returns:
       RegretCurve.
@@ -119,6 +125,7 @@ def simulate(
       ValueError: shapes that disagree, a horizon or number of runs below 1, checkpoints outside 1..T, an
         unknown hyperparameter, or a key whose numbers would depend on the batch.
       MemoryError: the state of a batch would not fit on the devices (before anything is allocated).
+      hosts.HostFailed: another process gave up (`jaxstack.hosts`).
 
     Source: arXiv 2510.01387, section 2 (regret).
     """
@@ -135,12 +142,15 @@ def simulate(
     devices = list(jax.local_devices() if devices is None else devices)
     if not devices:
         raise ValueError("devices must name at least one device, but an empty list arrived.")
+    here, num_processes = _share(devices)
+    if snapshots is not None and num_processes > 1:
+        raise ValueError("snapshots hold the state of one process, but devices of several arrived.")
     # The last round again and again, up to a full 64: another horizon has another number of distinct rounds
     # on a logarithmic axis, and must not compile again for that.
     checkpoints = np.pad(rounds, (0, -len(rounds) % 64), mode="edge").astype(np.int32)
     batch_size = _choose_batch(setup, num_runs, len(checkpoints), batch_size, devices)
 
-    mesh = Mesh(np.array(devices), ("runs",))
+    mesh = Mesh(np.array(here), ("runs",))
     everywhere = NamedSharding(mesh, PartitionSpec())
     inputs = jax.device_put(setup.inputs._replace(checkpoints=checkpoints), everywhere)
     rounds_per_step = BLOCK * _blocks_per_step(learner, setup.inputs)
@@ -156,9 +166,11 @@ def simulate(
     else:
         saved = None
     began_with = 0 if saved is None else int(saved["first_run"])
+    share = batch_size // num_processes
     for first_run in range(began_with, num_runs, batch_size):
         # A last, smaller batch is filled up with runs that are dropped: one shape, one compilation.
-        runs = np.arange(first_run, first_run + batch_size, dtype=np.int64).astype(np.int32)
+        ours = first_run + jax.process_index() * share if num_processes > 1 else first_run
+        runs = np.arange(ours, ours + share, dtype=np.int64).astype(np.int32)
         runs = jax.device_put(runs, NamedSharding(mesh, PartitionSpec("runs")))
         began = time.perf_counter()
         carry = _start(learner, mesh, inputs, runs)
@@ -189,8 +201,10 @@ def simulate(
                     setup.num_games * (first_run * horizon + done_here), setup.num_games * num_runs * horizon
                 )
         regret = np.asarray(carry.curve, np.float64) + np.asarray(carry.curve_error, np.float64)
-        # [C, .., S] -> [.., S, C]
-        regret = np.moveaxis(regret, 0, -1)[..., : num_runs - first_run, : len(rounds)]
+        regret = np.moveaxis(regret, 0, -1)  # [C, .., S] -> [.., S, C]
+        if num_processes > 1:
+            regret = np.concatenate(hosts.gather(regret), axis=-2)
+        regret = regret[..., : num_runs - first_run, : len(rounds)]
         moments.add(regret)
         if keep_runs:
             kept.append(regret)
@@ -204,6 +218,21 @@ def simulate(
         ties=setup.table.ties,
         seconds=seconds,
     )
+
+
+def _share(devices: Sequence[jax.Device]) -> tuple[list[jax.Device], int]:
+    """The devices of this process, and how many processes play: one, or all of the program."""
+    counts = collections.Counter(device.process_index for device in devices)
+    here = [device for device in devices if device.process_index == jax.process_index()]
+    if len(here) == len(devices):
+        return here, 1
+    if len(counts) != jax.process_count() or len(set(counts.values())) != 1:
+        told = ", ".join(f"{counts[process]} of process {process}" for process in range(jax.process_count()))
+        raise ValueError(
+            f"devices of several processes must be equally many of each, but {told} arrived. On CPUs every "
+            f"process has JAX_NUM_CPU_DEVICES of them: set it to one number everywhere."
+        )
+    return here, len(counts)
 
 
 def _flat_state(place: dict[str, int], parts: dict[str, dict[Any, Any]]) -> dict[str, np.ndarray]:
@@ -766,7 +795,10 @@ def _choose_batch(
     """Runs held at once: a multiple of the number of devices that fits into their memory."""
     games, shortcut = setup.num_games, _shortcut(setup.learner, setup.inputs) is not None
     working, per_run, shared = _bytes(setup, num_checkpoints)
-    free = min(_free_bytes(device, devices) for device in devices)
+    here, num_processes = _share(devices)
+    free = min(_free_bytes(device, here) for device in here)
+    if num_processes > 1:  # all must come to the same batch
+        free = int(hosts.gather(np.asarray(free, np.int64)).min())
     advice = "fewer games at once, a smaller batch_size, or more devices"
     what = f"simulating {setup.learner.name} with {games} game(s) x {{}} run(s) on each device"
     driver = (

@@ -217,6 +217,12 @@ def test_read_only_folder_is_refused(tmp_path):
         (["nowhere.toml"], "nowhere.toml: No such file or directory"),
         (["notes.txt"], "notes.txt: a run is described by a spec (.toml) or a game file (.json, .npz)"),
         (["nowhere.json"], "No such file or directory"),
+        (["--workers", "2", "--multihost"], "--workers and --multihost are different places for the same"),
+        (["--workers", "2", "--scheduler", "tcp://a:1"], "--workers and --scheduler are different places"),
+        (["--processes", "2"], "--processes needs --multihost"),
+        (["--process-id", "0", "--workers", "2"], "--process-id and --workers contradict each other"),
+        (["--multihost", "--horizon", "0"], "key 'horizon': must be greater than or equal to 1"),
+        (["--multihost"], "cannot join several hosts into one program"),
     ],
 )
 def test_mistakes_of_run_are_one_message(tmp_path, arguments, message):

@@ -169,6 +169,24 @@ def test_batches_over_four_devices_give_the_same_bits(name: str) -> None:
         np.testing.assert_allclose(getattr(spread, field), getattr(curve(name), field), rtol=1e-12)
 
 
+def test_devices_of_other_processes_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that do play together are tested with the sweeps."""
+
+    class Device:
+        def __init__(self, process_index: int) -> None:
+            self.process_index = process_index
+
+    def refusal(*processes: int, **changes: Any) -> str:
+        with pytest.raises(ValueError, match=r".") as caught:
+            simulate(SMALL, js.learners.uniform(), devices=[Device(p) for p in processes], **changes)
+        return str(caught.value)
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert "equally many of each, but 2 of process 0, 1 of process 1" in refusal(0, 0, 1)
+    assert "0 of process 0, 2 of process 1" in refusal(1, 1)
+    assert "snapshots hold the state of one process" in refusal(0, 1, snapshots=object())
+
+
 @pytest.mark.parametrize("name", ROSTER)
 def test_row_of_a_batch_of_unequal_games_is_the_single_run(name: str) -> None:
     batch = batch_of(LARGER, SMALL)

@@ -69,6 +69,11 @@ class FolderFull(OSError):
 Engine = Callable[[Sequence[Cell], Path], Iterable[Outcome]]
 """Computes cells, in any order and anywhere, by `compute_cell`; one outcome for each."""
 
+Simulate = Callable[
+    [Cell, Sequence[jax.Device] | None, simulation.Snapshots | None, simulation.Progress | None], RegretCurve
+]
+"""`simulate_cell`, or what takes its place."""
+
 
 def run_sweep(
     spec: Spec | str | Path,
@@ -159,17 +164,21 @@ def in_process(
     cells: Sequence[Cell],
     folder: Path,
     *,
-    snapshot_seconds: float = SNAPSHOT_SECONDS,
+    snapshot_seconds: float | None = SNAPSHOT_SECONDS,
     progress: Callable[[Cell, int], None] | None = None,
+    simulate: Simulate | None = None,
 ) -> Iterator[Outcome]:
     """The default engine: one cell after the other, here.
 
     Args:
+      snapshot_seconds, simulate: as for `compute_cell`.
       progress: called with (cell, rounds x runs x games done of it).
     """
     for cell in cells:
         report_of = None if progress is None else functools.partial(_ignore_total, progress, cell)
-        yield compute_cell(cell, folder, snapshot_seconds=snapshot_seconds, progress=report_of)
+        yield compute_cell(
+            cell, folder, snapshot_seconds=snapshot_seconds, progress=report_of, simulate=simulate
+        )
 
 
 def _ignore_total(progress: Callable[[Cell, int], None], cell: Cell, done: int, total: int) -> None:
@@ -183,6 +192,7 @@ def compute_cell(
     devices: Sequence[jax.Device] | None = None,
     snapshot_seconds: float | None = SNAPSHOT_SECONDS,
     progress: simulation.Progress | None = None,
+    simulate: Simulate | None = None,
 ) -> Outcome:
     """Lock, compute and write one cell, unless it is there or another process holds it.
 
@@ -194,6 +204,7 @@ def compute_cell(
       devices: as for `simulate`.
       snapshot_seconds: how often the state is saved; None for never.
       progress: as for `simulate`.
+      simulate: plays the cell once it is locked; default `simulate_cell`.
 
     Raises:
       FolderFull: the result was computed, and nothing at all can be written any more.
@@ -208,7 +219,7 @@ def compute_cell(
                 None if snapshot_seconds is None else FolderSnapshots(folder, cell.key, snapshot_seconds)
             )
             began = time.perf_counter()
-            curve = simulate_cell(cell, devices, snapshots, progress)
+            curve = (simulate or simulate_cell)(cell, devices, snapshots, progress)
             arrays, attrs = _content(cell, curve, time.perf_counter() - began)
             store.write_cell(folder, cell.key, arrays, attrs)
             if snapshots is not None:

@@ -1,8 +1,9 @@
-"""Sweeps in processes of their own: killed, interrupted, in pairs, without room."""
+"""Sweeps in processes of their own: killed, interrupted, in pairs, on workers, on hosts, without room."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,6 +39,44 @@ engine = functools.partial(run.in_process, snapshot_seconds=0)
 print(run_plan(plan(load_spec(sys.argv[1])), Path(sys.argv[2]), engine).computed)
 """
 COMMAND = "from jaxstack.cli import main; main()"
+GUARDED = "if __name__ == '__main__':\n    from jaxstack.cli import main; main()"
+# The same on two workers, which import this code too.
+ON_WORKERS = """
+import sys
+from pathlib import Path
+from jaxstack.sweeps import cluster, load_spec, plan, run_plan
+if __name__ == "__main__":
+    with cluster.local(2, snapshot_seconds=0) as engine:
+        print(run_plan(plan(load_spec(sys.argv[1])), Path(sys.argv[2]), engine))
+"""
+# Two sweeps by two processes; during the first, one learner works on process 0 alone.
+ON_HOSTS = """
+import sys
+from pathlib import Path
+import jax
+import numpy as np
+jax.config.update("jax_num_cpu_devices", 2)
+spec, out, address, process = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+from jaxstack import hosts, learners
+from jaxstack.sweeps import load_spec, multihost, plan, run_plan
+multihost.join(address, 2, process)
+exact = np.array([np.pi, 2.0**60 + 2.0**9]) * (process + 1)
+assert np.array_equal(hosts.gather(exact), [exact / (process + 1), exact / (process + 1) * 2])
+planned = plan(load_spec(spec))
+by_name = learners.by_name
+for broken in (True, False):
+    def find(name):
+        if broken and process == 1 and name == "uniform":
+            raise RuntimeError("no such luck here")
+        return by_name(name)
+    learners.by_name = find
+    if process == 1:
+        multihost.follow(planned)
+        continue
+    with multihost.lead(planned) as engine:
+        summary = run_plan(planned, out, engine)
+        print(summary.computed, summary.there, [outcome.error for outcome in summary.failed])
+"""
 # A background shell may have told its children to ignore Ctrl-C.
 HEARS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 # 600 curves of 32 float64 are more.
@@ -191,3 +230,86 @@ def test_dry_run_prints_cells_and_computes_none(start, spec, tmp_path):
     assert f"{CELLS} cells, 0 there already; {CELLS} to compute: about" in out
     assert "KiB" in out
     assert not (tmp_path / "out").exists()
+
+
+# --- workers ---
+
+
+def holder(out):
+    """The process that holds a cell, if any."""
+    for path in out.glob("running/*.lock"):
+        try:
+            return int(path.read_text().split()[1])
+        except (FileNotFoundError, IndexError):
+            continue  # just finished, or just begun
+    return None
+
+
+def test_a_killed_worker_changes_nothing(start, spec, undisturbed, tmp_path):
+    pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    process = start(ON_WORKERS, spec, out)
+    wait_for(process, lambda: any(out.glob("running/*.part")) and holder(out))
+    worker = holder(out)
+    assert worker not in (None, process.pid)
+    os.kill(worker, signal.SIGKILL)
+    assert "failed=()" in finish(process)
+    xarray.testing.assert_identical(numbers(out), undisturbed)
+    assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
+
+
+def test_interrupted_workers_leave_a_clean_folder(start, spec, tmp_path):
+    pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    process = start(HEARS_CTRL_C + GUARDED, "run", spec, "--out", out, "--workers", 2)
+    wait_for(process, lambda: any(out.glob("running/*.lock")))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
+    assert not any(out.glob("running/*.lock"))
+
+
+# --- hosts ---
+
+
+@pytest.fixture
+def address():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return f"localhost:{free.getsockname()[1]}"
+
+
+def test_two_hosts_compute_the_numbers_of_one(start, spec, undisturbed, tmp_path, address):
+    out = tmp_path / "out"
+    options = ["--out", out, "--multihost", "--coordinator", address, "--processes", 2, "--process-id"]
+    both = [start(COMMAND, "run", spec, *options, process) for process in range(2)]
+    told = [finish(process) for process in both]
+    assert f"{CELLS} computed" in told[0]
+    assert "computed" not in told[1]
+    xarray.testing.assert_identical(numbers(out), undisturbed)
+    assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
+
+
+def test_a_host_that_fails_alone_fails_its_cells_alone(start, spec, undisturbed, tmp_path, address):
+    both = [start(ON_HOSTS, spec, tmp_path / "out", address, process) for process in range(2)]
+    first, second = [line for line in finish(both[0]).splitlines() if not line.startswith("[Gloo]")]
+    finish(both[1])
+    assert first.startswith("4 0 [")
+    assert first.count("HostFailed: process 1: RuntimeError: no such luck here") == 4
+    assert second == "4 4 []"
+    xarray.testing.assert_identical(numbers(tmp_path / "out"), undisturbed)
+
+
+def test_a_killed_host_ends_the_run_and_no_more(start, spec, tmp_path, address):
+    out = tmp_path / "out"
+    options = ["--out", out, "--multihost", "--coordinator", address, "--processes", 2, "--process-id"]
+    both = [start(COMMAND, "run", spec, *options, process) for process in range(2)]
+    wait_for(both[0], lambda: any(out.glob("running/*.lock")))
+    both[1].kill()
+    _, errors = both[0].communicate(timeout=300)
+    assert both[0].returncode == 2
+    assert "the other processes cannot be reached any more" in errors
+    assert "start all processes again" in errors
+    assert json.loads(js.load_results(out).failed) == []

@@ -1,0 +1,127 @@
+"""Engine of several hosts: processes of one JAX program compute every cell together.
+
+Process 0 runs the sweep: it alone looks at the folder, holds locks and writes. It tells the others cell by
+cell what to play, and each plays its share of the runs on its own devices (see `jaxstack.hosts`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxstack import hosts, simulation
+from jaxstack.regret import RegretCurve
+from jaxstack.sweeps import store
+from jaxstack.sweeps.cells import Cell, Plan
+from jaxstack.sweeps.run import Engine, Outcome, in_process, simulate_cell
+
+_NO_MORE = -1
+
+
+def join(coordinator: str | None = None, processes: int | None = None, process_id: int | None = None) -> None:
+    """Make this process one of a program of several, before the first use of JAX's devices.
+
+    Args:
+      coordinator: "host:port" of process 0, reachable from all hosts.
+      processes: how many there are.
+      process_id: 0..processes-1, another one for every process.
+        What is not given is found out by JAX, where Slurm, MPI or a cloud has started the processes.
+
+    Raises:
+      ValueError: what is not given cannot be found out, or the others did not come.
+    """
+    try:
+        jax.distributed.initialize(coordinator, processes, process_id)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"cannot join several hosts into one program: {error} Start one process per host with srun, or "
+            f"give --coordinator HOST:PORT --processes N --process-id I (0..N-1) to each."
+        ) from error
+
+
+@contextlib.contextmanager
+def lead(planned: Plan, progress: Callable[[Cell, int], None] | None = None) -> Iterator[Engine]:
+    """An engine for process 0; the others must call `follow` with the same plan.
+
+    Args:
+      planned: all cells that the engine may be asked for.
+      progress: called with (cell, rounds x runs x games done of it).
+
+    Raises:
+      ValueError: the processes have different plans.
+      hosts.HostsLost: another process has died. What is finished is safe.
+    """
+    _require_same(planned)
+    lost: list[hosts.HostsLost] = []
+    places = {cell.key: place for place, cell in enumerate(planned.distinct())}
+
+    def simulate(
+        cell: Cell,
+        devices: Sequence[jax.Device] | None,
+        snapshots: simulation.Snapshots | None,
+        progress: simulation.Progress | None,
+    ) -> RegretCurve:
+        if cell.run.skip_ahead:  # on the host, with draws for 256 runs at once: nothing to share out
+            return simulate_cell(cell, devices, None, progress)
+        try:
+            hosts.gather(np.asarray(places[cell.key]))
+            return _together(cell, progress)
+        except hosts.HostsLost as error:
+            lost.append(error)
+            raise
+
+    def engine(cells: Sequence[Cell], folder: Path) -> Iterator[Outcome]:
+        for outcome in in_process(cells, folder, snapshot_seconds=None, progress=progress, simulate=simulate):
+            if lost:  # no fault of the cell
+                store.clear_failure(folder, outcome.cell.key)
+                raise lost[0]
+            yield outcome
+
+    try:
+        yield engine
+    except hosts.HostsLost:
+        raise
+    except Exception:
+        hosts.gather(np.asarray(_NO_MORE))
+        raise
+    hosts.gather(np.asarray(_NO_MORE))
+
+
+def follow(planned: Plan) -> None:
+    """Play what process 0 says, until it says that there is no more.
+
+    Raises:
+      ValueError: the processes have different plans.
+    """
+    _require_same(planned)
+    cells = planned.distinct()
+    while (place := int(hosts.gather(np.asarray(_NO_MORE))[0])) != _NO_MORE:
+        with contextlib.suppress(Exception):  # process 0 has heard of it, and notes it
+            _together(cells[place], None)
+
+
+def _together(cell: Cell, progress: simulation.Progress | None) -> RegretCurve:
+    """The simulation of a cell by all processes; no process leaves it before all have done their share."""
+    try:
+        curve = simulate_cell(cell, jax.devices(), None, progress)
+    except (hosts.HostFailed, hosts.HostsLost):
+        raise
+    except Exception as error:
+        hosts.give_up(f"{type(error).__name__}: {error}")
+        raise
+    hosts.gather(np.zeros(0))
+    return curve
+
+
+def _require_same(planned: Plan) -> None:
+    keys = ",".join(cell.key for cell in planned.distinct())
+    digest = np.frombuffer(hashlib.sha256(keys.encode()).digest(), np.uint8)
+    if (hosts.gather(digest) != digest).any():
+        raise ValueError(
+            "the processes have different cells: start all with the same spec, options and settings of JAX."
+        )
