@@ -114,9 +114,13 @@ class _Setting(NamedTuple):
         with _calling(self.learner, "init, act or update", case.name):
             return simulate(self.key, case.game, case.types, self.learner, **settings)
 
-    def regret(self, case: _Case, **options: Any) -> np.ndarray:
-        """[S, C] ([G, S, C] for a batch), payoff units."""
-        return np.asarray(self.simulate(case, **options).regret)
+    def curve(self, case: _Case) -> RegretCurve:
+        """Regret where a run can go wrong: in every round if a shortcut may jump over some."""
+        every_round = np.arange(1, self.horizon + 1) if self.has_shortcut() else None
+        return self.simulate(case, checkpoints=every_round)
+
+    def has_shortcut(self) -> bool:
+        return _ahead(self.learner, self.inputs(self.cases[0])) is not None
 
 
 def check_learner(
@@ -141,7 +145,7 @@ def check_learner(
     - feedback: it reads what its kind of feedback has, nothing else;
     - purity: tracing twice gives the same program, without callbacks or captured arrays; no Python branches
       on numbers, so that a new hyperparameter never compiles again;
-    - the same numbers in any batch of runs, run by run in `play`, and in a batch of games;
+    - the same numbers in a batch of runs, run by run in `play`, and in a batch of games;
     - a shortcut, if there is one, changes no choice;
     - regret that is finite and never negative.
 
@@ -178,11 +182,11 @@ def check_learner(
         feedback=learner.feedback,
         hparams={name: float(value) for name, value in inputs.hparams._asdict().items()},
         state_bytes=tree_bytes(jax.eval_shape(learner.init, inputs.known, inputs.hparams)),
-        has_shortcut=_ahead(learner, inputs) is not None,
+        has_shortcut=setting.has_shortcut(),
         uses_optimum=learner.uses_optimum,
         checked=("fields: a name, a kind of feedback, functions", *_CHECKS),
         games=tuple(case.name for case in (*cases, setting.batch)),
-        curve=setting.simulate(cases[0]),
+        curve=setting.curve(cases[0]),
         seconds=time.perf_counter() - began,
     )
 
@@ -405,18 +409,19 @@ def _check_purity(setting: _Setting) -> None:
 
 
 def _check_choices(setting: _Setting) -> None:
-    """Only what the table has is played, in every game."""
+    """Only what the table has is played, in every game, also where the table is padded."""
     for case in setting.cases:
         inputs = setting.inputs(case)
         for run in range(setting.num_runs):
             _played(setting, inputs, case.name, run)
+    batch = setting.inputs(setting.batch)
+    for index in range(2):
+        _played(setting, _of_game(batch, index), f"game {index} of a batch", 0)
 
 
-def _played(
-    setting: _Setting, inputs: Inputs, where: str, run: int, learner: Learner | None = None
-) -> Choice:
-    """Choices [T] of one run of one game, all of them real (host arrays)."""
-    learner = setting.learner if learner is None else learner
+def _played(setting: _Setting, inputs: Inputs, where: str, run: int) -> None:
+    """Play one run of one game and raise unless all its choices are real."""
+    learner = setting.learner
     name, table = learner.name, inputs.known.table
     with _calling(learner, "init, act or update", where):
         state, choice, _ = trace_run(learner, inputs, np.int32(run), -(-setting.horizon // BLOCK))
@@ -444,30 +449,35 @@ def _played(
             f"{name}: state{jax.tree_util.keystr(path)} is NaN after {setting.horizon:,} rounds ({where}), "
             f"and a maximum over NaN decides nothing. Guard divisions by counts: jnp.maximum(count, 1).",
         )
-    return Choice(region, vertex)
 
 
 def _check_runs(setting: _Setting) -> None:
-    """A run is the same in a batch of runs, alone, and in `play`."""
-    case, name = setting.cases[0], setting.learner.name
-    together = setting.regret(case)
-    alone = setting.regret(case, batch_size=1)
-    _check_regret(name, together)
-    _require(
-        np.array_equal(together, alone),
-        f"{name}: {setting.num_runs} runs at once and one at a time must give the same numbers, but final "
-        f"regrets {together[:, -1]} and {alone[:, -1]} arrived. A run must not read another; where rounding "
-        f"decides between equal scores, let the lowest index within a tolerance win.",
-    )
-    for run in range(setting.num_runs):
-        settings: dict[str, Any] = {"horizon": setting.horizon, "run": run, "table": case.table}
-        played = play(setting.key, case.game, case.types, setting.learner, **settings)
-        final = played.regret[-1]
-        _require(
-            _close(final, together[run, -1]),
-            f"{name}: play must be run {run} of simulate, but its final regret is {final:.6g}, not "
-            f"{together[run, -1]:.6g}. A run must not read another.",
-        )
+    """A run is the same in a batch of runs as round by round: `play` never takes a shortcut."""
+    name, has_shortcut = setting.learner.name, setting.has_shortcut()
+    for case in setting.cases[: 2 if has_shortcut else 1]:
+        curve = setting.curve(case)
+        together = np.asarray(curve.regret)
+        _check_regret(name, together)
+        for run in range(setting.num_runs):
+            settings: dict[str, Any] = {"horizon": setting.horizon, "run": run, "table": case.table}
+            by_rounds = play(setting.key, case.game, case.types, setting.learner, **settings).regret
+            by_rounds = by_rounds[curve.rounds - 1]
+            wrong = np.flatnonzero(~_near(together[run], by_rounds))
+            if not len(wrong):
+                continue
+            place = f"in round {curve.rounds[wrong[0]]:,} of run {run} ({case.name})"
+            batch, alone = (f"{regret[wrong[0]]:.6g}" for regret in (together[run], by_rounds))
+            _require(
+                has_shortcut,
+                f"{name}: a run must be the same in a batch of {setting.num_runs} as alone, but {place} "
+                f"regret is {batch} in simulate and {alone} in play. A run must not read another.",
+            )
+            raise ValueError(
+                f"{name}: a shortcut must change no choice, but {place} regret is {batch} with it, {alone} "
+                f"without. Call rounds certain only where no order of their types can change the choice. A "
+                f"learner derived with dataclasses.replace needs a shortcut of its own, or None: "
+                f"shortcut=lambda known: None."
+            )
 
 
 def _check_regret(name: str, regret: np.ndarray) -> None:
@@ -479,49 +489,22 @@ def _check_regret(name: str, regret: np.ndarray) -> None:
 
 def _check_batch(setting: _Setting) -> None:
     """A game in a batch is played as it is alone, whatever its table is padded to."""
-    name, inputs = setting.learner.name, setting.inputs(setting.batch)
-    for index in range(2):
-        _played(setting, _of_game(inputs, index), f"game {index} of a batch", 0)
-    together = setting.regret(setting.batch)
+    together = np.asarray(setting.curve(setting.batch).regret)
     small = _case("the first game of a batch", *_random_games()[0])
-    alone = setting.regret(small)
+    alone = np.asarray(setting.curve(small).regret)
     _require(
-        _close(together[0], alone),
-        f"{name}: {small.name} must be played as it is alone, but final regrets {together[0, :, -1]} and "
-        f"{alone[:, -1]} arrived. Padding must not matter: use known.table.num_regions, region_mask and "
-        f"vertex_mask, not the table's shape.",
+        _near(together[0], alone).all(),
+        f"{setting.learner.name}: {small.name} must be played as it is alone, but final regrets "
+        f"{together[0, :, -1]} and {alone[:, -1]} arrived. Padding must not matter: use "
+        f"known.table.num_regions, region_mask and vertex_mask, not the table's shape.",
     )
-
-
-def _check_shortcut(setting: _Setting) -> None:
-    """The same choices as round by round: `play` never takes a shortcut, `simulate` does."""
-    learner = setting.learner
-    if _ahead(learner, setting.inputs(setting.cases[0])) is None:
-        return
-    for case in setting.cases[:2]:
-        every_round = np.arange(1, setting.horizon + 1)
-        regret = setting.regret(case, checkpoints=every_round)
-        for run in range(setting.num_runs):
-            settings: dict[str, Any] = {"horizon": setting.horizon, "run": run, "table": case.table}
-            by_rounds = play(setting.key, case.game, case.types, learner, **settings).regret
-            wrong = np.flatnonzero(~np.isclose(regret[run], by_rounds, rtol=1e-5, atol=1e-5))
-            if len(wrong):
-                at = wrong[0]
-                raise ValueError(
-                    f"{learner.name}: a shortcut must change no choice, but in round {at + 1} of run {run} "
-                    f"({case.name}) regret is {regret[run, at]:.6g} with it, {by_rounds[at]:.6g} without. "
-                    f"Call rounds certain only where no order of their types can change the choice. A "
-                    f"learner derived with dataclasses.replace needs a shortcut of its own, or None: "
-                    f"shortcut=lambda known: None."
-                )
 
 
 _CHECKS: dict[str, Callable[[_Setting], None]] = {
     "state: explicit dtypes; the same tree, shapes and dtypes after a round": _check_states,
     "pure functions: one program, no callbacks, nothing captured": _check_purity,
     "choices: real vertices of real regions, also in degenerate games": _check_choices,
-    "shortcut: changes no choice": _check_shortcut,
-    "runs: the same numbers in any batch and in play; regret never negative": _check_runs,
+    "runs: the same numbers at once, by a shortcut, and round by round; regret never negative": _check_runs,
     "batches: a game is played as it is alone": _check_batch,
 }
 
@@ -638,9 +621,9 @@ def _equal(first: Any, second: Any) -> bool:
         return False
 
 
-def _close(first: Any, second: Any) -> bool:
-    """True for regrets that agree up to the rounding of their sums."""
-    return np.allclose(first, second, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(second).max())))
+def _near(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """True where regrets agree up to the rounding of their sums."""
+    return np.isclose(first, second, rtol=1e-5, atol=1e-5 * max(1.0, float(np.abs(second).max())))
 
 
 def _x64() -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-TOY = {"horizon": 200, "num_runs": 4, "max_followers": 2}
+TOY = {"horizon": 200, "horizons": [50, 200], "num_runs": 4, "max_followers": 2}
 MAX_BYTES = 700_000
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name[:2])
