@@ -88,6 +88,8 @@ def test_dataset_has_the_axes_of_the_spec(sweep):
     assert dataset["round"].dims == ("horizon", "checkpoint")
     assert (dataset["round"].isel(checkpoint=-1) == dataset.horizon).all()
     assert json.loads(dataset.missing) == json.loads(dataset.failed) == []
+    assert json.loads(dataset.lacks) == {"region_ucb": [], "uniform": []}
+    assert dataset.skips_ahead.values.tolist() == [False, False]
     assert parse_spec(dataset.spec, "attribute") == parse_spec(SPEC, "mine")
     assert json.loads(dataset.versions)["jaxstack"] == js.__version__
     assert json.loads(dataset.hardware)["cores"] >= 1
@@ -262,12 +264,12 @@ def test_the_clock_of_snapshots(tmp_path):
 def test_snapshots_of_others_are_ignored(tmp_path, monkeypatch):
     first = run.FolderSnapshots(tmp_path, "a", 0)
     assert first.load() is None
-    first.save({"block": np.arange(3)})
-    assert first.load()["block"].tolist() == [0, 1, 2]
+    first.save({"step": np.arange(3)})
+    assert first.load()["step"].tolist() == [0, 1, 2]
     path = store.part_path(tmp_path, "a")
     os.replace(path, store.part_path(tmp_path, "b"))
     assert run.FolderSnapshots(tmp_path, "b", 0).load() is None  # of another cell
-    first.save({"block": np.arange(3)})
+    first.save({"step": np.arange(3)})
     monkeypatch.setattr(run, "_versions", lambda: {"jax": "0"})
     assert run.FolderSnapshots(tmp_path, "a", 0).load() is None  # of another version
     monkeypatch.undo()
@@ -297,10 +299,13 @@ class Stops:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("name", "keep_runs"), [("region_ucb", False), ("erm_joint", True)])
-def test_a_restored_simulation_gives_the_same_numbers(name, keep_runs):
+# Eight steps each: a learner with a shortcut takes 1,024 rounds in a step, others 128.
+@pytest.mark.parametrize(
+    ("name", "horizon", "keep_runs"), [("region_ucb", 1000, False), ("erm_joint", 8000, True)]
+)
+def test_a_restored_simulation_gives_the_same_numbers(name, horizon, keep_runs):
     game, types, table = small_game(1)
-    settings = {"horizon": 1000, "num_runs": 10, "table": table, "batch_size": 4, "keep_runs": keep_runs}
+    settings = {"horizon": horizon, "num_runs": 10, "table": table, "batch_size": 4, "keep_runs": keep_runs}
 
     def simulate(**more):
         return js.simulate(jax.random.key(3), game, types, learners.by_name(name), **settings, **more)
@@ -315,7 +320,7 @@ def test_a_restored_simulation_gives_the_same_numbers(name, keep_runs):
     snapshots.after = None
     resumed = simulate(snapshots=snapshots)
     assert int(snapshots.loaded["first_run"]) > 0
-    assert int(snapshots.loaded["block"]) > 0
+    assert int(snapshots.loaded["step"]) > 0
     for field in ("mean", "stderr", "quantiles", "final_regret", "regret"):
         np.testing.assert_array_equal(getattr(resumed, field), getattr(whole, field))
 
@@ -365,7 +370,9 @@ def hand_worked():
     regret[0, 1, 0, 0] = [1.0, 2.0, 3.0]
     dims = ("scenario", "learner", "scale", "game", "run")
     return xarray.Dataset(
-        {"final_regret": (dims, regret)}, coords={"learner": ["new", "old"], "scale": [0.1, 1.0]}
+        {"final_regret": (dims, regret)},
+        coords={"learner": ["new", "old"], "scale": [0.1, 1.0]},
+        attrs={"lacks": '{"new": [], "old": ["scale"]}'},
     )
 
 
@@ -378,6 +385,20 @@ def test_paired_differences_by_hand():
     old = difference.sel(learner="old").isel(scenario=0)
     np.testing.assert_allclose(old["mean"], [0.0, np.nan])
     assert "curve_mean" not in difference
+
+
+def test_a_reference_that_is_not_finished_is_no_reference_elsewhere():
+    data = hand_worked().drop_attrs()  # nobody lacks an axis: the other label of `old` is still to come
+    new = js.paired_differences(data, reference="old").sel(learner="new").isel(scenario=0)
+    np.testing.assert_allclose(new["mean"], [3.0, np.nan])
+
+
+def test_learners_that_skip_ahead_are_compared_with_nobody():
+    data = hand_worked().assign_coords(skips_ahead=("learner", [True, False]))
+    difference = js.paired_differences(data, reference="old")
+    assert difference["mean"].sel(learner="new").isnull().all()
+    with pytest.raises(ValueError, match=r"new skips ahead, with draws of its own.*Take another reference"):
+        js.paired_differences(data, reference="new")
 
 
 def test_paired_differences_are_those_of_curves(sweep):
