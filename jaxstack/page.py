@@ -263,13 +263,21 @@ def _paired_table(cells: list[Cell], varying: list[str], differences: xr.Dataset
         return ""
     axes = cells[0].axes
     means, stderrs = (differences[name].transpose(*axes).values for name in ("mean", "stderr"))
+    own = [cell for cell in cells if cell.learner == differences.attrs["reference"]]
     rows = []
     for cell in _in_order(cells, varying):
-        place = tuple(cell.positions[axis] for axis in axes)
-        mean, stderr = float(means[place]), float(stderrs[place])
-        if cell.learner != differences.attrs["reference"] and np.isfinite(mean):
-            difference = ("+" if mean > 0 else "") + with_error(mean, _or_none(stderr))
-            rows.append([*_places(cell, varying), cell.learner, _Number(difference), _verdict(mean, stderr)])
+        for partner in own:
+            # The one that has an axis says where on it they meet.
+            met = {axis: partner if axis in cell.lacks else cell for axis in axes}
+            shared = [a for a in axes if a != "learner" and a not in (*cell.lacks, *partner.lacks)]
+            if cell.learner == partner.learner or any(cell.labels[a] != partner.labels[a] for a in shared):
+                continue
+            place = tuple(met[axis].positions[axis] for axis in axes)
+            mean, stderr = float(means[place]), float(stderrs[place])
+            if np.isfinite(mean):
+                labels = [_place(met[axis], axis) for axis in varying]
+                difference = ("+" if mean > 0 else "") + with_error(mean, _or_none(stderr))
+                rows.append([*labels, cell.learner, _Number(difference), _verdict(mean, stderr)])
     head = [*varying, "learner", "difference in regret", "beyond 2 standard errors"]
     return _table(head, rows, len(rows), groups=bool(varying)) if rows else ""
 
@@ -437,8 +445,13 @@ def _in_order(cells: list[Cell], varying: list[str]) -> list[Cell]:
 
 
 def _places(cell: Cell, axes: Sequence[str]) -> list[Any]:
-    """Labels of a cell, with a dash where its learner has none."""
-    return [_Number("-") if axis in cell.lacks else cell.labels[axis] for axis in axes]
+    """Where a cell stands on some axes."""
+    return [_place(cell, axis) for axis in axes]
+
+
+def _place(cell: Cell, axis: str) -> Any:
+    """The label of a cell on an axis, or a dash if its learner lacks it."""
+    return _Number("-") if axis in cell.lacks else cell.labels[axis]
 
 
 # --- pieces of HTML -----------------------------------------------------------------------------------------

@@ -219,6 +219,9 @@ def test_a_hyperparameter_of_one_learner_is_compared_with_the_one_cell_of_the_re
     read = Reader(page(data, "x"))
     assert [row["radius"] for row in read.table("radius", "difference in regret")] == ["0.1", "1"]
     assert [row["radius"] for row in read.table("radius", "learner", "regret")] == ["-", "0.1", "1"]
+    read = Reader(page(data, "x", reference="region_ucb"))
+    compared = read.table("radius", "learner", "difference in regret")
+    assert [(row["radius"], row["learner"]) for row in compared] == [("0.1", "erm_joint"), ("1", "erm_joint")]
     # Without that knowledge the cell is one that is still to come.
     read = Reader(page(results({"radius": [0.1, 1.0]}, missing=lacks), "x"))
     assert [row["radius"] for row in read.table("radius", "difference in regret")] == ["0.1"]

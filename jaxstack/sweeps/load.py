@@ -189,8 +189,8 @@ def paired_differences(dataset: Any, reference: str) -> Any:
     """Regret of every learner minus that of a reference, run by run, averaged over games.
 
     Runs share their draws of types, so a difference is known far better than either regret. A learner that
-    skips ahead draws by itself: it is compared with nobody (nan). A reference that lacks an axis of other
-    learners is compared at each of its labels.
+    skips ahead draws by itself: it is compared with nobody (nan). Of two learners of which one lacks an axis
+    of the other, that one is compared at each label.
 
     Args:
       dataset: from `load_results`.
@@ -219,16 +219,26 @@ def paired_differences(dataset: Any, reference: str) -> Any:
             f"{reference} skips ahead, with draws of its own: no difference can be paired with it. Take "
             f"another reference, or run it without skip_ahead."
         )
-    lacks = json.loads(dataset.attrs.get("lacks", "{}")).get(reference, [])
+    lacks = json.loads(dataset.attrs.get("lacks", "{}"))
     result = {}
     for prefix, name in (("", "final_regret"), ("curve_", "regret")):
         if name not in dataset:
             continue
         regret = dataset[name]
-        other = regret.sel(learner=reference, drop=True)
-        other = other.max([axis for axis in lacks if axis in other.dims])  # it stands at one label of them
-        # Games share their draws, so a run is averaged over the games first.
-        runs = (regret - other).where(~own_draws).mean("game")
+
+        def at(label: str, regret: Any = regret) -> tuple[Any, Any]:
+            """Regret of a learner, without the axes that it lacks, and where it stands on all axes."""
+            own = regret.sel(learner=label, drop=True)
+            return own.max([axis for axis in lacks.get(label, ()) if axis in own.dims]), own.notnull()
+
+        other, other_stands = at(reference)
+        differences = []
+        for label in known:
+            own, stands = at(label)
+            # Games share their draws, so a run is averaged over the games first.
+            differences.append((own - other).where(stands | other_stands).mean("game"))
+        runs = xarray.concat(differences, dataset.learner).where(~own_draws)
+        runs = runs.transpose(*(dim for dim in regret.dims if dim != "game"))
         mean, count = runs.mean("run"), runs.notnull().sum("run")
         variance = np.square(runs - mean).sum("run") / (count - 1).where(count > 1)
         result[f"{prefix}mean"] = mean

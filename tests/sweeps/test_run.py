@@ -385,6 +385,9 @@ def test_paired_differences_by_hand():
     old = difference.sel(learner="old").isel(scenario=0)
     np.testing.assert_allclose(old["mean"], [0.0, np.nan])
     assert "curve_mean" not in difference
+    turned = js.paired_differences(hand_worked(), reference="new").isel(scenario=0)
+    np.testing.assert_allclose(turned["mean"].sel(learner="old"), [-3.0, 0.0])
+    np.testing.assert_allclose(turned["mean"].sel(learner="new"), [0.0, 0.0])
 
 
 def test_a_reference_that_is_not_finished_is_no_reference_elsewhere():
