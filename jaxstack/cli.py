@@ -11,8 +11,10 @@ import functools
 import itertools
 import os
 import re
+import shlex
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -188,9 +190,9 @@ def _read_spec(source: Path | None) -> Spec:
         return spec.load_spec(source)
     if suffix in (".json", ".npz"):
         return spec.spec_of_game_file(source)
+    ending = f"the name ends in {source.suffix!r}" if source.suffix else "the name has no ending"
     raise ValueError(
-        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz), but the name ends in "
-        f"{source.suffix or 'no suffix'!r}."
+        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz), but {ending}."
     )
 
 
@@ -290,8 +292,9 @@ def _print_cells(plan: Plan, summary: Summary, out: Path, console: Console) -> N
                 table.add_row(*_labels(cell), report.with_error(float(mean[-1]), float(stderr[-1])))
         console.print(table)
     counts = f"{len(plan.distinct())} cells: {summary.computed} computed, {summary.there} there already"
-    told = f"{counts}, {len(failed)} failed. Load them: jaxstack.load_results({str(out)!r})"
-    console.print(Text(told), soft_wrap=True)
+    console.print(Text(f"{counts}, {len(failed)} failed."), soft_wrap=True)
+    console.print(Text(f"As one dataset: jaxstack.load_results({str(out)!r})"), soft_wrap=True)
+    console.print(Text(f"As one page:    jaxstack report {shlex.quote(str(out))}"), soft_wrap=True)
 
 
 def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: float) -> None:
@@ -341,7 +344,7 @@ def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     from jaxstack.sweeps import cells, estimate, store
 
     plan = cells.plan(spec, source)
-    done = store.finished(out)
+    done = store.finished(out) - store.damaged(out, {cell.key for cell in plan.cells})
     table = _table_of_cells(plan, f"Cells of {source}", "memory", "time")
     table.caption = "time includes compilation, once for every shape"
     seconds, most, pending = 0.0, 0, plan.distinct()
@@ -354,8 +357,10 @@ def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
             seconds, most = seconds + took, max(most, num_bytes)
     console.print(table)
     left = len(pending) - len(there)
-    told = f"{len(pending)} cells, {len(there)} there already; {left} to compute: about {_duration(seconds)}"
-    console.print(Text(f"{told} in this process, at most {memory.readable(most)} at a time."), soft_wrap=True)
+    told = f"{len(pending)} cells, {len(there)} there already; {left} to compute"
+    if left:
+        told += f": about {_duration(seconds)} in this process, at most {memory.readable(most)} at a time"
+    console.print(Text(f"{told}."), soft_wrap=True)
 
 
 def _table_of_cells(plan: Plan, title: str, *columns: str) -> Table:
@@ -364,16 +369,19 @@ def _table_of_cells(plan: Plan, title: str, *columns: str) -> Table:
 
     table = Table(title=Text(title), box=SIMPLE_HEAD, pad_edge=False)
     for name in plan.cells[0].at:
-        table.add_column(Text(name.replace("+", " +\n")))
+        numbers = not any(isinstance(cell.at[name], str) for cell in plan.cells)
+        table.add_column(Text(name.replace("+", " +\n")), justify="right" if numbers else "left")
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
 def _labels(cell: Cell) -> list[Text]:
-    """Where a cell stands on every axis."""
-    labels = cell.at.values()
-    return [Text(" + ".join(map(str, label)) if isinstance(label, tuple) else str(label)) for label in labels]
+    """Where a cell stands on every axis, with a dash on those that it lacks."""
+    from jaxstack.results import text
+
+    told = {name: label if isinstance(label, tuple) else (label,) for name, label in cell.at.items()}
+    return [Text("-" if n in cell.lacks else " + ".join(map(text, label))) for n, label in told.items()]
 
 
 def _duration(seconds: float) -> str:
@@ -501,7 +509,12 @@ def _report(folder: Path, out: Path, reference: str | None, console: Console) ->
             f"{folder}: not a folder. `jaxstack report` takes the folder that a run has written."
         )
     require_writable(out.parent)
-    write_file(out, page(jaxstack.load_results(folder), f"Results in {folder.resolve().name}", reference))
+    with warnings.catch_warnings(record=True) as damages:
+        warnings.simplefilter("always", UserWarning)
+        results = jaxstack.load_results(folder)
+    for damage in damages:
+        Console(stderr=True).print(Text(f"Warning: {damage.message}"), soft_wrap=True)
+    write_file(out, page(results, f"Results in {folder.resolve().name}", reference))
     console.print(Text(f"Written to {out}: {memory.readable(out.stat().st_size)}"))
 
 

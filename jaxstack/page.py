@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxstack import plots
-from jaxstack.checks import did_you_mean
 from jaxstack.regret import Exponent, growth_exponent
 from jaxstack.report import exponent_with_interval, with_error
 from jaxstack.results import (
@@ -32,9 +31,10 @@ from jaxstack.results import (
     describe,
     is_number,
     labels_on,
-    paired_difference_of,
+    skips_ahead,
     text,
 )
+from jaxstack.sweeps.load import paired_differences
 
 MAX_ROWS = 200
 """Rows of one table; a page is for reading, the dataset holds all."""
@@ -52,26 +52,20 @@ def page(dataset: xr.Dataset, title: str, reference: str | None = None) -> str:
     Args:
       dataset: results of a sweep, finished or not.
       title: of the page.
-      reference: the learner that the others are compared with; default the first.
+      reference: the learner that the others are compared with; default the first that does not skip ahead.
 
     Raises:
-      ValueError: not a results dataset, or a learner that it does not hold.
+      ValueError: not a results dataset, or a reference that it does not hold, or that skips ahead.
     """
     cells = cells_of(dataset)
-    known = labels_on(cells, "learner") if "learner" in axes_of(dataset) else []
-    if reference is not None and cells and reference not in known:
-        raise ValueError(
-            f"no learner {reference!r} in the results.{did_you_mean(reference, known)} "
-            f"Learners: {', '.join(map(text, known)) or 'none'}."
-        )
-    reference = reference if reference is not None else next(iter(known), None)
+    differences = _differences(dataset, cells, reference)
     scenarios = _by_scenario(cells)
     missing, failed = (_listed(dataset.attrs.get(name)) for name in ("missing", "failed"))
     told = [failure.get("cell") for failure in failed if isinstance(failure, dict)]
     missing = [cell for cell in missing if cell not in told]
     pictures = _Pictures()
     sections = {
-        "results": ("Results", _results(scenarios, reference, pictures)),
+        "results": ("Results", _results(scenarios, differences, pictures)),
         "time": ("Time", _time_table(scenarios)),
         "missing": ("Missing and failed", _missing(missing, failed)),
         "spec": ("Spec", _spec(str(dataset.attrs.get("spec", "")))),
@@ -133,7 +127,7 @@ def _summary(
     return f'<p class="muted">{_text("; ".join(parts))}</p>{notice}'
 
 
-def _results(scenarios: Mapping[str, list[Cell]], reference: str | None, pictures: _Pictures) -> str:
+def _results(scenarios: Mapping[str, list[Cell]], differences: xr.Dataset | None, pictures: _Pictures) -> str:
     if not scenarios:
         return "<p>No cell is finished yet.</p>"
     notes = (
@@ -156,11 +150,11 @@ def _results(scenarios: Mapping[str, list[Cell]], reference: str | None, picture
     return (
         notes
         + overview
-        + "".join(_scenario(name, group, reference, pictures) for name, group in scenarios.items())
+        + "".join(_scenario(name, group, differences, pictures) for name, group in scenarios.items())
     )
 
 
-def _scenario(name: str, cells: list[Cell], reference: str | None, pictures: _Pictures) -> str:
+def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pictures: _Pictures) -> str:
     varying = _varying(cells)
     shared = {
         axis: cells[0].labels[axis]
@@ -187,9 +181,16 @@ def _scenario(name: str, cells: list[Cell], reference: str | None, pictures: _Pi
     across = _across_horizons(cells, varying)
     if across:
         parts += ["<h4>Growth across horizons</h4>", across]
-    compared = _paired_table(cells, varying, reference)
-    if compared:
-        parts += [f"<h4>Compared with {_text(reference)} on the same draws</h4>", compared]
+    compared = _paired_table(cells, varying, differences)
+    if differences is not None and compared:
+        reference = _text(differences.attrs["reference"])
+        parts += [f"<h4>Compared with {reference} on the same draws</h4>", compared]
+        alone = [label for label in labels_on(cells, "learner") if differences.skips_ahead.sel(learner=label)]
+        if alone:
+            told = ", ".join(map(text, alone))
+            parts.append(
+                f'<p class="muted">Not compared, since skipping ahead draws by itself: {_text(told)}</p>'
+            )
     return "\n".join(parts)
 
 
@@ -203,7 +204,7 @@ def _regret_table(cells: list[Cell], varying: list[str]) -> str:
         games = cell.final_regret.mean(axis=1)
         between = f"{_short(games.min())} to {_short(games.max())}" if len(games) > 1 else "-"
         return [
-            *(cell.labels[axis] for axis in varying),
+            *_places(cell, varying),
             cell.learner,
             _Number(with_error(_or_none(cell.final_mean), _or_none(cell.final_stderr))),
             *([_Number(between)] if several else []),
@@ -233,26 +234,50 @@ def _across_horizons(cells: list[Cell], varying: list[str]) -> str:
             group[0], rounds=horizons, mean=final.mean(axis=1), regret=final, num_runs=final.shape[1]
         )
         exponent = growth_exponent(curve, window=(horizons[0], horizons[-1]))
-        labels = [group[0].labels[axis] for axis in rest]
-        rows.append([*labels, group[0].learner, _exponent(exponent), _Number(" to ".join(_ends(horizons)))])
+        rows.append(
+            [
+                *_places(group[0], rest),
+                group[0].learner,
+                _exponent(exponent),
+                _Number(" to ".join(_ends(horizons))),
+            ]
+        )
     return _table([*rest, "learner", "growth exponent (95%)", "horizons"], rows, len(rows)) if rows else ""
 
 
-def _paired_table(cells: list[Cell], varying: list[str], reference: str | None) -> str:
-    own = [cell for cell in cells if cell.labels.get("learner") == reference]
-    # Axes along which the reference has one label are hyperparameters of others: it is met everywhere.
-    counted = [axis for axis in varying if len(labels_on(own, axis)) > 1]
-    partners = {tuple(cell.labels[axis] for axis in counted): cell for cell in own}
+def _differences(dataset: xr.Dataset, cells: list[Cell], reference: str | None) -> xr.Dataset | None:
+    """Paired differences with the reference, if there is anything to compare."""
+    if not cells or "learner" not in axes_of(dataset):
+        return None
+    if reference is None:
+        own_draws = skips_ahead(dataset)
+        there = [label for label in labels_on(cells, "learner") if not own_draws.sel(learner=label)]
+        if not there:
+            return None
+        reference = str(there[0])
+    return paired_differences(dataset, reference)
+
+
+def _paired_table(cells: list[Cell], varying: list[str], differences: xr.Dataset | None) -> str:
+    if differences is None:
+        return ""
+    axes = cells[0].axes
+    means, stderrs = (differences[name].transpose(*axes).values for name in ("mean", "stderr"))
+    own = [cell for cell in cells if cell.learner == differences.attrs["reference"]]
     rows = []
     for cell in _in_order(cells, varying):
-        partner = partners.get(tuple(cell.labels[axis] for axis in counted))
-        if partner is None or partner is cell:
-            continue
-        mean, stderr = paired_difference_of(cell, partner)
-        if np.isfinite(mean):
-            labels = [cell.labels[axis] for axis in varying]
-            difference = ("+" if mean > 0 else "") + with_error(mean, _or_none(stderr))
-            rows.append([*labels, cell.learner, _Number(difference), _verdict(mean, stderr)])
+        for partner in own:
+            # The one that has an axis says where on it they meet.
+            met = {axis: partner if axis in cell.lacks else cell for axis in axes}
+            shared = [a for a in axes if a != "learner" and a not in (*cell.lacks, *partner.lacks)]
+            if cell.learner == partner.learner or any(cell.labels[a] != partner.labels[a] for a in shared):
+                continue
+            place = tuple(met[axis].positions[axis] for axis in axes)
+            mean, stderr = float(means[place]), float(stderrs[place])
+            if np.isfinite(mean):
+                labels = [_place(met[axis], axis) for axis in varying]
+                difference = ("+" if mean > 0 else "") + with_error(mean, _or_none(stderr))
+                rows.append([*labels, cell.learner, _Number(difference), _verdict(mean, stderr)])
     head = [*varying, "learner", "difference in regret", "beyond 2 standard errors"]
     return _table(head, rows, len(rows), groups=bool(varying)) if rows else ""
 
@@ -266,7 +291,7 @@ def _time_table(scenarios: Mapping[str, list[Cell]]) -> str:
 
     def row(cell: Cell) -> list[Any]:
         return [
-            *(cell.labels[axis] for axis in (*first, *varying)),
+            *_places(cell, [*first, *varying]),
             cell.learner,
             _Number(_duration(cell.seconds_per_round)),
             _Number(_duration(cell.seconds["run"])),
@@ -374,12 +399,12 @@ def _base(cells: list[Cell]) -> dict[str, Any]:
 
 
 def _at(cells: list[Cell], fixed: Mapping[str, Any]) -> list[Cell]:
-    """Cells at fixed labels; a learner that has one label of an axis is there whatever is fixed of it."""
-    chosen = []
-    for group in _groups(cells, ["learner"]):
-        counted = [axis for axis in fixed if len(labels_on(group, axis)) > 1]
-        chosen += [cell for cell in group if all(cell.labels[axis] == fixed[axis] for axis in counted)]
-    return chosen
+    """Cells at fixed labels; a learner that lacks an axis is there whatever is fixed of it."""
+    return [
+        cell
+        for cell in cells
+        if all(cell.labels[axis] == label for axis, label in fixed.items() if axis not in cell.lacks)
+    ]
 
 
 def _png(figure: Figure) -> bytes:
@@ -417,6 +442,16 @@ def _in_order(cells: list[Cell], varying: list[str]) -> list[Cell]:
     """The learners of one place side by side."""
     places = {axis: {label: i for i, label in enumerate(labels_on(cells, axis))} for axis in varying}
     return sorted(cells, key=lambda cell: [places[axis][cell.labels[axis]] for axis in varying])
+
+
+def _places(cell: Cell, axes: Sequence[str]) -> list[Any]:
+    """Where a cell stands on some axes."""
+    return [_place(cell, axis) for axis in axes]
+
+
+def _place(cell: Cell, axis: str) -> Any:
+    """The label of a cell on an axis, or a dash if its learner lacks it."""
+    return _Number("-") if axis in cell.lacks else cell.labels[axis]
 
 
 # --- pieces of HTML -----------------------------------------------------------------------------------------

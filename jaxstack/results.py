@@ -7,6 +7,7 @@ of `WITHIN`. A cell is one point of that grid, with its curve and the final regr
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ class Cell:
         has been selected (`dataset.sel(horizon=1000)`) counts, too.
       positions: of every label, its index along its axis.
       axes: those of the labels that are dimensions of the dataset.
+      lacks: those of the axes that its learner does not have; it stands at one label, and is meant for all.
       learner: its label on the axis of learners.
       rounds: [C] int64, rounds at which regret is recorded.
       mean, stderr: [G, C], over runs; payoff units.
@@ -47,6 +49,7 @@ class Cell:
     labels: Mapping[str, Any]
     positions: Mapping[str, int]
     axes: tuple[str, ...]
+    lacks: tuple[str, ...]
     learner: str
     rounds: np.ndarray
     mean: np.ndarray
@@ -95,6 +98,12 @@ def axes_of(dataset: xr.Dataset) -> tuple[str, ...]:
     return tuple(str(name) for name in dataset["final_regret"].dims if name not in WITHIN)
 
 
+def skips_ahead(dataset: xr.Dataset) -> xr.DataArray:
+    """Which learners skip ahead, [learner] bool: their draws are shared with nobody."""
+    known = dataset.coords.get("skips_ahead")
+    return xr.zeros_like(dataset["learner"], dtype=bool) if known is None else known
+
+
 def cells_of(dataset: xr.Dataset) -> list[Cell]:
     """The cells that hold numbers, in the order of the axes; those that are still missing are left out.
 
@@ -117,6 +126,8 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
         if coordinate.ndim == 0 or (coordinate.ndim == 1 and coordinate.dims[0] in names)
     }
 
+    lacks = json.loads(dataset.attrs.get("lacks", "{}"))
+
     def cell(index: tuple[int, ...]) -> Cell:
         def numbers(name: str) -> np.ndarray:
             found = variables[name]
@@ -134,13 +145,19 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
                 along_axis = [place[str(dim)] for dim in coordinate.dims]
                 labels[name] = _plain(coordinate.values[tuple(along_axis)])
                 positions[name] = along_axis[0] if along_axis else 0
-        return _cell(labels, positions, names, numbers, variables["regret"] is not None)
+        of_learner = tuple(lacks.get(str(labels.get("learner")), ()))
+        return _cell(labels, positions, names, of_learner, numbers, variables["regret"] is not None)
 
     return [cell(tuple(index)) for index in np.argwhere(there.transpose(*names).values)]
 
 
 def _cell(
-    labels: dict[str, Any], positions: dict[str, int], names: tuple[str, ...], numbers: Any, kept: bool
+    labels: dict[str, Any],
+    positions: dict[str, int],
+    names: tuple[str, ...],
+    lacks: tuple[str, ...],
+    numbers: Any,
+    kept: bool,
 ) -> Cell:
     """A cell out of arrays that are padded with nan to the largest cell."""
     final = numbers("final_regret")
@@ -159,6 +176,7 @@ def _cell(
         labels=labels,
         positions=positions,
         axes=names,
+        lacks=lacks,
         learner=text(labels.get("learner", "regret")),
         rounds=rounds,
         mean=mean[:, first],
@@ -204,17 +222,6 @@ def by_labels(cells: Sequence[Cell], drawn: Sequence[str]) -> dict[tuple[Any, ..
 def labels_on(cells: Iterable[Cell], axis: str) -> list[Any]:
     """Distinct labels on an axis, in the order of the dataset."""
     return list(dict.fromkeys(cell.labels[axis] for cell in sorted(cells, key=lambda c: c.positions[axis])))
-
-
-def paired_difference_of(first: Cell, second: Cell) -> tuple[float, float]:
-    """Final regret of `first` minus that of `second` on the same draws, and its standard error; payoff units.
-
-    Runs are averaged over the games first. Both are nan where the cells hold other games or runs.
-    """
-    if first.final_regret.shape != second.final_regret.shape:
-        return np.nan, np.nan
-    difference = (first.final_regret - second.final_regret).mean(axis=0)
-    return float(difference.mean()), _standard_error(difference, len(difference))
 
 
 def describe(labels: Mapping[str, Any]) -> str:

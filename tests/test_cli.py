@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 import jaxstack as js
 from jaxstack import cli, report
-from jaxstack.sweeps import load_spec
+from jaxstack.sweeps import estimate, load_spec, plan, store
 from jaxstack.writing import write_file
 from tests.datasets import results
 
@@ -333,7 +334,7 @@ def test_report_writes_a_page(loaded, tmp_path):
     ("arguments", "message"),
     [
         (["-o", "page.pdf"], "page.pdf: a report's name must end in .html"),
-        (["--reference", "nobody", "-o", "x.html"], "no learner 'nobody' in the results"),
+        (["--reference", "nobody", "-o", "x.html"], "no learner is called 'nobody' in this dataset"),
     ],
 )
 def test_report_refuses(loaded, tmp_path, monkeypatch, arguments, message):
@@ -346,3 +347,34 @@ def test_report_needs_a_folder(loaded, tmp_path):
     message = refused("report", tmp_path / "nowhere", "-o", tmp_path / "x.html")
     assert "nowhere: not a folder" in message.replace("\n", "")
     assert loaded == []
+
+
+def test_report_tells_of_damaged_files_in_a_line(monkeypatch, tmp_path):
+    def load(folder):
+        warnings.warn("cells/a.nc: torn", stacklevel=2)
+        return results()
+
+    monkeypatch.setattr(js, "load_results", load, raising=False)
+    result = invoke("report", tmp_path, "-o", tmp_path / "x.html")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "Warning: cells/a.nc: torn\n"
+
+
+# sweeps -----------------------------------------------------------------------------------------------------
+
+
+def test_dry_run_leaves_out_axes_of_others_and_counts_damaged_files_as_missing(monkeypatch, tmp_path):
+    spec = tmp_path / "sweep.toml"
+    tables = '[[learner]]\nname = "region_ucb"\nradius_scale = [1.0, 0.5]\n[[learner]]\nname = "uniform"\n'
+    spec.write_text(SPEC.replace('learners = ["erm_joint", "uniform"]', "") + tables)
+    cells = plan(load_spec(spec)).cells
+    monkeypatch.setattr(estimate, "estimates", lambda cells: [(cell, 1024, 0.5) for cell in cells])
+    (tmp_path / "out").mkdir()
+    for cell in cells[:2]:
+        store.write_sealed(store.cell_path(tmp_path / "out", cell.key), b"content")
+    store.cell_path(tmp_path / "out", cells[0].key).write_bytes(b"torn")
+    result = invoke("run", spec, "--out", tmp_path / "out", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "3 cells, 1 there already; 2 to compute: about 1 s" in result.output
+    (row,) = (line for line in result.output.splitlines() if "uniform" in line)
+    assert row.split() == ["two", "small", "games", "uniform", "-", "1", "KiB", "0.5", "s"]

@@ -121,7 +121,7 @@ def test_reference_is_chosen_or_refused(sweep):
     assert "Compared with uniform" in text
     assert "less regret" in text
     with pytest.raises(
-        ValueError, match=r"no learner 'unifrom'.*Did you mean 'uniform'.*erm_joint, region_ucb"
+        ValueError, match=r"no learner is called 'unifrom'.*Did you mean 'uniform'.*erm_joint, region_ucb"
     ):
         page(sweep, "x", reference="unifrom")
 
@@ -212,11 +212,31 @@ def test_a_failed_cell_is_not_missing_besides():
 
 
 def test_a_hyperparameter_of_one_learner_is_compared_with_the_one_cell_of_the_reference():
-    data = results(
-        {"radius": [0.1, 1.0]}, missing=lambda at: at["learner"] == "erm_joint" and at["radius"] == 1.0
-    )
-    compared = Reader(page(data, "x")).table("radius", "difference in regret")
-    assert [row["radius"] for row in compared] == ["0.1", "1"]
+    def lacks(at):
+        return at["learner"] == "erm_joint" and at["radius"] == 1.0
+
+    data = results({"radius": [0.1, 1.0]}, missing=lacks, attrs={"lacks": '{"erm_joint": ["radius"]}'})
+    read = Reader(page(data, "x"))
+    assert [row["radius"] for row in read.table("radius", "difference in regret")] == ["0.1", "1"]
+    assert [row["radius"] for row in read.table("radius", "learner", "regret")] == ["-", "0.1", "1"]
+    read = Reader(page(data, "x", reference="region_ucb"))
+    compared = read.table("radius", "learner", "difference in regret")
+    assert [(row["radius"], row["learner"]) for row in compared] == [("0.1", "erm_joint"), ("1", "erm_joint")]
+    # Without that knowledge the cell is one that is still to come.
+    read = Reader(page(results({"radius": [0.1, 1.0]}, missing=lacks), "x"))
+    assert [row["radius"] for row in read.table("radius", "difference in regret")] == ["0.1"]
+
+
+def test_learners_that_skip_ahead_are_not_compared():
+    learners = ("erm_joint", "region_ucb", "uniform")
+    data = results(learners=learners).assign_coords(skips_ahead=("learner", [True, False, False]))
+    text = page(data, "x")
+    assert "Compared with region_ucb on the same draws" in text
+    assert [row["learner"] for row in Reader(text).table("difference in regret")] == ["uniform"]
+    assert "Not compared, since skipping ahead draws by itself: erm_joint" in text
+    assert "on the same draws" not in page(data.sel(learner=["erm_joint"]), "x")
+    with pytest.raises(ValueError, match=r"erm_joint skips ahead.*Take another reference"):
+        page(data, "x", reference="erm_joint")
 
 
 def test_long_tables_and_many_pictures_are_cut_and_say_so(monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxstack.results import axes_of, by_labels, cells_of, describe, labels_on, paired_difference_of
+from jaxstack.results import axes_of, by_labels, cells_of, describe, labels_on
 from tests.datasets import results
 
 
@@ -77,17 +77,6 @@ def test_what_is_selected_is_still_a_label():
     assert cell.learner == "region_ucb"
     assert cell.labels["horizon"] == 100
     assert cell.axes == ("scenario",)
-
-
-def test_paired_differences_cancel_what_is_common():
-    slow, fast = cells_of(results(learners=("region_ucb", "erm_joint"), games=1))
-    mean, stderr = paired_difference_of(slow, fast)
-    assert mean == pytest.approx(3 * 1000**0.8 - 1000**0.3)
-    noise = 0.2 * np.linspace(-1, 1, 8)  # shared by the learners
-    assert stderr == pytest.approx(mean * noise.std(ddof=1) / np.sqrt(8))
-    assert paired_difference_of(slow, slow) == (0, 0)
-    other = cells_of(results(runs=5, games=1))[0]
-    assert np.isnan(paired_difference_of(slow, other)).all()
 
 
 def test_what_is_no_dataset_of_results_is_refused():

@@ -40,6 +40,7 @@ class Cell:
       key: name of the cell's file, a hash of all that determines its numbers.
       at: label on every axis of the sweep, by the axis's name; a tuple where keys are zipped.
       scenario, run, learner: settings without lists; `run.skip_ahead` and `run.checkpoints` are this cell's.
+      lacks: axes that are none of this cell's: it stands at one of their labels, and is meant for all.
     """
 
     key: str
@@ -47,12 +48,14 @@ class Cell:
     scenario: Scenario
     run: RunSettings
     learner: LearnerSettings
+    lacks: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """Labels on one line."""
         names = [self.at["scenario"], self.at["learner"]]
-        rest = [f"{name} = {_told(label)}" for name, label in self.at.items() if name not in _ALWAYS]
+        hidden = (*_ALWAYS, *self.lacks)
+        rest = [f"{name} = {_told(label)}" for name, label in self.at.items() if name not in hidden]
         return ", ".join([*names, *rest])
 
     @property
@@ -80,6 +83,17 @@ class Plan:
     spec: str
     axes: tuple[Axis, ...]
     cells: tuple[Cell, ...]
+
+    def learners(self) -> list[dict[str, Any]]:
+        """Label of every learner, the axes that all its cells lack, and whether it skips ahead."""
+        told: dict[str, dict[str, Any]] = {}
+        for cell in self.cells:
+            label = cell.at["learner"]
+            known = told.setdefault(
+                label, {"label": label, "lacks": list(cell.lacks), "skip_ahead": cell.run.skip_ahead}
+            )
+            known["lacks"] = [axis for axis in known["lacks"] if axis in cell.lacks]
+        return list(told.values())
 
     def distinct(self) -> list[Cell]:
         """One cell for every key."""
@@ -136,7 +150,9 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
     anywhere = {axis_name(axis): axis.values[0] for axis in axes}
     cells = [
         dataclasses.replace(
-            cell, at={name: plain_label(label or anywhere[name]) for name, label in cell.at.items()}
+            cell,
+            at={name: plain_label(label or anywhere[name]) for name, label in cell.at.items()},
+            lacks=tuple(name for name, label in cell.at.items() if label is None),
         )
         for cell in cells
     ]
@@ -169,9 +185,14 @@ def game_key_of(scenario: Scenario, run: RunSettings) -> GameKey:
     return GameKey(json.dumps(content, sort_keys=True), scenario, run)
 
 
-@functools.lru_cache(maxsize=8)
 def problem_of(key: GameKey) -> Problem:
-    """The game and its types; the last few are kept, since learners and horizons share them."""
+    """The game and its types, under the name that this scenario has for them."""
+    return dataclasses.replace(_built(key), name=key.scenario.title)
+
+
+@functools.lru_cache(maxsize=8)
+def _built(key: GameKey) -> Problem:
+    """The last few are kept, since learners and horizons share them, and scenarios that differ in name."""
     return key.scenario.build(key.run)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack.checks import did_you_mean
 from jaxstack.regret import QUANTILE_LEVELS
 from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Axis, axis_name, plain_label
@@ -47,9 +48,10 @@ def load_results(folder: str | Path) -> Any:
       optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
       bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
       seconds_run, seconds_compile, num_runs [axes..].
-      Coordinate `round` [checkpoint], or [axes on which it depends.., checkpoint].
+      Coordinates `round` [checkpoint], or [axes on which it depends.., checkpoint]; `skips_ahead` [learner].
       Attributes: `spec` (TOML), `versions` and `hardware` (JSON; a list where cells differ), `missing` (JSON
-      list of labels), `failed` (JSON list of {cell, error}).
+      list of labels), `failed` (JSON list of {cell, error}), `lacks` (JSON, of every learner the axes that it
+      does not have: other learners' hyperparameters).
 
     Raises:
       ValueError: there is no sweep in the folder.
@@ -60,6 +62,8 @@ def load_results(folder: str | Path) -> Any:
     planned = store.read_plan(folder)
     axes: list[Axis] = planned["axes"]
     names = [axis_name(axis) for axis in axes]
+    of_label = {learner["label"]: learner for learner in planned["learners"]}
+    learners = [of_label[label] for (label,) in axes[names.index("learner")].values]
     places = [{_label(values): i for i, values in enumerate(axis.values)} for axis in axes]
     found, missing = [], []
     at_hand: dict[str, Any] = {}  # cells that share a key share a file
@@ -102,13 +106,19 @@ def load_results(folder: str | Path) -> Any:
         _put(rounds[(*place, ...)], np.asarray(arrays["round"], np.float64), ("checkpoint",))
     return xarray.Dataset(
         variables,
-        coords=_coordinates(axes) | {"round": _rounds(names, rounds), "quantile": list(QUANTILE_LEVELS)},
+        coords=_coordinates(axes)
+        | {
+            "round": _rounds(names, rounds),
+            "quantile": list(QUANTILE_LEVELS),
+            "skips_ahead": ("learner", [learner["skip_ahead"] for learner in learners]),
+        },
         attrs={
             "spec": planned["spec"],
             "versions": _one_or_all([attrs["versions"] for _, _, attrs in found]),
             "hardware": _one_or_all([attrs["hardware"] for _, _, attrs in found]),
             "missing": json.dumps([cell["at"] for cell in missing], ensure_ascii=False),
             "failed": _failed(folder, missing),
+            "lacks": json.dumps({learner["label"]: learner["lacks"] for learner in learners}),
         },
     )
 
@@ -178,8 +188,9 @@ def _failed(folder: Path, missing: list[dict[str, Any]]) -> str:
 def paired_differences(dataset: Any, reference: str) -> Any:
     """Regret of every learner minus that of a reference, run by run, averaged over games.
 
-    Runs share their draws of types (but for learners that skip ahead), so a difference is known far better
-    than either regret. A reference that lacks an axis of other learners is compared at each of its labels.
+    Runs share their draws of types, so a difference is known far better than either regret. A learner that
+    skips ahead draws by itself: it is compared with nobody (nan). Of two learners of which one lacks an axis
+    of the other, that one is compared at each label.
 
     Args:
       dataset: from `load_results`.
@@ -190,28 +201,47 @@ def paired_differences(dataset: Any, reference: str) -> Any:
       `curve_mean`, `curve_stderr` [axes.., checkpoint].
 
     Raises:
-      ValueError: no such learner.
+      ValueError: no such learner, or one that skips ahead.
     """
     import xarray
 
+    from jaxstack.results import skips_ahead
+
     known = [str(label) for label in dataset.learner.values]
     if reference not in known:
-        raise ValueError(f"no learner is called {reference!r} in this dataset. Learners: {', '.join(known)}.")
+        raise ValueError(
+            f"no learner is called {reference!r} in this dataset.{did_you_mean(reference, known)} "
+            f"Learners: {', '.join(known)}."
+        )
+    own_draws = skips_ahead(dataset)
+    if own_draws.sel(learner=reference):
+        raise ValueError(
+            f"{reference} skips ahead, with draws of its own: no difference can be paired with it. Take "
+            f"another reference, or run it without skip_ahead."
+        )
+    lacks = json.loads(dataset.attrs.get("lacks", "{}"))
     result = {}
     for prefix, name in (("", "final_regret"), ("curve_", "regret")):
         if name not in dataset:
             continue
         regret = dataset[name]
-        other = regret.sel(learner=reference, drop=True)
-        inner = {"game", "run", "checkpoint"}
-        there = other.notnull().any([dim for dim in other.dims if dim in inner])
-        for dim in [dim for dim in other.dims if dim not in inner]:
-            if there.sum(dim).max() <= 1:  # it stands at one label of this axis
-                other, there = other.max(dim), there.any(dim)
-        # Games share their draws, so a run is averaged over the games first.
-        runs = (regret - other).mean("game")
+
+        def at(label: str, regret: Any = regret) -> tuple[Any, Any]:
+            """Regret of a learner, without the axes that it lacks, and where it stands on all axes."""
+            own = regret.sel(learner=label, drop=True)
+            return own.max([axis for axis in lacks.get(label, ()) if axis in own.dims]), own.notnull()
+
+        other, other_stands = at(reference)
+        differences = []
+        for label in known:
+            own, stands = at(label)
+            # Games share their draws, so a run is averaged over the games first.
+            differences.append((own - other).where(stands | other_stands).mean("game"))
+        runs = xarray.concat(differences, dataset.learner).where(~own_draws)
+        runs = runs.transpose(*(dim for dim in regret.dims if dim != "game"))
         mean, count = runs.mean("run"), runs.notnull().sum("run")
         variance = np.square(runs - mean).sum("run") / (count - 1).where(count > 1)
         result[f"{prefix}mean"] = mean
         result[f"{prefix}stderr"] = np.sqrt(variance / count)
-    return xarray.Dataset(result, attrs={"reference": reference})
+    compared = xarray.Dataset(result, attrs={"reference": reference})
+    return compared.assign_coords(skips_ahead=own_draws)

@@ -586,7 +586,7 @@ def _validated(model: type[Any], content: dict[str, Any], source: str, folder: P
         return model.model_validate(content, context={"folder": folder})
     except ValidationError as error:
         problems = [_explain(problem, model, content) for problem in error.errors(include_url=False)]
-        raise ValueError("\n".join(f"{source}: {problem}" for problem in problems)) from None
+        raise ValueError("\n".join(f"{source}: {problem}" for problem in dict.fromkeys(problems))) from None
 
 
 _TABLES: dict[str, type[BaseModel]] = {
@@ -612,9 +612,12 @@ def _explain(problem: Any, model: type[BaseModel], content: dict[str, Any]) -> s
             rest, model = rest[3:], _TABLES[rest[2]] if len(rest) > 2 else model
         if rest == ["hparams"]:  # beside `name` in the file; the reason names the key
             rest = []
+    if rest[:1] == ["zip"]:  # of which key within: the reason shows the form
+        rest = ["zip"]
     if rest:
         where.append(f"key '{'.'.join(map(str, rest))}'")
-    return f"{', '.join(where)}: {_reason(problem, model, rest)}"
+    reason = _reason(problem, model, rest)
+    return f"{', '.join(where)}: {reason}" if where else reason
 
 
 def _reason(problem: Any, model: type[BaseModel], rest: list[Any]) -> str:
@@ -632,7 +635,11 @@ def _reason(problem: Any, model: type[BaseModel], rest: list[Any]) -> str:
         suggestion = did_you_mean(str(arrived), options)
         return f"must be one of {', '.join(map(repr, options))}, but {arrived!r} arrived.{suggestion}"
     if kind == "missing":
-        return "is missing."
+        return "is missing." + (" What to play on is a [[scenario]] table." if rest == ["scenario"] else "")
+    if kind == "list_type" and rest in (["scenario"], ["learner"]):
+        return f"there can be several, so its header has double brackets: [[{rest[0]}]]."
+    if kind == "list_type" and rest == ["zip"]:
+        return 'is a list of groups of keys, such as zip = [["num_followers", "num_types"]].'
     if kind == "value_error":
         return str(problem["ctx"]["error"])
     message = str(problem["msg"]).replace("Input should be", "must be").replace("List should", "must")

@@ -132,18 +132,22 @@ def read_cell(folder: Path, key: str) -> tuple[dict[str, np.ndarray], dict[str, 
         return {name: np.asarray(values[()]) for name, values in file.items()}, dict(file.attrs)
 
 
-def verify(folder: Path, keys: set[str]) -> list[Path]:
-    """Set damaged files of these cells aside; returns where they are now."""
-    aside = []
-    for key in sorted(keys & finished(folder)):
-        path = cell_path(folder, key)
+def damaged(folder: Path, keys: set[str]) -> set[str]:
+    """Which of these cells have a file that is not what was written."""
+    found = set()
+    for key in keys & finished(folder):
         try:
-            read_sealed(path)
+            read_sealed(cell_path(folder, key))
         except Damaged:
-            aside.append(_set_aside(folder, path))
+            found.add(key)
         except FileNotFoundError:
             continue
-    return aside
+    return found
+
+
+def verify(folder: Path, keys: set[str]) -> list[Path]:
+    """Set damaged files of these cells aside; returns where they are now."""
+    return [_set_aside(folder, cell_path(folder, key)) for key in sorted(damaged(folder, keys))]
 
 
 def _set_aside(folder: Path, path: Path) -> Path:
@@ -246,6 +250,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
         "format": FORMAT,
         "spec": plan.spec,
         "axes": [{"keys": axis.keys, "values": axis.values} for axis in plan.axes],
+        "learners": plan.learners(),
         "cells": [{"key": cell.key, "at": cell.at} for cell in plan.cells],
     }
     write_file(folder / "sweep.json", json.dumps(content, ensure_ascii=False))
@@ -262,6 +267,7 @@ def read_plan(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         axes = [Axis(tuple(a["keys"]), tuple(map(tuple, a["values"]))) for a in content["axes"]]
+        content["learners"]
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, and this version reads format {FORMAT}")
     except FileNotFoundError:

@@ -9,6 +9,7 @@ import pytest
 
 import jaxstack as js
 from jaxstack.learners.candidates import list_candidates
+from jaxstack.simulation import MAX_HORIZON
 from jaxstack.sweeps import plan
 from jaxstack.sweeps.cells import Axis, game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import Spec, parse_spec
@@ -80,6 +81,14 @@ def test_cells_hold_single_values_and_their_labels():
     assert [cell.run.skip_ahead for cell in planned().cells[:3]] == [False, False, True]
 
 
+def test_a_problem_has_the_name_of_its_scenario():
+    table = '[[scenario]]\nkind = "random"\nname = "{}"\n'
+    cells = planned("[run]\nlearners = ['uniform']\n" + table.format("one") + table.format("other")).cells
+    first, second = (problem_of(game_key_of(cell.scenario, cell.run)) for cell in cells)
+    assert (first.name, second.name) == ("one", "other")
+    assert first.game is second.game
+
+
 def test_who_lacks_an_axis_stands_at_its_own_value_or_at_the_first():
     text = """
     [run]
@@ -97,6 +106,9 @@ def test_who_lacks_an_axis_stands_at_its_own_value_or_at_the_first():
     result = planned(text)
     assert result.axes[2] == Axis(("num_followers",), ((1,), (3,), (4,)))
     assert [cell.at["num_followers"] for cell in result.cells] == [4, 1, 3, 1]
+    assert [cell.lacks for cell in result.cells] == [(), (), (), ("num_followers",)]
+    assert result.cells[-1].title == "security_patrol, uniform"
+    assert result.learners() == [{"label": "uniform", "lacks": [], "skip_ahead": False}]
 
 
 def test_seed_of_the_games_is_an_axis_of_its_own():
@@ -203,6 +215,7 @@ def test_named_learners_of_the_command_line_replace_tables():
         ("[1, 2]", "[1, 0]", "scenario 1 ('small'), key 'num_followers': must be greater than or equal"),
         ("[1, 2]", "[1, 2, 4]", "must be equally long, but num_followers has 3, num_types has 2"),
         ("[3, 2]", "3", "'num_types' is not a list of this table"),
+        ('[["num_followers", "num_types"]]', '["num_followers"]', "'zip': is a list of groups of keys"),
         ('"num_types"]]', '"num_tipes"]]', "is not a list of this table. Did you mean 'num_types'?"),
         ("[1.0, 0.1]", "[1.0, 1]", "key 'radius_scale': 1.0 is there 2 times"),
         ("[1.0, 0.1]", "[1.0, nan]", "'radius_scale' must be a finite number, but nan arrived"),
@@ -215,7 +228,7 @@ def test_named_learners_of_the_command_line_replace_tables():
         ("runs = 4", "runs = 4\ncheckpoints = [200]", "must lie in 1..horizon = 100, but 200 arrived"),
         ("runs = 4", "runs = [4, 4]", "[run]: key 'runs': 4 is there 2 times"),
         ("runs = 4", "runs = 4\nkeep_runs = [true, false]", "[run], key 'keep_runs': must be a valid bool"),
-        ("[100, 50]", "[100, 3_000_000_000]", "region_ucb plays at most 2,147,483,519 rounds"),
+        ("[100, 50]", "[100, 3_000_000_000]", f"region_ucb plays at most {MAX_HORIZON:,} rounds"),
         ('"security_patrol"', '"random"\nnum_types = [2, 3]', "key 'num_types' is an axis in two ways"),
     ],
 )  # fmt: skip
@@ -223,6 +236,13 @@ def test_mistakes_are_told_with_their_place(old, new, expected):
     message = refusal(SPEC.replace(old, new, 1))
     assert message.startswith("mine.toml: ")
     assert expected in message
+
+
+def test_a_table_among_several_needs_double_brackets():
+    text = "[[scenario]]\nkind = 'random'\n[learner]\nname = 'uniform'\n"
+    assert refusal(text) == (
+        "mine.toml: key 'learner': there can be several, so its header has double brackets: [[learner]]."
+    )
 
 
 def test_a_mistake_in_the_fortieth_cell_is_told_before_the_first():

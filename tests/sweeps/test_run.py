@@ -88,6 +88,8 @@ def test_dataset_has_the_axes_of_the_spec(sweep):
     assert dataset["round"].dims == ("horizon", "checkpoint")
     assert (dataset["round"].isel(checkpoint=-1) == dataset.horizon).all()
     assert json.loads(dataset.missing) == json.loads(dataset.failed) == []
+    assert json.loads(dataset.lacks) == {"region_ucb": [], "uniform": []}
+    assert dataset.skips_ahead.values.tolist() == [False, False]
     assert parse_spec(dataset.spec, "attribute") == parse_spec(SPEC, "mine")
     assert json.loads(dataset.versions)["jaxstack"] == js.__version__
     assert json.loads(dataset.hardware)["cores"] >= 1
@@ -262,12 +264,12 @@ def test_the_clock_of_snapshots(tmp_path):
 def test_snapshots_of_others_are_ignored(tmp_path, monkeypatch):
     first = run.FolderSnapshots(tmp_path, "a", 0)
     assert first.load() is None
-    first.save({"block": np.arange(3)})
-    assert first.load()["block"].tolist() == [0, 1, 2]
+    first.save({"step": np.arange(3)})
+    assert first.load()["step"].tolist() == [0, 1, 2]
     path = store.part_path(tmp_path, "a")
     os.replace(path, store.part_path(tmp_path, "b"))
     assert run.FolderSnapshots(tmp_path, "b", 0).load() is None  # of another cell
-    first.save({"block": np.arange(3)})
+    first.save({"step": np.arange(3)})
     monkeypatch.setattr(run, "_versions", lambda: {"jax": "0"})
     assert run.FolderSnapshots(tmp_path, "a", 0).load() is None  # of another version
     monkeypatch.undo()
@@ -297,11 +299,12 @@ class Stops:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(("name", "keep_runs"), [("region_ucb", False), ("erm_joint", True)])
-def test_a_restored_simulation_gives_the_same_numbers(name, keep_runs):
+# Eight steps each: a learner with a shortcut takes 1,024 rounds in a step, others 128.
+@pytest.mark.parametrize(
+    ("name", "horizon", "keep_runs"), [("region_ucb", 1000, False), ("erm_joint", 8000, True)]
+)
+def test_a_restored_simulation_gives_the_same_numbers(name, horizon, keep_runs):
     game, types, table = small_game(1)
-    # Eight steps of a batch: of 128 rounds, or of 1,024 where a learner looks ahead.
-    horizon = 8000 if name == "erm_joint" else 1000
     settings = {"horizon": horizon, "num_runs": 10, "table": table, "batch_size": 4, "keep_runs": keep_runs}
 
     def simulate(**more):
@@ -367,7 +370,9 @@ def hand_worked():
     regret[0, 1, 0, 0] = [1.0, 2.0, 3.0]
     dims = ("scenario", "learner", "scale", "game", "run")
     return xarray.Dataset(
-        {"final_regret": (dims, regret)}, coords={"learner": ["new", "old"], "scale": [0.1, 1.0]}
+        {"final_regret": (dims, regret)},
+        coords={"learner": ["new", "old"], "scale": [0.1, 1.0]},
+        attrs={"lacks": '{"new": [], "old": ["scale"]}'},
     )
 
 
@@ -380,6 +385,23 @@ def test_paired_differences_by_hand():
     old = difference.sel(learner="old").isel(scenario=0)
     np.testing.assert_allclose(old["mean"], [0.0, np.nan])
     assert "curve_mean" not in difference
+    turned = js.paired_differences(hand_worked(), reference="new").isel(scenario=0)
+    np.testing.assert_allclose(turned["mean"].sel(learner="old"), [-3.0, 0.0])
+    np.testing.assert_allclose(turned["mean"].sel(learner="new"), [0.0, 0.0])
+
+
+def test_a_reference_that_is_not_finished_is_no_reference_elsewhere():
+    data = hand_worked().drop_attrs()  # nobody lacks an axis: the other label of `old` is still to come
+    new = js.paired_differences(data, reference="old").sel(learner="new").isel(scenario=0)
+    np.testing.assert_allclose(new["mean"], [3.0, np.nan])
+
+
+def test_learners_that_skip_ahead_are_compared_with_nobody():
+    data = hand_worked().assign_coords(skips_ahead=("learner", [True, False]))
+    difference = js.paired_differences(data, reference="old")
+    assert difference["mean"].sel(learner="new").isnull().all()
+    with pytest.raises(ValueError, match=r"new skips ahead, with draws of its own.*Take another reference"):
+        js.paired_differences(data, reference="new")
 
 
 def test_paired_differences_are_those_of_curves(sweep):
