@@ -152,7 +152,7 @@ def test_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.Monke
     assert "breadth-first LPs" in printed
     document = json.loads((tmp_path / "bench.json").read_text())
     assert document["hardware"]["cores"] >= 1
-    assert len(document["rows"]) == 5
+    assert len(document["rows"]) == 6
     assert all(row["rate"] > 0 for row in document["rows"])
     assert (tmp_path / "bench.md").read_text().count("| enumeration |") == 5
 

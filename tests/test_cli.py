@@ -193,7 +193,7 @@ def test_inspect_has_no_picture_for_many_leader_actions(tmp_path):
 
 
 def test_folder_that_cannot_be_written_stops_before_computing(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "_run", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("jaxstack.sweeps.run.compute_cell", lambda *_, **__: pytest.fail("computed"))
     monkeypatch.setattr(cli, "_inspect", lambda *_: pytest.fail("computed"))
     (tmp_path / "file").write_text("in the way")
     message = refused("run", "--out", tmp_path / "file" / "out")
