@@ -154,7 +154,7 @@ def test_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.Monke
     assert document["hardware"]["cores"] >= 1
     assert len(document["rows"]) == 6
     assert all(row["rate"] > 0 for row in document["rows"])
-    assert (tmp_path / "bench.md").read_text().count("| enumeration |") == 5
+    assert (tmp_path / "bench.md").read_text().count("| enumeration |") == 6
 
 
 def test_command_names_the_cases(capsys) -> None:
