@@ -142,20 +142,20 @@ SQRT_RATE = Rule("at most 0.55; linear, at least 0.95, refutes", high=0.55, refu
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One measured number against its rule."""
+    """One measured number, and the rule that judges it if any."""
 
     what: str
     measured: Interval
-    rule: Rule
+    rule: Rule | None
     fit: Fit | None = None
 
     @property
     def verdict(self) -> str:
-        """By the rule."""
-        return self.rule.verdict(self.measured)
+        """By the rule; none where the number is only reported."""
+        return "" if self.rule is None else self.rule.verdict(self.measured)
 
     @classmethod
-    def of_fit(cls, what: str, fit: Fit, rule: Rule) -> Check:
+    def of_fit(cls, what: str, fit: Fit, rule: Rule | None) -> Check:
         """A check of the exponent of a fit."""
         return cls(what, fit.exponent, rule, fit)
 
@@ -282,11 +282,30 @@ def slope(x: np.ndarray, means: np.ndarray) -> np.ndarray:
 
 def power_fit(x: np.ndarray, regret: np.ndarray, first: float = 0.0) -> Fit:
     """The power law of mean regret [P, G, S] in x, over points from `first` on."""
+    return fit_of(lambda means: means, x, regret, first=first)
+
+
+def ratio_fit(x: np.ndarray, above: np.ndarray, below: np.ndarray, first: float = 0.0) -> Fit:
+    """The power law of the ratio of two means [P, G, S], over points from `first` on."""
+    return fit_of(lambda a, b: a / b, x, above, below, first=first)
+
+
+def fit_of(
+    quantity: Callable[..., np.ndarray], x: np.ndarray, *values: np.ndarray, first: float = 0.0
+) -> Fit:
+    """The power law in x [P] of a quantity that is made of means, over points from `first` on.
+
+    Args:
+      quantity: of arrays of means [N, .., P], row by row; [N, P].
+      x: abscissa.
+      values: [.., P, G, S].
+      first: least x of the window.
+    """
     inside = x >= first
-    x, regret = x[inside], regret[inside]
-    exponent = interval(lambda means: slope(x, means), regret)
+    x, values = x[inside], tuple(v[..., inside, :, :] for v in values)
+    exponent = interval(lambda *means: slope(x, quantity(*means)), *values)
     with np.errstate(all="ignore"):
-        logs = np.log(regret.mean(axis=(1, 2)))
+        logs = np.log(quantity(*(v.mean(axis=(-2, -1))[None] for v in values))[0])
     fitted = logs.mean() + exponent.value * (np.log(x) - np.log(x).mean())
     return Fit(exponent, (float(x[0]), float(x[-1])), float(np.abs(np.expm1(logs - fitted)).max()))
 
@@ -357,7 +376,7 @@ def _check_content(check: Check) -> dict[str, Any]:
     content: dict[str, Any] = {
         "what": check.what,
         **dict(zip(("value", "low", "high"), map(_rounded, check.measured), strict=True)),
-        "rule": check.rule.text,
+        "rule": "" if check.rule is None else check.rule.text,
         "verdict": check.verdict,
     }
     if check.fit is not None:

@@ -12,14 +12,12 @@ from matplotlib.figure import Figure
 from experiments.claims import (
     Check,
     Claim,
-    Fit,
-    Interval,
     at_least,
+    fit_of,
     interval,
     panels,
     resampled,
     series,
-    slope,
 )
 
 CLAIM = Claim(
@@ -30,7 +28,7 @@ CLAIM = Claim(
     remedy="more runs; a smaller constant would be met by more of them",
 )
 CONSTANT = 0.05  # "bounded away from 0"
-DECAY = -0.05  # exponent of the ratio in T, and in m
+DECAY = -0.05  # exponent of the ratio in T
 
 
 class _Best(NamedTuple):
@@ -53,9 +51,8 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
         name = f"{best.scenario}, m = {best.decisions}: best learner's regret / √(min{{L, nK}} T)"
         least = interval(lambda means: means.min(axis=(-2, -1)), best.ratio)
         checks.append(Check(f"{name}, least over T", least, at_least(CONSTANT)))
-        x = best.horizon
-        exponent = interval(lambda means, x=x: slope(x, means.min(axis=1)), best.ratio)
-        checks.append(Check.of_fit(f"{name}, exponent of T", _fit(best, exponent), at_least(DECAY)))
+        fit = fit_of(lambda means: means.min(axis=1), best.horizon, best.ratio)
+        checks.append(Check.of_fit(f"{name}, exponent of T", fit, at_least(DECAY)))
     return checks
 
 
@@ -95,9 +92,3 @@ def _cases(dataset: xr.Dataset) -> Iterator[_Best]:
             types = 2 * m if n == 1 else 2 * -(-m // n) + 1
             scale = np.sqrt(min(m + 1, n * types) * curves[0].x)[:, None, None]
             yield _Best(str(scenario), int(m), curves[0].x, np.stack([c.regret / scale for c in curves]))
-
-
-def _fit(best: _Best, exponent: Interval) -> Fit:
-    logs, x = np.log(best.mean), np.log(best.horizon)
-    residual = np.abs(np.expm1(logs - logs.mean() - exponent.value * (x - x.mean()))).max()
-    return Fit(exponent, (float(best.horizon[0]), float(best.horizon[-1])), float(residual))
