@@ -41,7 +41,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     for scenario, correlation, learner, points in _curves(data["spec"]):
         first = points.x[-1] / DECADE
         fit = power_fit(points.x, points.regret, first)
-        # Where the payoff is a sum over followers, marginals decide, and no model of their joint law is wrong.
+        # Where the payoff is a sum over followers marginals decide: no model of their joint law is wrong.
         wrong = learner == "erm_product" and correlation > 0 and scenario != "separable payoffs"
         rule = SQRT_RATE if not wrong else at_least(LINEAR) if correlation == 1 else None
         name = _name(scenario, correlation, learner)

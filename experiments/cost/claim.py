@@ -24,7 +24,8 @@ CLAIM = Claim(
     remedy="an idle machine and more repeats",
     machine_dependent=True,
 )
-LEARNERS = ("erm_joint", "erm_product", "region_ucb", "oful")
+ALL = ("erm_joint", "erm_product", "region_ucb", "oful")
+LEARNERS = {"full": ALL, "quick": ALL, "toy": ALL[1:3]}
 METHODS = ("vertices", "programs", "milp")
 SIZES = {  # (L, n, K), A = 2
     "full": ((2, 2, 2), (3, 2, 3), (3, 3, 4), (3, 4, 4), (4, 3, 3), (4, 4, 3)),
@@ -56,7 +57,7 @@ def collect(size: str) -> Costs:
     order = np.argsort([table.num_regions for table in tables])
     rounds = {
         learner: np.array([_rounds(*games[p], tables[p], learner, size) for p in order])[:, None]
-        for learner in LEARNERS
+        for learner in LEARNERS[size]
     }
     followers, solutions, table_bytes = {}, {}, []
     for method in METHODS:

@@ -19,8 +19,8 @@ def games() -> dict[str, tuple[js.Game, js.IndependentTypes | js.JointTypes]]:
     made = {}
     for number, seed in enumerate(_nearly_tied()):
         made[f"nearly tied {number}"] = js.scenarios.random_game(seed, types="independent", **SIZES)
-    for number in range(COUNT):
-        game, types = js.scenarios.random_game(1000 + number, types="independent", **SIZES)
+    for number, seed in enumerate(_rich()):
+        game, types = js.scenarios.random_game(seed, types="independent", **SIZES)
         made[f"plain {number}"] = game, types
         made[f"rare types {number}"] = game, js.IndependentTypes([[1 - 1e-3, 1e-3], [1e-3, 1 - 1e-3]])
         twice = js.Game(game.leader, np.repeat(game.follower, 2, axis=1))
@@ -42,6 +42,12 @@ def _nearly_tied() -> list[int]:
         gap = values[-1] - values[values < values[-1] - 1e-9].max(initial=-np.inf)
         gaps[seed] = gap
     return sorted(gaps, key=gaps.__getitem__)[:COUNT]
+
+
+def _rich() -> list[int]:
+    """The first seeds of random games with all five regions: every type switches at a point of its own."""
+    tables = {s: js.enumerate_regions(js.scenarios.random_game(s, **SIZES)[0]) for s in range(_SEARCHED)}
+    return [seed for seed, table in tables.items() if table.num_regions == 5][:COUNT]
 
 
 if __name__ == "__main__":
