@@ -117,6 +117,15 @@ def test_rules_judge_intervals() -> None:
     assert claims.SQRT_RATE.verdict(Interval(1.0, 0.99, 1.01)) == FAILS
 
 
+@pytest.mark.parametrize(("late", "verdict"), [(100.0, FAILS), (70.0, OPEN)])
+def test_linear_growth_refutes_a_root_unless_it_slows_down(late: float, verdict: str) -> None:
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    means = np.array([1.0, 10.0, 100.0, 10 * late])[:, None, None]
+    noise = np.random.default_rng(0).normal(1, 1e-3, size=(4, 1, 50))
+    fit = claims.power_fit(x, means * noise)
+    assert Check.of_fit("", fit, claims.SQRT_RATE).verdict == verdict
+
+
 def test_the_worst_check_decides() -> None:
     good, bad = Interval(0, 0, 0), Interval(2, 2, 2)
     checks = [Check("", good, claims.at_most(1)), Check("", bad, None)]
@@ -185,7 +194,7 @@ def small_horizon(folder: Path, skip: bool) -> dict[str, Any]:
     """Data for "horizon": a tenth of the theorem's radius, so that its learner has learnt by then."""
     text = f"""
         [run]
-        horizon = [4_000, 40_000]
+        horizon = [4_000, 12_000, 40_000]
         runs = 8
         keep_runs = false
         [[scenario]]
@@ -204,7 +213,8 @@ def small_horizon(folder: Path, skip: bool) -> dict[str, Any]:
         radius_scale = 0.1
         """
     dataset = js.run_sweep(parse_spec(text, "test"), folder)
-    return {"spec": dataset, "long": dataset.isel(scenario=slice(0))}
+    empty = dataset.isel(scenario=slice(0))
+    return {"spec": dataset, "hard": empty, "long": empty}
 
 
 def test_broken_learners_do_not_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ DECADES = 100  # the fit's window is the last factor of this in T
 def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     """Exponents in T of every learner in every scenario, over the last two decades."""
     checks = []
-    for scenario, learner, points in _curves(data["spec"]):
+    for scenario, learner, points in (*_curves(data["spec"]), *_curves(data["hard"])):
         if (scenario, learner) == ("feature mix", "erm_product"):
             continue  # its model is wrong there: types are correlated, and the payoff is no sum
         fit = power_fit(points.x, points.regret, points.x[-1] / DECADES)
@@ -45,16 +45,16 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
 
 def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     """Regret against T, a panel for every scenario."""
-    scenarios = [str(name) for name in data["spec"].scenario.values]
+    scenarios = [str(name) for source in ("spec", "hard") for name in data[source].scenario.values]
     figure, axes = panels(len(scenarios))
     for axis, scenario in zip(axes, scenarios, strict=False):
-        for source in ("spec", "long"):
+        for source in ("spec", "hard", "long"):
             for name, learner, points in _curves(data[source]):
                 if name != scenario:
                     continue
                 options = line_options(line_styles([learner])[0])
-                label = learner if source == "spec" else f"{learner}, by jumps"
-                options |= {"label": label, "markersize": 4} | ({} if source == "spec" else {"alpha": 0.45})
+                label = learner if source != "long" else f"{learner}, by jumps"
+                options |= {"label": label, "markersize": 4} | ({} if source != "long" else {"alpha": 0.45})
                 axis.errorbar(points.x, points.mean, errors(points.regret), **options)
         axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
         T, lowest = np.array(axis.get_xlim()), axis.get_ylim()[0]
