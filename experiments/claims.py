@@ -66,6 +66,7 @@ class Claim:
       source: theorem or section.
       varied: what the experiment varies.
       remedy: what would decide where the intervals do not.
+      reading: what of it is a reading of the theorem, which measures may contradict and the theorem not.
       x64: play in double precision.
       machine_dependent: the numbers are times, and other machines have others.
     """
@@ -75,6 +76,7 @@ class Claim:
     source: str
     varied: str
     remedy: str
+    reading: str = ""
     x64: bool = False
     machine_dependent: bool = False
 
@@ -484,6 +486,7 @@ def markdown(content: Mapping[str, Any]) -> str:
         ]
         if row["machine_dependent"]:
             lines += ["", "Times and sizes of the machine that it ran on; every machine has its own."]
+        lines += ["", row["reading"]] if row["reading"] else []
         lines += ["", f"![{row['title']}]({row['figure']})", ""]
         lines += ["| measured | value | wanted | verdict | fitted over | largest residual |"]
         lines += ["|---|---|---|---|---|---|"]
