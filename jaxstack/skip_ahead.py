@@ -89,7 +89,9 @@ class _Types:
         """Values of each part, round by round: n arrays of this shape, features 0..nK-1."""
         K = self.marginals.shape[2]
         component = _pick(rng, self._guides[0], shape, None) if len(self.weights) > 1 else None
-        return [_pick(rng, guide, shape, component) + part * K for part, guide in enumerate(self._guides[1:])]
+        kind = np.min_scalar_type(-self.num_parts * K)  # one part's values alone may need less
+        picked = (_pick(rng, guide, shape, component).astype(kind, copy=False) for guide in self._guides[1:])
+        return [values + part * K for part, values in enumerate(picked)]
 
     @functools.cached_property
     def _guides(self) -> list[_Guide]:

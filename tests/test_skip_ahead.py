@@ -201,3 +201,11 @@ def test_what_cannot_be_skipped_says_why() -> None:
         js.simulate(
             jax.random.key(0), big, uniform, js.learners.erm_joint(), horizon=9, num_runs=1, skip_ahead=True
         )
+
+
+def test_features_of_many_followers_are_numbered_through() -> None:
+    """Types of one follower fit eight bits, those of all of them do not."""
+    types = skip_ahead._Types(np.ones(1), np.full((1, 100, 3), 1 / 3))
+    drawn = types.sample(np.random.default_rng(0), (4, 50))
+    for follower, values in enumerate(drawn):
+        assert set(np.unique(values)) == {3 * follower, 3 * follower + 1, 3 * follower + 2}

@@ -1,0 +1,80 @@
+"""`python -m experiments [--quick | --toy] [--only NAME,..] [--out DIR]`: the paper's claims, tested.
+
+Without a size: hours. Whatever is interrupted goes on where it stopped when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.claims import NAMES
+
+_RESULTS = Path("experiments/results")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen experiments, and write rows and figures after every one."""
+    options = _parse(arguments)
+    _set_up_devices()
+    from experiments import claims
+
+    size = "quick" if options.quick else "toy" if options.toy else "full"
+    out = options.out or (Path("out/claims") if size == "toy" else _RESULTS)
+    for name in options.only:
+        began = time.perf_counter()
+        module = claims.script(name)
+        data = claims.data_of(name, size, options.runs / size)
+        checks = module.measure(data)
+        claims.save_figure(module.draw(data, checks), out / f"{name}.png")
+        row = claims.row_of(name, size, checks)
+        claims.write_rows([row], out)
+        print(
+            f"{row['number']:2d}. {name:12s} {row['verdict']:12s} {time.perf_counter() - began:6.1f} s",
+            flush=True,
+        )
+    print(f"written: {out / 'claims.md'}, {out / 'claims.json'}")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--quick", action="store_true", help="every claim at reduced size: minutes on two cores"
+    )
+    size.add_argument("--toy", action="store_true", help="every script in seconds; the numbers mean nothing")
+    parser.add_argument(
+        "--only", type=_names, default=NAMES, metavar="NAME,..", help=f"of {', '.join(NAMES)}"
+    )
+    parser.add_argument(
+        "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; with --toy out/claims)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/claims"), help="results of the sweeps (default: %(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    unknown = [name for name in text.split(",") if name not in NAMES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no experiment is called {unknown[0]!r}; known: {', '.join(NAMES)}")
+    return tuple(name for name in NAMES if name in text.split(","))
+
+
+def _set_up_devices() -> None:
+    """One CPU device per core, unless JAX is in use already."""
+    import jax
+
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

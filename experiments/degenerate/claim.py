@@ -1,0 +1,75 @@
+"""Nothing within the assumptions breaks a learner: near ties, rare types, duplicates, equal payoffs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.claims import Check, Claim, at_least, at_most, interval, panels, resampled, series
+from jaxstack.plots.style import line_styles
+
+CLAIM = Claim(
+    number=10,
+    title="No game within the assumptions breaks a learner: regret stays within its bound",
+    source="all regret bounds, which ask nothing of payoffs or types",
+    varied="nearly tied games, rare types, duplicated types, payoffs of 0 and 1 (ties everywhere); T",
+    remedy="more games of each kind",
+)
+ROUNDING = -1e-3  # payoff units; regret is a sum of gaps in single precision
+
+
+class _Case(NamedTuple):
+    kind: str
+    learner: str
+    share: np.ndarray  # [T, G, S], regret over the theorem's bound with constant 1
+    regret: np.ndarray  # [T, G, S]
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Regret over bound, the largest over horizons and games of a kind; the least regret of any run."""
+    checks = []
+    cases = list(_cases(data["spec"]))
+    for case in cases:
+        each = case.share[:, :, None]  # game by game: one of them must not hide behind the others
+        largest = interval(lambda means: means.max(axis=(1, 2)), each)
+        checks.append(Check(f"{case.kind}, {case.learner}: regret / bound, largest", largest, at_most(1)))
+    least = min(float(case.regret.min()) for case in cases)
+    exactly = interval(lambda value: value, np.array([[least]]))
+    checks.append(Check("least regret of any run, payoff units", exactly, at_least(ROUNDING)))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Regret at the longest horizon over the bound, by kind and learner."""
+    cases = list(_cases(data["spec"]))
+    kinds = list(dict.fromkeys(case.kind for case in cases))
+    names = list(dict.fromkeys(case.learner for case in cases))
+    figure, (axis,) = panels(1)
+    figure.set_size_inches(7.2, 3.4)
+    for number, (name, style) in enumerate(zip(names, line_styles(names), strict=True)):
+        at = np.arange(len(kinds)) + (number - 1.5) * 0.15
+        shares = [case.share[-1] for case in cases if case.learner == name]
+        mean = np.array([share.mean() for share in shares])
+        low, high = np.array([np.quantile(resampled(share), (0.025, 0.975)) for share in shares]).T
+        axis.errorbar(at, mean, [mean - low, high - mean], fmt=style[2], color=style[0], label=name)
+    axis.axhline(1, color="#999999", linewidth=1)
+    axis.set_xticks(np.arange(len(kinds)), [kind.replace(" ", "\n") for kind in kinds])
+    axis.set(yscale="log", ylabel="regret / bound, at the longest horizon")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def _cases(dataset: xr.Dataset) -> Iterator[_Case]:
+    names = [str(name) for name in dataset.scenario.values]
+    kinds = dict.fromkeys(name.rsplit(" ", 1)[0] for name in names)
+    for kind in kinds:
+        games = [name for name in names if name.rsplit(" ", 1)[0] == kind]
+        for learner in map(str, dataset.learner.values):
+            curves = [series(dataset, "horizon", scenario=name, learner=learner) for name in games]
+            regret = np.concatenate([curve.regret for curve in curves], axis=1)
+            bound = np.stack([curve.bound for curve in curves], axis=1)[..., None]
+            yield _Case(kind, learner, regret / bound, regret)

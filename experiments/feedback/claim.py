@@ -1,0 +1,97 @@
+"""Price of feedback: what seeing actions in place of types costs, and which learner pays less, by sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from scipy.stats import rankdata
+
+from experiments.claims import Check, Claim, at_least, interval, panels, resampled, series
+
+CLAIM = Claim(
+    number=5,
+    title="Action feedback costs regret, and region_ucb beats oful where √(n^L K^L A^2L L log T) is below "
+    "K^n log T",
+    source="O(min{√(n^L K^L A^2L L T log T), K^n √T log T}), action feedback",
+    varied="(L, n, K); type against action feedback; region_ucb against oful, on the same draws",
+    remedy="more sizes on either side of the line where the two bounds are equal",
+)
+DIM = "num_leader_actions+num_followers+num_types"
+_NOTHING = 1e-9  # payoff units
+ALIKE = 0.5  # rank correlation that counts as "the order of the bounds is the order of the measurements"
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Price in regret at each size; where the learners from actions cross, against where their bounds do."""
+    _, regret, bound = _sizes(data["spec"])
+    checks = []
+    for learner in ("region_ucb", "oful"):
+        price = interval(
+            lambda a, b: (a / np.maximum(b, _NOTHING)).min(axis=1), regret[learner], regret["erm_product"]
+        )
+        checks.append(Check(f"regret of {learner} / erm_product, least over sizes", price, at_least(1)))
+    predicted = np.log(bound["region_ucb"] / bound["oful"])
+
+    def order(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return _correlation(rankdata(first / second, axis=1), rankdata(predicted))
+
+    def winners(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return ((first < second) == (predicted < 0)).mean(axis=1)
+
+    both = regret["region_ucb"], regret["oful"]
+    what = "region_ucb / oful: rank correlation of measured ratios with ratios of bounds"
+    checks.append(Check(what, interval(order, *both), at_least(ALIKE)))
+    what = "region_ucb or oful: share of sizes where the one with the smaller bound wins"
+    checks.append(Check(what, interval(winners, *both), at_least(0.75)))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Price of each learner from actions; and the ratio of the two against that of their bounds."""
+    sizes, regret, bound = _sizes(data["spec"])
+    figure, (left, right) = panels(2)
+    at = np.arange(len(sizes))
+    for learner, colour in (("region_ucb", "#009E73"), ("oful", "#D55E00")):
+        mean, low, high = _ratio(regret[learner], regret["erm_product"])
+        left.errorbar(at, mean, [mean - low, high - mean], fmt="o", color=colour, label=learner)
+    left.set_xticks(at, sizes, rotation=60, fontsize=7)
+    left.set(yscale="log", title="price of seeing actions only", ylabel="regret / that of erm_product")
+    left.set_xlabel("L, n, K")
+    left.legend(fontsize=7)
+    mean, low, high = _ratio(regret["region_ucb"], regret["oful"])
+    predicted = bound["region_ucb"] / bound["oful"]
+    right.errorbar(predicted, mean, [mean - low, high - mean], fmt="o", color="#0072B2")
+    for x, y, size in zip(predicted, mean, sizes, strict=True):
+        right.annotate(size, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=6)
+    right.axhline(1, color="#999999", linewidth=1)
+    right.axvline(1, color="#999999", linewidth=1)
+    right.set(xscale="log", yscale="log", title="region_ucb / oful", xlabel="of bounds", ylabel="of regrets")
+    return figure
+
+
+def _sizes(dataset: xr.Dataset) -> tuple[list[str], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Sizes in words, [P, G, S] regret and [P] bounds of each learner."""
+    numbered = dataset.assign_coords({DIM: np.arange(dataset.sizes[DIM])})
+    curves = {str(name): series(numbered, DIM, learner=name) for name in dataset.learner.values}
+    sizes = [
+        ", ".join(str(int(dataset[key][p])) for key in DIM.split("+")) for p in range(dataset.sizes[DIM])
+    ]
+    return sizes, {k: c.regret for k, c in curves.items()}, {k: c.bound for k, c in curves.items()}
+
+
+def _ratio(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    low, high = np.quantile(
+        resampled(first) / np.maximum(resampled(second), _NOTHING), (0.025, 0.975), axis=0
+    )
+    return first.mean(axis=(1, 2)) / np.maximum(second.mean(axis=(1, 2)), _NOTHING), low, high
+
+
+def _correlation(rows: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson correlation of every row with one vector."""
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    other = other - other.mean()
+    with np.errstate(invalid="ignore"):  # all alike: no correlation
+        return rows @ other / np.sqrt(np.square(rows).sum(axis=1) * np.square(other).sum())

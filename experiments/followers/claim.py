@@ -1,0 +1,100 @@
+"""Independence of n: with type feedback regret does not grow polynomially with followers; regions do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.claims import (
+    Check,
+    Claim,
+    Rule,
+    at_least,
+    at_most,
+    errors,
+    interval,
+    panels,
+    power_fit,
+    ratio_fit,
+    series,
+)
+
+CLAIM = Claim(
+    number=2,
+    title="With type feedback regret does not grow polynomially with the number of followers",
+    source="O(√(min{L log(nKAT), nK} T)), erm_product; O(√(min{L log(nKAT), K^n} T)), erm_joint",
+    varied="n; L = 2, 3; separable and anonymous payoffs (K = A = 2, independent types)",
+    remedy="more games, and more followers: a power of n and a power of log n part slowly",
+    reading="The theorem bounds the level, by a number that is far above what random games cost. That regret "
+    "itself does not grow with n is a reading of it, which the exponents test.",
+)
+MANY = 4  # followers from which the exponents are fitted: below, nK or K^n is the smaller term of the bound
+# The other term of the bound, sqrt(nK), would give 0.5.
+_NOT_POLYNOMIAL = Rule(
+    "at most 0.25; refuted by more that does not fall", high=0.25, refuted_above=0.25, bending_excuses=True
+)
+
+
+class _Case(NamedTuple):
+    payoff: str
+    leader: str
+    followers: np.ndarray  # [P]
+    regret: np.ndarray  # [P, G, S]
+    stakes: np.ndarray  # [P, G, S], regret of uniform play
+    regions: np.ndarray  # [P, G, 1]
+    bound: np.ndarray  # [P], right-hand side of the learner's theorem
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Exponents in n of regret, of regret over that of uniform play, and of the number of regions."""
+    checks = []
+    for case in _cases(data):
+        name, first = f"{case.payoff}, {case.leader}", min(MANY, case.followers[-2])
+        fits = {
+            "regret": power_fit(case.followers, case.regret, first),
+            "regret over that of uniform play": ratio_fit(case.followers, case.regret, case.stakes, first),
+        }
+        for what, fit in fits.items():
+            checks.append(Check.of_fit(f"{name}: exponent of n in {what}", fit, _NOT_POLYNOMIAL))
+        share = interval(lambda means, bound=case.bound: (means / bound).max(axis=1), case.regret)
+        checks.append(Check(f"{name}: regret / bound, largest", share, at_most(1)))
+        regions = power_fit(case.followers, case.regions, first)
+        checks.append(Check.of_fit(f"{name}: exponent of n in regions", regions, at_least(0.5)))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Regret and regions against n, a panel for each L."""
+    cases = list(_cases(data))
+    leaders = list(dict.fromkeys(case.leader for case in cases))
+    figure, axes = panels(len(leaders))
+    colours = {"separable": "#0072B2", "anonymous": "#D55E00"}
+    for axis, leader in zip(axes, leaders, strict=False):
+        for case in (case for case in cases if case.leader == leader):
+            label = f"regret, {case.payoff}"
+            mean = case.regret.mean(axis=(1, 2))
+            axis.errorbar(
+                case.followers, mean, errors(case.regret), color=colours[case.payoff], marker="o", label=label
+            )
+        axis.plot(case.followers, case.regions.mean(axis=(1, 2)), "s--", color="#555555", label="regions")
+        axis.set(xscale="log", yscale="log", title=leader, xlabel="n followers")
+    axes[0].set_ylabel("regret (payoff units); number of regions")
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def _cases(data: Mapping[str, xr.Dataset]) -> Iterator[_Case]:
+    for payoff, dataset in data.items():
+        learner, yardstick = (str(name) for name in dataset.learner.values)
+        for scenario in dataset.scenario.values:
+            chosen = dataset.sel(scenario=scenario)
+            learnt, uniform = (series(chosen, "num_followers", learner=name) for name in (learner, yardstick))
+            regions = chosen.num_regions.sel(learner=learner, num_followers=learnt.x).dropna(
+                "game", how="all"
+            )
+            counts = regions.transpose("num_followers", "game").values[..., None]
+            yield _Case(payoff, str(scenario), learnt.x, learnt.regret, uniform.regret, counts, learnt.bound)

@@ -1,0 +1,69 @@
+"""Growth in T: on games drawn at random regret flattens, on the hard family it grows like sqrt(T).
+
+In one game the commitments differ by gaps that do not depend on T: once they are resolved nothing more is
+lost. On the hard family the gap is of order sqrt(m / T), too small to be resolved within T rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.claims import SQRT_RATE, Check, Claim, at_most, between, errors, panels, power_fit, series
+from jaxstack.plots.style import line_options, line_styles
+
+CLAIM = Claim(
+    number=1,
+    title="Regret grows no faster than √T: it flattens on random games, and grows like √T on the hard family",
+    source="theorems on erm_joint, erm_product, region_ucb, oful; lower bound",
+    varied="T; learner; random games, the hard family (ε = √(m/T)), three worked games",
+    remedy="longer horizons: with the theorems' radii, learners from actions have to tell regions apart by "
+    "gaps of √(4(L+1) log(3T)/N), and grow almost like T until they have",
+)
+HARD = "hard family"
+DECADES = 100  # the fit's window is the last factor of this in T
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Exponents in T of every learner in every scenario, over the last two decades."""
+    checks = []
+    for scenario, learner, points in (*_curves(data["spec"]), *_curves(data["hard"])):
+        if (scenario, learner) == ("feature mix", "erm_product"):
+            continue  # its model is wrong there: types are correlated, and the payoff is no sum
+        fit = power_fit(points.x, points.regret, points.x[-1] / DECADES)
+        rule = between(0.45, 0.55) if scenario == HARD and learner.startswith("erm") else SQRT_RATE
+        checks.append(Check.of_fit(f"{scenario}, {learner}: exponent of T", fit, rule))
+    for scenario, learner, points in _curves(data["long"]):
+        fit = power_fit(points.x, points.regret, points.x[-1] / DECADES**2)
+        rule = between(0.45, 0.55) if scenario == HARD else at_most(0.25)
+        checks.append(Check.of_fit(f"{scenario}, {learner} by jumps: exponent of T", fit, rule))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Regret against T, a panel for every scenario."""
+    scenarios = [str(name) for source in ("spec", "hard") for name in data[source].scenario.values]
+    figure, axes = panels(len(scenarios))
+    for axis, scenario in zip(axes, scenarios, strict=False):
+        for source in ("spec", "hard", "long"):
+            for name, learner, points in _curves(data[source]):
+                if name != scenario:
+                    continue
+                options = line_options(line_styles([learner])[0])
+                label = learner if source != "long" else f"{learner}, by jumps"
+                options |= {"label": label, "markersize": 4} | ({} if source != "long" else {"alpha": 0.45})
+                axis.errorbar(points.x, points.mean, errors(points.regret), **options)
+        axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
+        T, lowest = np.array(axis.get_xlim()), axis.get_ylim()[0]
+        axis.plot(T, 2 * lowest * np.sqrt(T / T[0]), color="#999999", linewidth=1, label="√T")
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def _curves(dataset: xr.Dataset):
+    for scenario in dataset.scenario.values:
+        for learner in dataset.learner.values:
+            yield str(scenario), str(learner), series(dataset, "horizon", scenario=scenario, learner=learner)

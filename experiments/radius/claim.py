@@ -1,0 +1,82 @@
+"""Constants: the theorems' confidence radius is loose; how much smaller may it be before runs fail?
+
+A run fails when its regret grows in the second half of the rounds as fast as in the first: it is not learning
+any more (or not yet). Regret that has stopped growing is no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.claims import Check, Claim, at_most, errors, interval, panels
+from jaxstack.plots.style import line_options, line_styles
+
+CLAIM = Claim(
+    number=9,
+    title="The theorems' confidence radius is loose: an eighth of it costs less regret, and no run fails",
+    source="confidence radii of region_ucb (4(L+1) log(3T)) and oful (delta = 1/T)",
+    varied="factor c on the radius, from 1 to 0; region_ucb and oful",
+    remedy="a longer horizon, in which the theorem's radius would have shrunk below the gaps",
+    x64=True,
+)
+SMALL = 0.125
+TOO_FAST = 0.95  # regret of the second half over that of the first, from which a run counts as failed
+RARE = 0.05
+_NOTHING = 1e-9  # payoff units
+
+
+class _Curve(NamedTuple):
+    scenario: str
+    learner: str
+    scale: np.ndarray  # [P]
+    regret: np.ndarray  # [P, G, S]
+    failed: np.ndarray  # [P, G, S], 0 or 1
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Regret at a small radius over that at the theorem's; shares of runs that fail."""
+    checks = []
+    for curve in _curves(data["spec"]):
+        name, at = f"{curve.scenario}, {curve.learner}", {float(c): p for p, c in enumerate(curve.scale)}
+        ratio = interval(lambda a, b: a / b, curve.regret[at[SMALL]], curve.regret[at[1.0]])
+        checks.append(Check(f"{name}: regret at c = 1/8 over that at c = 1", ratio, at_most(1)))
+        for scale, rule in ((1.0, at_most(RARE)), (SMALL, at_most(RARE)), (0.0, None)):
+            failures = interval(lambda share: share, curve.failed[at[scale]])
+            checks.append(Check(f"{name}: share of runs that fail at c = {scale:g}", failures, rule))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Regret (above) and failures (below) against c, a column for every scenario."""
+    curves = list(_curves(data["spec"]))
+    scenarios = list(dict.fromkeys(curve.scenario for curve in curves))
+    figure, axes = panels(2 * len(scenarios), columns=len(scenarios))
+    for column, scenario in enumerate(scenarios):
+        above, below = axes[column], axes[len(scenarios) + column]
+        for curve in (curve for curve in curves if curve.scenario == scenario):
+            options = line_options(line_styles([curve.learner])[0]) | {"label": curve.learner}
+            at = np.arange(len(curve.scale))
+            above.errorbar(at, curve.regret.mean(axis=(1, 2)), errors(curve.regret), **options)
+            below.errorbar(at, curve.failed.mean(axis=(1, 2)), errors(curve.failed), **options)
+            for axis in (above, below):
+                axis.set_xticks(at, [f"1/{1 / c:g}" if 0 < c < 1 else f"{c:g}" for c in curve.scale])
+                axis.tick_params(axis="x", labelsize=7)
+        above.set(title=scenario, ylabel="regret, payoff units", yscale="log")
+        below.set(xlabel="c", ylabel="share of runs that fail", ylim=(-0.03, 1.03))
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def _curves(dataset: xr.Dataset) -> Iterator[_Curve]:
+    for scenario in map(str, dataset.scenario.values):
+        for learner in map(str, dataset.learner.values):
+            runs = dataset.regret.sel(scenario=scenario, learner=learner).dropna("game", how="all")
+            runs = runs.transpose("radius_scale", "game", "run", "checkpoint").values
+            half, whole = runs[..., -2], runs[..., -1]
+            failed = (whole - half >= TOO_FAST * half) & (whole - half > _NOTHING)
+            yield _Curve(scenario, learner, dataset.radius_scale.values, whole, failed.astype(float))

@@ -1,0 +1,99 @@
+"""Number of best-response regions of random games against n^L K^L A^(2L)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import jaxstack as js
+from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit
+
+CLAIM = Claim(
+    number=7,
+    title="The number of best-response regions grows no faster than n^L K^L A^2L",
+    source="bound on the number of non-empty regions",
+    varied="n, K, A, one at a time, at L = 2..5 (random games; the others are 2)",
+    remedy="larger sizes and more games",
+)
+LETTERS = {"n": "num_followers", "K": "num_types", "A": "num_actions"}
+RANGES = {
+    "full": {
+        2: {"n": (2, 8, 32, 128, 512), "K": (2, 8, 32, 128), "A": (2, 4, 8, 16, 32)},
+        3: {"n": (2, 4, 8, 16, 32, 64), "K": (2, 4, 8, 16, 32), "A": (2, 4, 8, 16)},
+        4: {"n": (2, 4, 8, 16), "K": (2, 4, 8, 12), "A": (2, 4, 6, 8)},
+        5: {"n": (2, 3, 4, 6, 8), "K": (2, 3, 4, 6), "A": (2, 3, 4)},
+    },
+    "quick": {
+        2: {"n": (2, 8, 32, 128), "K": (2, 8, 32), "A": (2, 4, 8, 16)},
+        3: {"n": (2, 4, 8, 16), "K": (2, 4, 8, 16), "A": (2, 4, 8)},
+        4: {"n": (2, 4, 8), "K": (2, 4, 6), "A": (2, 3, 4)},
+        5: {"n": (2, 3, 4), "K": (2, 3, 4), "A": (2, 3)},
+    },
+    "toy": {2: {"n": (2, 4), "K": (2, 4), "A": (2, 3)}, 3: {"n": (2, 4), "K": (2, 4), "A": (2, 3)}},
+}
+GAMES = {"full": 64, "quick": 16, "toy": 3}
+
+
+class Counts(NamedTuple):
+    """Regions along one axis."""
+
+    leader: int
+    letter: str
+    sizes: np.ndarray  # [P]
+    regions: np.ndarray  # [P, G, 1]
+    bound: np.ndarray  # [P]
+
+
+def collect(size: str) -> list[Counts]:
+    """Enumerate the games of a size."""
+    found = []
+    for leader, axes in RANGES[size].items():
+        for letter, sizes in axes.items():
+            cells = [_games(leader, LETTERS[letter], value, GAMES[size]) for value in sizes]
+            regions = [js.enumerate_regions(js.stack(games)).num_regions for games in cells]
+            bound = [js.bounds.num_regions(games[0]) for games in cells]
+            counts = np.array(regions, float)[..., None]
+            found.append(Counts(leader, letter, np.array(sizes, float), counts, np.array(bound, float)))
+    return found
+
+
+def _games(leader: int, key: str, value: int, count: int) -> list[js.Game]:
+    sizes = dict.fromkeys(LETTERS.values(), 2) | {"num_leader_actions": leader, key: value}
+    # Regions are the followers' matter: the cheapest leader payoff and types will do.
+    return [
+        js.scenarios.random_game(seed, payoff="separable", types="independent", **sizes)[0]
+        for seed in range(count)
+    ]
+
+
+def measure(data: list[Counts]) -> list[Check]:
+    """Exponents against those of the bound, and the level against the bound."""
+    checks = []
+    for counts in data:
+        power = counts.leader * (2 if counts.letter == "A" else 1)
+        fit = power_fit(counts.sizes, counts.regions)
+        what = f"L = {counts.leader}: exponent of {counts.letter}"
+        checks.append(Check.of_fit(what, fit, at_most(power)))
+    largest = [interval(lambda m, b=c.bound: (m / b).max(axis=1), c.regions) for c in data]
+    worst = max(largest, key=lambda share: share.value)
+    checks.append(Check("regions / n^L K^L A^2L, largest of all sizes", worst, at_most(1)))
+    return checks
+
+
+def draw(data: list[Counts], checks: list[Check]) -> Figure:
+    """Regions against n, K and A."""
+    figure, axes = panels(3)
+    for axis, letter in zip(axes, LETTERS, strict=True):
+        for number, counts in enumerate(counts for counts in data if counts.letter == letter):
+            mean, colour = counts.regions.mean(axis=(1, 2)), f"C{number}"
+            label = f"L = {counts.leader}"
+            axis.errorbar(
+                counts.sizes, mean, errors(counts.regions), marker="o^sD"[number], color=colour, label=label
+            )
+            moved = counts.bound * mean[0] / counts.bound[0]
+            axis.plot(counts.sizes, moved, ":", color=colour)
+        axis.set(xscale="log", yscale="log", xlabel=letter, ylabel="regions (dotted: bound's slope)")
+    axes[0].legend(fontsize=7)
+    return figure

@@ -1,0 +1,86 @@
+"""Growth in L, K and A, against that of the bound min{L log(nKAT), nK} (or K^n for erm_joint)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from experiments.claims import (
+    Check,
+    Claim,
+    Rule,
+    Series,
+    at_most,
+    between,
+    errors,
+    interval,
+    panels,
+    power_fit,
+    series,
+    slope,
+)
+from jaxstack.plots.style import line_options, line_styles
+
+CLAIM = Claim(
+    number=3,
+    title="Regret grows with L, K and A no faster than √min{L log(nKAT), nK}",
+    source="O(√(min{L log(nKAT), nK} T)), erm_product; O(√(min{L log(nKAT), K^n} T)), erm_joint",
+    varied="L, K, A of random games, one at a time; m = L - 1 = K/2 of the hard family",
+    remedy="a family that is hard for every size: on random games regret lies so far below the bound that it "
+    "may grow faster for long",
+    reading="The theorem bounds the level. That regret grows no faster than its bound is a reading of it, "
+    "which the exponents test.",
+)
+AXES = {
+    "leader actions": ("num_leader_actions", "L"),
+    "types": ("num_types", "K"),
+    "follower actions": ("num_actions", "A"),
+    "signs of the hard family": ("num_decisions", "m"),
+}
+SLACK = 0.1  # on top of the bound's exponent
+
+
+def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
+    """Exponents against those of the bound, and the level against the bound with constant 1."""
+    checks = []
+    for scenario, learner, points in _curves(data):
+        name, fit = f"{learner}, {scenario}", power_fit(points.x, points.regret)
+        if scenario.startswith("signs"):
+            checks.append(Check.of_fit(f"{name}: exponent of m", fit, between(0.35, 0.65)))
+        else:
+            limit = float(slope(points.x, points.bound[None])[0]) + SLACK
+            rule = Rule(f"at most {limit:.2f}, the bound's and {SLACK:g}; more decides nothing", high=limit)
+            checks.append(Check.of_fit(f"{name}: exponent of {AXES[scenario][1]}", fit, rule))
+        share = interval(lambda means, bound=points.bound: (means / bound).max(axis=1), points.regret)
+        checks.append(Check(f"{name}: regret / bound, largest", share, at_most(1)))
+    return checks
+
+
+def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+    """Regret against each size; dotted, the bound moved to the first point."""
+    scenarios = [str(name) for dataset in data.values() for name in dataset.scenario.values]
+    figure, axes = panels(len(scenarios), columns=2)
+    for axis, scenario in zip(axes, scenarios, strict=False):
+        for name, learner, points in _curves(data):
+            if name != scenario:
+                continue
+            options = line_options(line_styles([learner])[0])
+            axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": learner})
+            moved = points.bound * points.mean[0] / points.bound[0]
+            axis.plot(points.x, moved, ":", color=options["color"], label=f"bound of {learner}, moved")
+        axis.set(xscale="log", yscale="log", title=scenario, xlabel=AXES[scenario][1])
+        axis.set_xticks(points.x, [f"{x:g}" for x in points.x])
+        axis.set_xticks([], minor=True)
+        axis.set_ylabel("regret, payoff units")
+    axes[0].legend(fontsize=7)
+    return figure
+
+
+def _curves(data: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, str, Series]]:
+    for dataset in data.values():
+        for scenario in map(str, dataset.scenario.values):
+            for learner in map(str, dataset.learner.values):
+                points = series(dataset, AXES[scenario][0], scenario=scenario, learner=learner)
+                yield scenario, learner, points

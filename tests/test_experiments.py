@@ -1,0 +1,255 @@
+"""The experiments on the paper's claims: every script at toy size, the rules, and learners that must fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import jaxstack as js
+from experiments import claims
+from experiments.__main__ import main
+from experiments.claims import FAILS, HOLDS, OPEN, Check, Interval
+from jaxstack import learners
+from jaxstack.sweeps.spec import parse_spec
+
+
+def run(folder: Path, *arguments: str) -> dict[str, Any]:
+    """`claims.json` of a toy run, its results in a folder."""
+    options = ["--toy", "--out", str(folder / "out"), "--runs", str(folder / "runs"), *arguments]
+    assert main(options) == 0
+    content: dict[str, Any] = json.loads((folder / "out" / "claims.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("experiments")
+    return folder, run(folder)
+
+
+# --- every script ---
+
+
+def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) -> None:
+    folder, content = toy
+    assert [row["number"] for row in content["claims"]] == list(range(1, 11))
+    assert content["size"] == "toy"
+    for row in content["claims"]:
+        assert row["verdict"] in (HOLDS, FAILS, OPEN)
+        assert row["checks"]
+        assert (folder / "out" / row["figure"]).read_bytes().startswith(b"\x89PNG")
+        for check in row["checks"]:
+            assert check["verdict"] in ((HOLDS, FAILS, OPEN) if check["rule"] else ("",))
+
+
+def test_the_page_is_made_of_the_rows(toy: tuple[Path, dict[str, Any]]) -> None:
+    folder, content = toy
+    page = (folder / "out" / "claims.md").read_text()
+    assert page == claims.markdown(content)
+    assert "Toy size" in page
+    for row in content["claims"]:
+        assert row["title"] in page
+        assert all(check["what"] in page for check in row["checks"])
+
+
+def test_the_same_numbers_after_deleting_them(toy: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, content = toy
+    names = "horizon,regions,lower_bound,radius,degenerate"
+    again = run(tmp_path, "--only", names)
+    assert again["claims"] == [row for row in content["claims"] if row["id"] in names.split(",")]
+    figure = (tmp_path / "out" / "horizon.png").read_bytes()
+    assert figure == (folder / "out" / "horizon.png").read_bytes()
+
+
+def test_rows_of_one_size_gather_and_those_of_another_go(
+    toy: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    _, content = toy
+    first, second = content["claims"][:2]
+    for row in (second, first):
+        claims.write_rows([row], tmp_path)
+    assert json.loads((tmp_path / "claims.json").read_text())["claims"] == [first, second]
+    claims.write_rows([second | {"size": "quick"}], tmp_path)
+    assert len(json.loads((tmp_path / "claims.json").read_text())["claims"]) == 1
+
+
+@pytest.mark.parametrize("size", claims.SIZES)
+@pytest.mark.parametrize("name", claims.NAMES)
+def test_specs_are_sound(name: str, size: str) -> None:
+    for spec in claims.specs_of(name):
+        assert claims.spec_of(name, size, spec).scenario
+
+
+def test_a_size_that_names_no_table_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(claims.HERE / "lower_bound", tmp_path / "lower_bound")
+    monkeypatch.setattr(claims, "HERE", tmp_path)
+    (tmp_path / "lower_bound" / "sizes.toml").write_text('[toy.spec."two folowers"]\nnum_decisions = [1]\n')
+    with pytest.raises(ValueError, match="two folowers"):
+        claims.spec_of("lower_bound", "toy")
+
+
+def test_an_unknown_experiment_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--only", "horizons"])
+    assert stop.value.code == 2
+    assert "horizons" in capsys.readouterr().err
+
+
+# --- statistics and rules ---
+
+
+def test_rules_judge_intervals() -> None:
+    at_most = claims.at_most(1.0)
+    assert at_most.verdict(Interval(0.5, 0.2, 0.9)) == HOLDS
+    assert at_most.verdict(Interval(0.9, 0.8, 1.1)) == OPEN
+    assert at_most.verdict(Interval(2.0, 1.1, 3.0)) == FAILS
+    assert at_most.verdict(Interval(0.5, np.nan, np.nan)) == OPEN
+    assert claims.at_least(1.0).verdict(Interval(0.5, 0.2, 0.9)) == FAILS
+    assert claims.between(0.45, 0.55).verdict(Interval(0.5, 0.46, 0.54)) == HOLDS
+    assert claims.between(0.45, 0.55).verdict(Interval(0.3, 0.2, 0.4)) == FAILS
+    assert claims.SQRT_RATE.verdict(Interval(0.7, 0.65, 0.75)) == OPEN
+    assert claims.SQRT_RATE.verdict(Interval(1.0, 0.99, 1.01)) == FAILS
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(100.0, FAILS), (70.0, OPEN)])
+def test_linear_growth_refutes_a_root_unless_it_slows_down(late: float, verdict: str) -> None:
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    means = np.array([1.0, 10.0, 100.0, 10 * late])[:, None, None]
+    noise = np.random.default_rng(0).normal(1, 1e-3, size=(4, 1, 50))
+    fit = claims.power_fit(x, means * noise)
+    assert Check.of_fit("", fit, claims.SQRT_RATE).verdict == verdict
+
+
+def test_the_worst_check_decides() -> None:
+    good, bad = Interval(0, 0, 0), Interval(2, 2, 2)
+    checks = [Check("", good, claims.at_most(1)), Check("", bad, None)]
+    assert claims.verdict_of(checks) == HOLDS
+    assert claims.verdict_of([*checks, Check("", Interval(1, 0, 2), claims.at_most(1))]) == OPEN
+    assert claims.verdict_of([*checks, Check("", bad, claims.at_most(1))]) == FAILS
+
+
+def test_intervals_cover_games_not_only_runs() -> None:
+    """Games that differ by 1 and runs that hardly do: the error is that of the mean of 16 games."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(16, 1)) + 1e-3 * rng.normal(size=(16, 400))
+    mean = claims.interval(lambda m: m, values)
+    by_games = values.mean(axis=1).std() / 4
+    assert mean.value == pytest.approx(values.mean())
+    assert (mean.high - mean.low) / (2 * 1.96 * by_games) == pytest.approx(1, abs=0.1)
+
+
+def test_power_fit_finds_a_power_law() -> None:
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, size=(1, 8, 50))
+    fit = claims.power_fit(x, 3 * (x**0.5)[:, None, None] * noise)
+    assert fit.exponent.value == pytest.approx(0.5, abs=1e-9)
+    assert fit.residual == pytest.approx(0, abs=1e-9)
+    bent = claims.power_fit(x, np.where(x < 10, 30.0, 3 * x**0.5)[:, None, None] * noise, first=10)
+    assert bent.window == (10.0, 1000.0)
+    assert bent.exponent.value == pytest.approx(0.5, abs=1e-9)
+
+
+# --- learners that must fail ---
+
+
+def wrong_sign() -> learners.Learner:
+    """region_ucb that subtracts its bonus: the first region that looked best is played for ever."""
+    right = learners.region_ucb()
+
+    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any) -> Any:
+        return right.update(
+            state, known, hparams._replace(radius_scale=-hparams.radius_scale), choice, feedback
+        )
+
+    return dataclasses.replace(right, update=update)
+
+
+def forgetful() -> learners.Learner:
+    """erm_joint that remembers the last round alone."""
+    right = learners.erm_joint()
+
+    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any) -> Any:
+        return right.update(right.init(known, hparams), known, hparams, choice, feedback)
+
+    return dataclasses.replace(right, update=update, shortcut=lambda known: None)
+
+
+def break_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(learners.ROSTER, "region_ucb", wrong_sign)
+    monkeypatch.setitem(learners.ROSTER, "erm_joint", forgetful)
+
+
+def judged(name: str, data: Any) -> dict[str, str]:
+    """Verdicts of the checks of an experiment."""
+    return {check.what: check.verdict for check in claims.script(name).measure(data)}
+
+
+def small_horizon(folder: Path, skip: bool) -> dict[str, Any]:
+    """Data for "horizon": a tenth of the theorem's radius, so that its learner has learnt by then."""
+    text = f"""
+        [run]
+        horizon = [4_000, 12_000, 40_000]
+        runs = 8
+        keep_runs = false
+        [[scenario]]
+        kind = "random"
+        name = "random games"
+        games = 16
+        num_leader_actions = 2
+        num_types = 2
+        types = "independent"
+        [[learner]]
+        name = "erm_joint"
+        skip_ahead = {str(skip).lower()}
+        [[learner]]
+        name = "region_ucb"
+        label = "region_ucb"
+        radius_scale = 0.1
+        """
+    dataset = js.run_sweep(parse_spec(text, "test"), folder)
+    empty = dataset.isel(scenario=slice(0))
+    return {"spec": dataset, "hard": empty, "long": empty}
+
+
+def test_broken_learners_do_not_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = judged("horizon", small_horizon(tmp_path / "right", skip=True))
+    break_both(monkeypatch)
+    broken = judged("horizon", small_horizon(tmp_path / "wrong", skip=False))
+    assert set(learnt.values()) == {HOLDS}
+    assert set(broken.values()) == {FAILS}
+
+
+def test_a_bonus_of_the_wrong_sign_is_no_loose_radius(
+    toy: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (right,) = (row for row in toy[1]["claims"] if row["id"] == "radius")
+    break_both(monkeypatch)
+    broken = judged("radius", claims.data_of("radius", "toy", tmp_path))
+    for check in right["checks"]:
+        if check["rule"]:
+            assert check["verdict"] == HOLDS
+        if "region_ucb" in check["what"] and "fail at c = 1" in check["what"]:
+            assert broken[check["what"]] == FAILS
+        if "oful" in check["what"]:
+            assert broken[check["what"]] == check["verdict"]
+
+
+def test_an_erm_that_forgets_leaves_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spec(skip: bool) -> Any:
+        text = claims.spec_of("degenerate", "toy").to_toml()
+        text = text[: text.index("[[learner]]")].replace("horizon = [300]", "horizon = [4_000]")
+        return parse_spec(
+            f'{text}\n[[learner]]\nname = "erm_joint"\nskip_ahead = {str(skip).lower()}', "test"
+        )
+
+    right = judged("degenerate", {"spec": js.run_sweep(spec(True), tmp_path / "right")})
+    break_both(monkeypatch)
+    broken = judged("degenerate", {"spec": js.run_sweep(spec(False), tmp_path / "wrong")})
+    assert set(right.values()) == {HOLDS}
+    assert broken["degenerate payoffs, erm_joint: regret / bound, largest"] == FAILS
