@@ -28,6 +28,7 @@ import jax
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 import jaxstack as js
 from jaxstack.sweeps.spec import Spec, parse_spec
@@ -417,6 +418,9 @@ def _rounded(value: float) -> float | None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a small PNG without a date, the same for the same numbers."""
+    for axes in figure.axes:
+        if axes.get_xscale() == "log":  # small panels: labels between powers of ten would overlap
+            axes.xaxis.set_minor_formatter(NullFormatter())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, lambda file: figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None}))
 

@@ -63,18 +63,18 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     scenarios = [str(name) for dataset in data.values() for name in dataset.scenario.values]
     figure, axes = panels(len(scenarios), columns=2)
     for axis, scenario in zip(axes, scenarios, strict=False):
-        for name, learner, points in _curves(data):
-            if name != scenario:
-                continue
+        ours = [(learner, points) for name, learner, points in _curves(data) if name == scenario]
+        for learner, points in ours:
             options = line_options(line_styles([learner])[0])
             axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": learner})
             moved = points.bound * points.mean[0] / points.bound[0]
             axis.plot(points.x, moved, ":", color=options["color"], label=f"bound of {learner}, moved")
         axis.set(xscale="log", yscale="log", title=scenario, xlabel=AXES[scenario][1])
-        axis.set_xticks(points.x, [f"{x:g}" for x in points.x])
-        axis.set_xticks([], minor=True)
+        ticks = ours[0][1].x
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axis.set_xticks([], [], minor=True)
         axis.set_ylabel("regret, payoff units")
-    axes[0].legend(fontsize=7)
+    axes[len(scenarios) - 1].legend(fontsize=7)
     return figure
 
 
