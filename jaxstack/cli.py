@@ -13,10 +13,12 @@ import os
 import re
 import shlex
 import signal
+import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
@@ -246,8 +248,8 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
             multihost.follow(plan)
             return
         with (
-            _interruptible(),
-            _progress(console, plan) as (on_outcome, on_rounds),
+            _interruptible() as check,
+            _progress(console, plan, check) as (on_outcome, on_rounds),
             engines.engine(plan, on_rounds) as engine,
         ):
             summary = run.run_plan(plan, out, engine, on_outcome)
@@ -426,22 +428,45 @@ def _process_index() -> int:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Being asked to end (SIGTERM, as schedulers send) is like Ctrl-C."""
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Being asked to end (SIGTERM, as schedulers send) is like Ctrl-C; yields what to call now and then.
+
+    Where the exception of a signal is raised is a matter of chance. In a callback, such as one of JAX for the
+    garbage collector, Python prints and forgets it: the call, and the end of the context, raise it again.
+    """
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if asked and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as a shell tells what it runs behind
+    before = {}
     try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGTERM,) if ignored else (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, on_signal)
     except ValueError:  # not the main thread
-        yield
+        yield check
         return
     try:
-        yield
+        yield check
+        check()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
-def _progress(console: Console, plan: Plan) -> Iterator[tuple[Any, Any]]:
-    """A bar over all rounds of all cells; yields what is told of outcomes, and of rounds within a cell."""
+def _progress(console: Console, plan: Plan, check: Callable[[], None]) -> Iterator[tuple[Any, Any]]:
+    """A bar over all rounds of all cells; yields what is told of outcomes, and of rounds within a cell.
+
+    Whatever is told, `check` is called.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     total, num_cells = sum(cell.work for cell in plan.distinct()), len(plan.distinct())
@@ -464,6 +489,7 @@ def _progress(console: Console, plan: Plan) -> Iterator[tuple[Any, Any]]:
 
         def on_outcome(outcome: Outcome) -> None:
             nonlocal played, left
+            check()
             ended.add(outcome.cell.key)
             here.pop(outcome.cell.key, None)
             if outcome.status == "there":  # no work: it must not count as speed
@@ -474,6 +500,7 @@ def _progress(console: Console, plan: Plan) -> Iterator[tuple[Any, Any]]:
             bar.update(task, total=left, completed=done, cells=f"{len(ended)}/{num_cells} cells")
 
         def on_rounds(cell: Cell, done: int) -> None:
+            check()
             if cell.key in ended:  # told late, by another process
                 return
             here[cell.key] = done

@@ -497,26 +497,34 @@ def _step(learner: Learner, inputs: Inputs, carry: _Carry, runs: jax.Array, step
         played = _round_by_round(learner, inputs, carry.state, runs, types, step)
         return _record(inputs, carry, played.state, lambda last: played.regret[last], step, 1)
     first = step * _SPAN
-    blocks = first + jnp.arange(_SPAN, dtype=jnp.int32)
+    # The last span ends with the horizon, not with its eighth block.
+    num_blocks = jnp.minimum(-(-inputs.checkpoints[-1] // BLOCK) - first, _SPAN)
 
     def read(block: jax.Array) -> Any:
-        types = _draw_types(inputs, runs, block)
+        types = _draw_types(inputs, runs, first + block)
         return jax.vmap(lambda types: shortcut.read(inputs.known, types), -1, -1)(types)
 
-    seen, tallies = jax.lax.map(read, blocks)
+    def read_next(block: jax.Array, so_far: Any) -> Any:
+        return jax.tree.map(lambda leaf, new: leaf.at[block].set(new), so_far, read(block))
+
+    empty = jax.tree.map(
+        lambda leaf: jnp.zeros((_SPAN, *leaf.shape), leaf.dtype), jax.eval_shape(read, first)
+    )
+    seen, tallies = jax.lax.fori_loop(0, num_blocks, read_next, empty)
     counts = jax.tree.map(lambda leaf: leaf.sum(axis=0, dtype=leaf.dtype), tallies)
     ahead, passed = _pass(shortcut, inputs, carry, counts, first, _SPAN)
-    passed = _hold_contests(shortcut.contests[:-1], inputs, ahead, passed, carry, seen, blocks)
+    passed = _hold_contests(shortcut.contests[:-1], inputs, ahead, passed, carry, seen, first)
 
     def block_by_block(some: tuple[_Carry, Any, Any]) -> _Carry:
-        def one_block(carry: _Carry, at: tuple[jax.Array, Any, Any]) -> tuple[_Carry, None]:
-            block, seen, counts = at
-            ahead, passed = _pass(shortcut, inputs, carry, counts, block, 1)
-            seen = jax.tree.map(lambda leaf: leaf[None], seen)
-            return _hold_contests(shortcut.contests, inputs, ahead, passed, carry, seen, block[None]), None
-
         carry, seen, tallies = some
-        return jax.lax.scan(one_block, carry, (blocks, seen, tallies))[0]
+
+        def one_block(block: jax.Array, carry: _Carry) -> _Carry:
+            types, counts = jax.tree.map(lambda leaf: leaf[block], (seen, tallies))
+            ahead, passed = _pass(shortcut, inputs, carry, counts, first + block, 1)
+            types = jax.tree.map(lambda leaf: leaf[None], types)
+            return _hold_contests(shortcut.contests, inputs, ahead, passed, carry, types, first + block)
+
+        return jax.lax.fori_loop(0, num_blocks, one_block, carry)
 
     axes = (_carry_runs(carry), *jax.tree.map(lambda _: -1, (seen, tallies)))
     playing = ahead.contest == len(shortcut.contests)
@@ -549,9 +557,10 @@ def _hold_contests(
     passed: _Carry,
     carry: _Carry,
     seen: Any,
-    blocks: jax.Array,
+    first: jax.Array,
 ) -> _Carry:
-    """`passed`, with the choices of these blocks found for the runs that need one of `contests`."""
+    """`passed`, with the choices of the blocks `seen` found for the runs that need one of `contests`."""
+    num_blocks = jax.tree.leaves(seen)[0].shape[0]
     axes = _carry_runs(carry)
     args = (carry, passed.state, ahead.race, seen)
     args_axes = (
@@ -569,7 +578,7 @@ def _hold_contests(
             before, state, race, seen = some
             choice = jax.vmap(choose, (0, -1), -1)(race, jax.tree.map(_join_blocks, seen))
             regret = jax.lax.scan(_running_sum, jnp.zeros_like(before.total), _gap(inputs, choice))[1]
-            return _record(inputs, before, state, lambda last: regret[last], blocks[0], len(blocks))
+            return _record(inputs, before, state, lambda last: regret[last], first, num_blocks)
 
         passed = _play_some(play, ahead.contest == number, args, args_axes, passed)
     return passed

@@ -27,6 +27,7 @@ CLAIM = Claim(
 SMALL = 0.125
 TOO_FAST = 0.95  # regret of the second half over that of the first, from which a run counts as failed
 RARE = 0.05
+LESS = 0.9  # of the regret at the theorem's radius
 _NOTHING = 1e-9  # payoff units
 
 
@@ -44,7 +45,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     for curve in _curves(data["spec"]):
         name, at = f"{curve.scenario}, {curve.learner}", {float(c): p for p, c in enumerate(curve.scale)}
         ratio = interval(lambda a, b: a / b, curve.regret[at[SMALL]], curve.regret[at[1.0]])
-        checks.append(Check(f"{name}: regret at c = 1/8 over that at c = 1", ratio, at_most(1)))
+        checks.append(Check(f"{name}: regret at c = 1/8 over that at c = 1", ratio, at_most(LESS)))
         # On the hard family nothing can be resolved within T by any radius: failures are told, not judged.
         rare = None if curve.scenario == "hard family" else at_most(RARE)
         for scale, rule in ((1.0, rare), (SMALL, rare), (0.0, None)):

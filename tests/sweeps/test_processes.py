@@ -149,22 +149,31 @@ def wait_for(process, there):
 def test_killed_again_and_again_ends_with_the_same_numbers(start, spec, undisturbed, tmp_path):
     rng = np.random.default_rng(4)
     out = tmp_path / "out"
-    begun = [
-        lambda: (out / "sweep.json").exists(),
-        lambda: any(out.glob("running/*.lock")),
-        lambda: any(out.glob("running/*.part")),
-        lambda: len(list(out.glob("cells/*.nc"))) >= 2,
-        lambda: any(out.glob("cells/.*.tmp")) or any(out.glob("running/.*.tmp")),
+
+    def cells(number):
+        return lambda process: len(list(out.glob("cells/*.nc"))) >= number
+
+    moments = [
+        lambda process: (out / "sweep.json").exists(),
+        lambda process: holder(out) == process.pid,
+        lambda process: any(out.glob("running/*.part")),
+        cells(1),
+        lambda process: holder(out) == process.pid,
+        lambda process: any(out.glob("cells/.*.tmp")) or any(out.glob("running/.*.tmp")),
+        cells(3),
+        cells(4),
+        lambda process: any(out.glob("cells/.*.tmp")) or any(out.glob("running/.*.tmp")),
+        cells(6),
     ]
     killed = 0
-    for there in begun:
+    for there in moments:
         process = start(SWEEP, spec, out)
-        wait_for(process, there)
+        wait_for(process, lambda process=process, there=there: there(process))
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
-    assert killed >= 2
+    assert killed >= 5
     finish(start(SWEEP, spec, out))
     xarray.testing.assert_identical(numbers(out), undisturbed)
     assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
