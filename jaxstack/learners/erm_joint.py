@@ -172,8 +172,7 @@ def _among_few(
         carry: tuple[jax.Array, jax.Array], seen: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         leads, rounds = carry
-        mean = leads / jnp.maximum(rounds, 1).astype(leads.dtype)
-        best = take_row(listed, first_best(mean, tie_tolerance(leads.dtype)))
+        best = take_row(listed, first_best(leads, _tolerance(leads, rounds)))
         gained = values.at[listed[:, None], seen].get(mode="promise_in_bounds") - take_row(ours, seen)
         return (leads + gained.sum(axis=1), rounds + 1), best
 
@@ -189,13 +188,17 @@ def _among_all(race: Race, known: Known, hparams: NoParams, seen: Int[DeviceArra
         carry: tuple[jax.Array, jax.Array], seen: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
         leads, rounds = carry
-        mean = leads / jnp.maximum(rounds, 1).astype(leads.dtype)
-        best = first_best(mean, tie_tolerance(leads.dtype))
+        best = first_best(leads, _tolerance(leads, rounds))
         gained = functools.reduce(jnp.add, [take_row(values, which) for which in seen])
         return (leads + gained, rounds + 1), best
 
     start = (race.leads, race.rounds)
     return _choice(known.prepared, jax.lax.scan(one_round, start, seen)[1])
+
+
+def _tolerance(leads: Float[DeviceArray, "M"], rounds: Int[DeviceArray, ""]) -> jax.Array:
+    """Of ties between sums over `rounds`, as that between their means."""
+    return tie_tolerance(leads.dtype) * jnp.maximum(rounds, 1).astype(leads.dtype)
 
 
 def _gains(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_batching import custom_vmap
 
 from jaxstack.axes import Array, DeviceArray, Float, Int
@@ -54,8 +55,11 @@ def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) ->
     """Lowest index with a value of at least `threshold` (there must be one); [] int32."""
     last = values.shape[0] - 1
     if last >= _UNROLLED:
-        positions = jnp.arange(last + 1, dtype=jnp.int32)
-        return jnp.where(values >= threshold, positions, last).min()
+        places = [
+            jnp.where(piece >= threshold, np.arange(at, at + len(piece), dtype=np.int32), last)
+            for at, piece in _pieces(values)
+        ]
+        return functools.reduce(jnp.minimum, places).min()
     index = jnp.int32(last)
     for i in reversed(range(last)):
         index = jnp.where(values[i] >= threshold, i, index)
@@ -65,8 +69,20 @@ def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) ->
 def maximum(values: Float[Array, "M"]) -> jax.Array:
     """The largest value; []."""
     if values.shape[0] > _UNROLLED:
-        return values.max()
+        return functools.reduce(jnp.maximum, [piece for _, piece in _pieces(values)]).max()
     return functools.reduce(jnp.maximum, [values[i] for i in range(values.shape[0])])
+
+
+def _pieces(values: Array) -> list[tuple[int, jax.Array]]:
+    """A vector in equal pieces, at most 64, with their offsets; the last one overlaps the one before.
+
+    A vector is searched by comparing pieces with each other, which are vector operations, and only the
+    remaining piece number by number, as XLA's reductions on CPU do.
+    """
+    values = jnp.asarray(values)
+    size = _BLOCK * -(-values.shape[0] // (64 * _BLOCK))
+    offsets = [*range(0, values.shape[0] - size, size), values.shape[0] - size]
+    return [(at, values[at : at + size]) for at in offsets]
 
 
 def histogram(values: Int[Array, "B"], bins: int) -> jax.Array:
@@ -100,7 +116,7 @@ def _all_batched(size: int, batched: list[bool], args: Any) -> list[jax.Array]:
     ]
 
 
-def first_best(values: Float[Array, "M"], tolerance: float) -> jax.Array:
+def first_best(values: Float[Array, "M"], tolerance: float | jax.Array) -> jax.Array:
     """Lowest index whose value is within `tolerance` of the maximum; [] int32.
 
     A maximum and a search for its first place: XLA's argmax on CPU is scalar code.
