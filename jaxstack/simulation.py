@@ -837,12 +837,19 @@ def _choose_batch(
 
 def _working_bytes(learner: Learner, inputs: Inputs) -> int:
     """What one run of one game keeps, and looks ahead with."""
-    state, shortcut = _state_shapes(learner, inputs), _shortcut(learner, inputs)
+    shapes, tree = jax.tree.flatten(_one_game_of(inputs))
+    return _working_bytes_of(learner, tuple(shapes), tree)
+
+
+@functools.lru_cache(maxsize=1024)
+def _working_bytes_of(learner: Learner, shapes: tuple[jax.ShapeDtypeStruct, ...], tree: Any) -> int:
+    # By shapes, because tracing the look ahead takes longer than a small simulation.
+    known, hparams = jax.tree.unflatten(tree, shapes)
+    state, shortcut = jax.eval_shape(learner.init, known, hparams), learner.shortcut(known)
     if shortcut is None:
         return tree_bytes(state)
-    known, hparams = _one_game_of(inputs)
     rounds = BLOCK * _SPAN
-    types = jax.ShapeDtypeStruct((rounds, inputs.known.game.num_followers), jnp.int32)
+    types = jax.ShapeDtypeStruct((rounds, known.game.num_followers), jnp.int32)
     seen, counts = jax.eval_shape(shortcut.read, known, types)
 
     def look(state: Any, known: Known, hparams: Any, counts: Any) -> Ahead:
