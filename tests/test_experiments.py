@@ -225,6 +225,17 @@ def test_broken_learners_do_not_learn(tmp_path: Path, monkeypatch: pytest.Monkey
     assert set(broken.values()) == {FAILS}
 
 
+def test_a_bonus_of_the_wrong_sign_gains_nothing_from_a_smaller_radius(
+    toy: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (right,) = (row for row in toy[1]["claims"] if row["id"] == "radius")
+    break_both(monkeypatch)
+    broken = judged("radius", claims.data_of("radius", "toy", tmp_path))
+    assert right["verdict"] == HOLDS
+    assert broken["random games, region_ucb: regret at c = 1/8 over that at c = 1"] == FAILS
+    assert all(broken[c["what"]] == c["verdict"] for c in right["checks"] if "oful" in c["what"])
+
+
 def test_an_erm_that_forgets_leaves_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def spec(skip: bool) -> Any:
         text = claims.spec_of("degenerate", "toy").to_toml()
