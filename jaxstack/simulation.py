@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Literal
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxstack import checks, hosts, memory
@@ -824,10 +825,10 @@ def _choose_batch(
     memory.require(shared + per_run, what=what.format(1), driver=driver, remedy=advice, available=free)
     fits = int((free / 2 - shared) // per_run)
     if devices[0].platform == "cpu":
-        # Half a MiB of state stays in the cache of a core; fewer runs only wait for each other. With
-        # a shortcut few runs in a batch are played round by round, and need company.
+        # Half a MiB of state and scores stays in the cache of a core; fewer runs only wait for each other.
+        # With a shortcut few runs in a batch are played round by round, and need company.
         fast = 1024 // games if shortcut else (1 << 19) // max(games * working, 1)
-        wanted = int(np.clip(fast, max(256 // games, 1), 2048))
+        wanted = int(np.clip(fast, max(128 // games, 1), 2048))
     else:
         wanted = max((1 << 17) // games, 1)
     most = max(1, min(fits, wanted)) * len(devices)
@@ -847,7 +848,12 @@ def _working_bytes_of(learner: Learner, shapes: tuple[jax.ShapeDtypeStruct, ...]
     known, hparams = jax.tree.unflatten(tree, shapes)
     state, shortcut = jax.eval_shape(learner.init, known, hparams), learner.shortcut(known)
     if shortcut is None:
-        return tree_bytes(state)
+        key = jax.eval_shape(lambda: jax.random.key(0))
+
+        def act(state: Any, known: Known, hparams: Any, key: Any) -> Choice:
+            return learner.act(key, state, known, hparams)
+
+        return tree_bytes(state) + _largest_bytes(act, state, known, hparams, key)
     rounds = BLOCK * _SPAN
     types = jax.ShapeDtypeStruct((rounds, known.game.num_followers), jnp.int32)
     seen, counts = jax.eval_shape(shortcut.read, known, types)
@@ -857,6 +863,18 @@ def _working_bytes_of(learner: Learner, shapes: tuple[jax.ShapeDtypeStruct, ...]
 
     ahead = jax.eval_shape(look, state, known, hparams, counts)
     return tree_bytes((state, seen, ahead)) + _SPAN * tree_bytes(counts)
+
+
+def _largest_bytes(function: Callable[..., Any], *args: Any) -> int:
+    """Of the arrays that a function computes from its first argument: the largest."""
+    jaxpr = jax.make_jaxpr(function)(*args).jaxpr
+    depend = set(jaxpr.invars[: len(jax.tree.leaves(args[0]))])
+    largest = 0
+    for step in jaxpr.eqns:
+        if any(not isinstance(x, Literal) and x in depend for x in step.invars):
+            depend.update(step.outvars)
+            largest = max(largest, *(tree_bytes(x.aval) for x in step.outvars))
+    return largest
 
 
 def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int, int]:
