@@ -440,24 +440,26 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
 
 
 def write_rows(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Write `claims.json` and `claims.md`; rows of the same size that are there already are kept."""
+    """Write `claims.json` and `claims.md`; rows of other claims that are there already are kept.
+
+    Rows of the sizes "full" and "quick" may stand together, each telling its own; toys stay among themselves.
+    """
     path = folder / "claims.json"
-    size = rows[0]["size"]
+    toy = rows[0]["size"] == "toy"
     known = json.loads(path.read_text(encoding="utf-8"))["claims"] if path.exists() else []
-    merged = {row["id"]: row for row in (*known, *rows) if row["size"] == size and row["id"] in NAMES}
-    ordered = [merged[name] for name in NAMES if name in merged]
-    content = {"size": size, "claims": ordered}
+    merged = {
+        row["id"]: row for row in (*known, *rows) if (row["size"] == "toy") == toy and row["id"] in NAMES
+    }
+    content = {"claims": [merged[name] for name in NAMES if name in merged]}
     folder.mkdir(parents=True, exist_ok=True)
     write_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_file(folder / "claims.md", markdown(content))
 
 
-_TOLD = {
-    "full": "These are the numbers of the full size.",
-    "quick": "**These are the numbers of the quick size** (`python -m experiments --quick`): fewer games, "
-    "runs and rounds than `python -m experiments` plays.",
-    "toy": "**Toy size: the scripts run, and the numbers mean nothing.**",
-}
+_SIZES_TOLD = (
+    "The size *quick* plays fewer games, runs and rounds than *full*; at the size *toy* the scripts run, and "
+    "the numbers mean nothing."
+)
 
 
 def markdown(content: Mapping[str, Any]) -> str:
@@ -466,19 +468,20 @@ def markdown(content: Mapping[str, Any]) -> str:
         "# The paper's claims, measured",
         "",
         "Claims of *Learning to Play Multi-Follower Bayesian Stackelberg Games* (arXiv 2510.01387). Written "
-        f"by `python -m experiments`; nothing here is typed by hand. {_TOLD[content['size']]}",
+        f"by `python -m experiments`; nothing here is typed by hand. {_SIZES_TOLD}",
         "",
         "Intervals are 95 %, from resampled games and runs. A verdict follows from rules that stand in the "
         "scripts: *holds* where every interval lies where the rule wants it, *does not* where one lies where "
         "the rule excludes it, *cannot tell* otherwise.",
         "",
-        "| | claim | source | verdict | holds, does not, cannot tell |",
-        "|---|---|---|---|---|",
+        "| | claim | source | verdict | holds, does not, cannot tell | size |",
+        "|---|---|---|---|---|---|",
     ]
     for row in content["claims"]:
         verdicts = [check["verdict"] for check in row["checks"]]
         counts = ", ".join(str(verdicts.count(verdict)) for verdict in (HOLDS, FAILS, OPEN))
-        cells = (row["number"], f"[{row['title']}](#{row['id']})", row["source"], row["verdict"], counts)
+        title = f"[{row['title']}](#{row['id']})"
+        cells = (row["number"], title, row["source"], row["verdict"], counts, row["size"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     for row in content["claims"]:
         lines += [

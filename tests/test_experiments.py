@@ -39,8 +39,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
 def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) -> None:
     folder, content = toy
     assert [row["number"] for row in content["claims"]] == list(range(1, 11))
-    assert content["size"] == "toy"
     for row in content["claims"]:
+        assert row["size"] == "toy"
         assert row["verdict"] in (HOLDS, FAILS, OPEN)
         assert row["checks"]
         assert (folder / "out" / row["figure"]).read_bytes().startswith(b"\x89PNG")
@@ -52,7 +52,6 @@ def test_the_page_is_made_of_the_rows(toy: tuple[Path, dict[str, Any]]) -> None:
     folder, content = toy
     page = (folder / "out" / "claims.md").read_text()
     assert page == claims.markdown(content)
-    assert "Toy size" in page
     for row in content["claims"]:
         assert row["title"] in page
         assert all(check["what"] in page for check in row["checks"])
@@ -67,16 +66,17 @@ def test_the_same_numbers_after_deleting_them(toy: tuple[Path, dict[str, Any]], 
     assert figure == (folder / "out" / "horizon.png").read_bytes()
 
 
-def test_rows_of_one_size_gather_and_those_of_another_go(
-    toy: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_rows_gather_and_toys_stay_among_themselves(toy: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     _, content = toy
     first, second = content["claims"][:2]
     for row in (second, first):
         claims.write_rows([row], tmp_path)
     assert json.loads((tmp_path / "claims.json").read_text())["claims"] == [first, second]
-    claims.write_rows([second | {"size": "quick"}], tmp_path)
-    assert len(json.loads((tmp_path / "claims.json").read_text())["claims"]) == 1
+    full, quick = first | {"size": "full"}, second | {"size": "quick"}
+    for row in (quick, full):
+        claims.write_rows([row], tmp_path)
+    assert json.loads((tmp_path / "claims.json").read_text())["claims"] == [full, quick]
+    assert "| full |" in (tmp_path / "claims.md").read_text()
 
 
 @pytest.mark.parametrize("size", claims.SIZES)
