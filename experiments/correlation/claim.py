@@ -65,10 +65,11 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
             if name != scenario:
                 continue
             options = line_options(line_styles([learner])[0]) | {"alpha": 0.3 + 0.7 * correlation}
-            label = _name("", correlation, learner)
+            strongest = correlation == 1
+            label = f"{learner} (paler: less correlated)" if strongest else "_nolegend_"
             axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": label})
         axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
-    axes[0].legend(fontsize=6)
+    axes[0].legend(fontsize=7)
     return figure
 
 
