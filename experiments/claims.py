@@ -50,6 +50,9 @@ NAMES = (
 )
 """Folders, in the order of the claims."""
 
+NOTHING = 1e-9
+"""Regret in payoff units that is rounding."""
+
 HOLDS, FAILS, OPEN = "holds", "does not", "cannot tell"
 _RESAMPLES = 1000
 _LEVELS = (0.025, 0.975)

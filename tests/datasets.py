@@ -14,6 +14,11 @@ GROWTH = {"erm_joint": (1.0, 0.3), "region_ucb": (3.0, 0.8), "oful": (2.0, 0.6),
 YARDSTICKS = ("uniform", "oracle")
 
 
+def numbers(dataset: xr.Dataset) -> xr.Dataset:
+    """What every way of computing a sweep must agree on: all but the time that it took."""
+    return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
+
+
 def results(
     axes: Mapping[str, Sequence[Any]] | None = None,
     *,

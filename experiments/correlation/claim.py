@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.claims import (
+    NOTHING,
     SQRT_RATE,
     Check,
     Claim,
@@ -48,7 +49,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
         checks.append(Check.of_fit(f"{name}: exponent of T", fit, rule))
         if wrong and points.regret.shape[1] > 1:
             by_game = points.regret[points.x >= first].mean(axis=2)
-            growth = np.log(np.maximum(by_game[-1], 1e-9) / np.maximum(by_game[0], 1e-9))
+            growth = np.log(np.maximum(by_game[-1], NOTHING) / np.maximum(by_game[0], NOTHING))
             linear = growth / np.log(points.x[-1] / points.x[points.x >= first][0]) >= LINEAR
             share = interval(lambda means: means, linear[:, None].astype(float))
             checks.append(Check(f"{name}: share of games with linear regret", share, None))
@@ -85,5 +86,5 @@ def _curves(dataset: xr.Dataset) -> Iterator[tuple[str, float, str, Series]]:
 
 
 def _name(scenario: str, correlation: float, learner: str) -> str:
-    told = "" if correlation == _SOME else f"correlation {correlation:g}"
-    return ", ".join(part for part in (scenario, told, learner) if part)
+    told = () if correlation == _SOME else (f"correlation {correlation:g}",)
+    return ", ".join((scenario, *told, learner))

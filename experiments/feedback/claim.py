@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from experiments.claims import Check, Claim, at_least, interval, panels, resampled, series
+from experiments.claims import NOTHING, Check, Claim, at_least, interval, panels, resampled, series
 
 CLAIM = Claim(
     number=5,
@@ -20,7 +20,6 @@ CLAIM = Claim(
     remedy="more sizes on either side of the line where the two bounds are equal",
 )
 DIM = "num_leader_actions+num_followers+num_types"
-_NOTHING = 1e-9  # payoff units
 ALIKE = 0.5  # rank correlation that counts as "the order of the bounds is the order of the measurements"
 
 
@@ -30,7 +29,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     checks = []
     for learner in ("region_ucb", "oful"):
         price = interval(
-            lambda a, b: (a / np.maximum(b, _NOTHING)).min(axis=1), regret[learner], regret["erm_product"]
+            lambda a, b: (a / np.maximum(b, NOTHING)).min(axis=1), regret[learner], regret["erm_product"]
         )
         checks.append(Check(f"regret of {learner} / erm_product, least over sizes", price, at_least(1)))
     predicted = np.log(bound["region_ucb"] / bound["oful"])
@@ -83,10 +82,8 @@ def _sizes(dataset: xr.Dataset) -> tuple[list[str], dict[str, np.ndarray], dict[
 
 
 def _ratio(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    low, high = np.quantile(
-        resampled(first) / np.maximum(resampled(second), _NOTHING), (0.025, 0.975), axis=0
-    )
-    return first.mean(axis=(1, 2)) / np.maximum(second.mean(axis=(1, 2)), _NOTHING), low, high
+    low, high = np.quantile(resampled(first) / np.maximum(resampled(second), NOTHING), (0.025, 0.975), axis=0)
+    return first.mean(axis=(1, 2)) / np.maximum(second.mean(axis=(1, 2)), NOTHING), low, high
 
 
 def _correlation(rows: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.claims import Check, Claim, at_most, errors, interval, panels
+from experiments.claims import NOTHING, Check, Claim, at_most, errors, interval, panels
 from jaxstack.plots.style import line_options, line_styles
 
 CLAIM = Claim(
@@ -28,7 +28,6 @@ SMALL = 0.125
 TOO_FAST = 0.95  # regret of the second half over that of the first, from which a run counts as failed
 RARE = 0.05
 LESS = 0.9  # of the regret at the theorem's radius
-_NOTHING = 1e-9  # payoff units
 
 
 class _Curve(NamedTuple):
@@ -81,5 +80,5 @@ def _curves(dataset: xr.Dataset) -> Iterator[_Curve]:
             runs = dataset.regret.sel(scenario=scenario, learner=learner).dropna("game", how="all")
             runs = runs.transpose("radius_scale", "game", "run", "checkpoint").values
             half, whole = runs[..., -2], runs[..., -1]
-            failed = (whole - half >= TOO_FAST * half) & (whole - half > _NOTHING)
+            failed = (whole - half >= TOO_FAST * half) & (whole - half > NOTHING)
             yield _Curve(scenario, learner, dataset.radius_scale.values, whole, failed.astype(float))

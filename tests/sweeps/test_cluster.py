@@ -9,6 +9,7 @@ import xarray
 import jaxstack as js
 from jaxstack.sweeps import cluster, run, run_sweep
 from jaxstack.sweeps.spec import parse_spec
+from tests.datasets import numbers
 
 SPEC = """
 [run]
@@ -30,10 +31,6 @@ def scheduler():
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**options, protocol="tcp", host="127.0.0.1") as cluster:
         yield cluster.scheduler_address
-
-
-def numbers(dataset):
-    return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
 
 
 def test_workers_compute_the_numbers_of_one_process(scheduler, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ import pytest
 import xarray
 
 import jaxstack as js
+from tests.datasets import numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = """
@@ -126,18 +127,18 @@ def finish(process):
     return out
 
 
-def numbers(folder):
-    """What every way of computing a sweep must agree on."""
+def whole(folder):
+    """The numbers of a sweep of which nothing is missing."""
     dataset = js.load_results(folder)
     assert json.loads(dataset.missing) == []
-    return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
+    return numbers(dataset)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(start, spec):
     folder = spec.parent / "undisturbed"
     assert finish(start(SWEEP, spec, folder)).split() == [str(CELLS)]
-    return numbers(folder)
+    return whole(folder)
 
 
 def wait_for(process, there):
@@ -146,7 +147,7 @@ def wait_for(process, there):
         time.sleep(0.005)
 
 
-def test_killed_again_and_again_ends_with_the_same_numbers(start, spec, undisturbed, tmp_path):
+def test_killed_again_and_again_ends_with_the_same_whole(start, spec, undisturbed, tmp_path):
     rng = np.random.default_rng(4)
     out = tmp_path / "out"
 
@@ -175,7 +176,7 @@ def test_killed_again_and_again_ends_with_the_same_numbers(start, spec, undistur
         killed += process.returncode == -signal.SIGKILL
     assert killed >= 5
     finish(start(SWEEP, spec, out))
-    xarray.testing.assert_identical(numbers(out), undisturbed)
+    xarray.testing.assert_identical(whole(out), undisturbed)
     assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
     assert len(list((out / "cells").iterdir())) == CELLS
 
@@ -184,7 +185,7 @@ def test_two_at_once_compute_every_cell_once(start, spec, undisturbed, tmp_path)
     both = [start(SWEEP, spec, tmp_path / "out") for _ in range(2)]
     computed = [int(finish(process)) for process in both]
     assert sum(computed) == CELLS
-    xarray.testing.assert_identical(numbers(tmp_path / "out"), undisturbed)
+    xarray.testing.assert_identical(whole(tmp_path / "out"), undisturbed)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells", "spec.toml", "sweep.json"]
 
 
@@ -263,7 +264,7 @@ def test_a_killed_worker_changes_nothing(start, spec, undisturbed, tmp_path):
     assert worker not in (None, process.pid)
     os.kill(worker, signal.SIGKILL)
     assert "failed=()" in finish(process)
-    xarray.testing.assert_identical(numbers(out), undisturbed)
+    xarray.testing.assert_identical(whole(out), undisturbed)
     assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
 
 
@@ -297,7 +298,7 @@ def test_two_hosts_compute_the_numbers_of_one(start, spec, undisturbed, tmp_path
     told = [finish(process) for process in both]
     assert f"{CELLS} computed" in told[0]
     assert "computed" not in told[1]
-    xarray.testing.assert_identical(numbers(out), undisturbed)
+    xarray.testing.assert_identical(whole(out), undisturbed)
     assert sorted(path.name for path in out.iterdir()) == ["cells", "spec.toml", "sweep.json"]
 
 
@@ -308,7 +309,7 @@ def test_a_host_that_fails_alone_fails_its_cells_alone(start, spec, undisturbed,
     assert first.startswith("4 0 [")
     assert first.count("HostFailed: process 1: RuntimeError: no such luck here") == 4
     assert second == "4 4 []"
-    xarray.testing.assert_identical(numbers(tmp_path / "out"), undisturbed)
+    xarray.testing.assert_identical(whole(tmp_path / "out"), undisturbed)
 
 
 def test_a_killed_host_ends_the_run_and_no_more(start, spec, tmp_path, address):

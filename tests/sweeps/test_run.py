@@ -14,6 +14,7 @@ from jaxstack import learners
 from jaxstack.sweeps import RunSettings, compute_cell, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 from tests.conftest import small_game
+from tests.datasets import numbers
 
 SPEC = """
 [run]
@@ -60,11 +61,6 @@ def again(folder):
     """A second run of the spec: how many cells it computed, and the dataset."""
     summary = run_plan(plan(parse_spec(SPEC, "mine")), folder, run.in_process)
     return summary, js.load_results(folder)
-
-
-def numbers(dataset):
-    """What two runs of a sweep must agree on."""
-    return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
 
 
 def num_rounds(horizon):
