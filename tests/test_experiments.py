@@ -214,7 +214,7 @@ def small_horizon(folder: Path, skip: bool) -> dict[str, Any]:
         """
     dataset = js.run_sweep(parse_spec(text, "test"), folder)
     empty = dataset.isel(scenario=slice(0))
-    return {"spec": dataset, "hard": empty, "long": empty}
+    return {"spec": dataset, "hard": empty, "worked": empty, "long": empty}
 
 
 def test_broken_learners_do_not_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
