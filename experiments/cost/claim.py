@@ -1,4 +1,4 @@
-"""Cost: time of a round, time of a solution, and how far each goes before it takes too long."""
+"""Cost: time and memory of a round, time of a solution, and how far each goes before it takes too long."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import jaxstack as js
 from experiments.claims import Check, Claim, at_least, at_most, errors, interval, panels, power_fit
 from jaxstack.plots.style import line_options, line_styles
+from jaxstack.simulation import prepare, tree_bytes
 
 CLAIM = Claim(
     number=8,
@@ -20,7 +21,7 @@ CLAIM = Claim(
     "in proportion to their number",
     source="enumeration of regions and one linear program per region; learners on the regions",
     varied="n at L = 3 (K = A = 2) for the table, a program per region, and one mixed-integer program; "
-    "(L, n, K) for a round of each learner",
+    "(L, n, K) for a round and the state of each learner",
     remedy="an idle machine and more repeats",
     machine_dependent=True,
 )
@@ -40,10 +41,11 @@ FIRST_FOLLOWERS, MOST_FOLLOWERS = 2, 512
 
 
 class Costs(NamedTuple):
-    """Times in seconds, [P, 1, repeats]."""
+    """Times in seconds, [P, 1, repeats]; P differs between rounds and solutions."""
 
     regions: np.ndarray  # [P], of the games on which rounds were timed
     rounds: dict[str, np.ndarray]  # by learner, one round of one run
+    states: dict[str, np.ndarray]  # [P, 1, 1], by learner, bytes that one run keeps from round to round
     followers: dict[str, np.ndarray]  # [P], by method
     solutions: dict[str, np.ndarray]  # by method
     bytes_of_table: np.ndarray  # [P], along the followers of "vertices"
@@ -57,6 +59,10 @@ def collect(size: str) -> Costs:
     order = np.argsort([table.num_regions for table in tables])
     rounds = {
         learner: np.array([_rounds(*games[p], tables[p], learner, size) for p in order])[:, None]
+        for learner in LEARNERS[size]
+    }
+    states = {
+        learner: np.array([_state_bytes(*games[p], tables[p], learner) for p in order])[:, None, None]
         for learner in LEARNERS[size]
     }
     followers, solutions, table_bytes = {}, {}, []
@@ -78,7 +84,7 @@ def collect(size: str) -> Costs:
         followers[method] = np.array(sizes, float)
         solutions[method] = np.array(times)[:, None]
     regions = np.array([tables[p].num_regions for p in order], float)
-    return Costs(regions, rounds, followers, solutions, np.array(table_bytes, float), PATIENCE[size])
+    return Costs(regions, rounds, states, followers, solutions, np.array(table_bytes, float), PATIENCE[size])
 
 
 def _game(L: int, n: int, K: int) -> tuple[js.Game, js.IndependentTypes]:
@@ -118,6 +124,13 @@ def _rounds(
     return [play() for _ in range(REPEATS[size] + 1)][1:]
 
 
+def _state_bytes(game: js.Game, types: js.IndependentTypes, table: js.RegionTable, learner: str) -> float:
+    setup = prepare(
+        jax.random.key(0), game, types, js.learners.by_name(learner), horizon=1, table=table, hparams=None
+    )
+    return float(tree_bytes(jax.eval_shape(setup.learner.init, setup.inputs.known, setup.inputs.hparams)))
+
+
 def measure(data: Costs) -> list[Check]:
     """Growth of a round in the number of regions, of a solution in n; how far each method goes."""
     checks = []
@@ -129,6 +142,14 @@ def measure(data: Costs) -> list[Check]:
         nanoseconds = interval(lambda mean: mean[:, -1] * 1e9, seconds)
         what = f"{learner}, a round at {data.regions[-1]:.0f} regions: nanoseconds of this machine"
         checks.append(Check(what, nanoseconds, None))
+    for learner, size in data.states.items():
+        # No rule: those of erm_joint and oful also grow with joint types, as far as they are told apart.
+        fit = power_fit(data.regions, size)
+        checks.append(Check.of_fit(f"{learner}, state of a run: exponent of regions", fit, None))
+        kibibytes = interval(lambda mean: mean[:, -1] / 2**10, size)
+        checks.append(
+            Check(f"{learner}, state of a run at {data.regions[-1]:.0f} regions: KiB", kibibytes, None)
+        )
     for method, seconds in data.solutions.items():
         sizes = data.followers[method]
         if len(sizes) > 1:
@@ -149,12 +170,14 @@ def _reach(sizes: np.ndarray, patience: float) -> Callable[[np.ndarray], np.ndar
 
 
 def draw(data: Costs, checks: list[Check]) -> Figure:
-    """Time of a round against regions; of a solution against followers."""
-    figure, (left, right) = panels(2)
+    """Time of a round and state of a run against regions; time of a solution against followers."""
+    figure, (left, middle, right) = panels(3)
     for learner, seconds in data.rounds.items():
         options = line_options(line_styles([learner])[0]) | {"label": learner}
         left.errorbar(data.regions, seconds.mean(axis=(1, 2)) * 1e9, errors(seconds) * 1e9, **options)
+        middle.plot(data.regions, data.states[learner].ravel() / 2**10, **options)
     left.set(xscale="log", yscale="log", title="a round of one run", xlabel="regions", ylabel="nanoseconds")
+    middle.set(xscale="log", yscale="log", title="state of one run", xlabel="regions", ylabel="KiB")
     names = {"vertices": "table", "programs": "a program per region", "milp": "one mixed-integer program"}
     for number, (method, seconds) in enumerate(data.solutions.items()):
         label, marker = names[method], "osD"[number]
