@@ -12,6 +12,7 @@ FOLDER = Path(__file__).parent / "games"
 SIZES = {"num_leader_actions": 2, "num_followers": 2, "num_types": 2}
 COUNT = 3  # games of each kind
 _SEARCHED = 400
+_ROUNDS = 100_000
 
 
 def games() -> dict[str, tuple[js.Game, js.IndependentTypes | js.JointTypes]]:
@@ -33,7 +34,10 @@ def games() -> dict[str, tuple[js.Game, js.IndependentTypes | js.JointTypes]]:
 
 
 def _nearly_tied() -> list[int]:
-    """Seeds of the random games whose two best commitments are nearest in value, and not tied."""
+    """Seeds of the random games whose two best commitments are hardest to tell apart in _ROUNDS rounds.
+
+    The gap is about 1 / sqrt(_ROUNDS): a smaller one costs little, a larger one is seen.
+    """
     gaps = {}
     for seed in range(_SEARCHED):
         game, types = js.scenarios.random_game(seed, types="independent", **SIZES)
@@ -41,7 +45,7 @@ def _nearly_tied() -> list[int]:
         values = np.sort(js.value.vertex_utilities(game, types, table)[table.vertex_mask])
         gap = values[-1] - values[values < values[-1] - 1e-9].max(initial=-np.inf)
         gaps[seed] = gap
-    return sorted(gaps, key=gaps.__getitem__)[:COUNT]
+    return sorted(gaps, key=lambda seed: abs(np.log(gaps[seed] * np.sqrt(_ROUNDS))))[:COUNT]
 
 
 def _rich() -> list[int]:

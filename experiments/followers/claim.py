@@ -30,13 +30,16 @@ CLAIM = Claim(
     varied="n; L = 2, 3; separable and anonymous payoffs (K = A = 2, independent types)",
     remedy="more games, and more followers: a power of n and a power of log n part slowly",
     reading="The theorem bounds the level, by a number that is far above what random games cost. That regret "
-    "itself does not grow with n is a reading of it, which the exponents test.",
+    "itself does not grow with n is a reading of it, which the exponents test: from the n on where the bound "
+    "is that of the logarithm.",
 )
-MANY = 4  # followers from which the exponents are fitted: below, nK or K^n is the smaller term of the bound
 # The other term of the bound, sqrt(nK), would give 0.5.
 _NOT_POLYNOMIAL = Rule(
     "at most 0.25; refuted by more that does not fall", high=0.25, refuted_above=0.25, bending_excuses=True
 )
+
+
+LEADER_ACTIONS = {"L = 2": 2, "L = 3": 3}
 
 
 class _Case(NamedTuple):
@@ -47,13 +50,14 @@ class _Case(NamedTuple):
     stakes: np.ndarray  # [P, G, S], regret of uniform play
     regions: np.ndarray  # [P, G, 1]
     bound: np.ndarray  # [P], right-hand side of the learner's theorem
+    many: float  # followers from which the logarithm is the smaller term of the bound
 
 
 def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     """Exponents in n of regret, of regret over that of uniform play, and of the number of regions."""
     checks = []
     for case in _cases(data):
-        name, first = f"{case.payoff}, {case.leader}", min(MANY, case.followers[-2])
+        name, first = f"{case.payoff}, {case.leader}", min(case.many, case.followers[-2])
         fits = {
             "regret": power_fit(case.followers, case.regret, first),
             "regret over that of uniform play": ratio_fit(case.followers, case.regret, case.stakes, first),
@@ -97,4 +101,9 @@ def _cases(data: Mapping[str, xr.Dataset]) -> Iterator[_Case]:
                 "game", how="all"
             )
             counts = regions.transpose("num_followers", "game").values[..., None]
-            yield _Case(payoff, str(scenario), learnt.x, learnt.regret, uniform.regret, counts, learnt.bound)
+            terms = LEADER_ACTIONS[str(scenario)] * np.log(4 * learnt.x * int(dataset["round"].max()))
+            others = 2.0**learnt.x if learner == "erm_joint" else 2 * learnt.x
+            many = learnt.x[np.append(np.flatnonzero(terms < others), -1)[0]]
+            yield _Case(
+                payoff, str(scenario), learnt.x, learnt.regret, uniform.regret, counts, learnt.bound, many
+            )
