@@ -15,7 +15,7 @@ from pathlib import Path
 
 from experiments.claims import NAMES
 
-_RESULTS = Path("experiments/results")
+_RESULTS, _OTHER = Path("experiments/results"), Path("out/claims")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from experiments import claims
 
     size = "quick" if options.quick else "toy" if options.toy else "full"
-    out = options.out or (Path("out/claims") if size == "toy" else _RESULTS)
+    out = options.out or (_RESULTS if size == "full" else _OTHER / size)
+    sizes = {row["size"] for row in claims.rows_in(out)}
+    if sizes and (size == "toy") != (sizes == {"toy"}):
+        print(
+            f"{out} holds results of size {', '.join(sorted(sizes))}; those of size {size} do not stand next "
+            "to them. Give another folder by --out.",
+            file=sys.stderr,
+        )
+        return 2
     for name in options.only:
         began = time.perf_counter()
         module = claims.script(name)
@@ -53,7 +61,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", type=_names, default=NAMES, metavar="NAME,..", help=f"of {', '.join(NAMES)}"
     )
     parser.add_argument(
-        "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; with --toy out/claims)"
+        "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; of a smaller size {_OTHER}/SIZE)"
     )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/claims"), help="results of the sweeps (default: %(default)s)"

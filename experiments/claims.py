@@ -280,6 +280,9 @@ def resampled(values: np.ndarray) -> np.ndarray:
 def interval(statistic: Callable[..., np.ndarray], *values: np.ndarray) -> Interval:
     """A statistic of means over games and runs, with the interval of resampled games and runs.
 
+    Where more resamples than an interval leaves out on one side have no such statistic (the logarithm of
+    nothing), neither has the interval.
+
     Args:
       statistic: of arrays [N, ..], row by row, [N].
       values: arrays [.., G, S].
@@ -287,8 +290,9 @@ def interval(statistic: Callable[..., np.ndarray], *values: np.ndarray) -> Inter
     point = float(statistic(*(v.mean(axis=(-2, -1))[None] for v in values))[0])
     with np.errstate(all="ignore"):
         resamples = statistic(*(resampled(v) for v in values))
-    resamples = resamples[np.isfinite(resamples)]
-    if not len(resamples) or not math.isfinite(point):
+    there = np.isfinite(resamples)
+    resamples = resamples[there]
+    if there.mean() < _LEVELS[1] or not math.isfinite(point):
         return Interval(math.nan, math.nan, math.nan)
     low, high = np.quantile(resamples, _LEVELS)
     return Interval(point, float(low), float(high))
@@ -340,11 +344,16 @@ def fit_of(
     return Fit(exponent, (float(x[0]), float(x[-1])), float(np.abs(np.expm1(logs - fitted)).max()), bend)
 
 
-def errors(regret: np.ndarray) -> np.ndarray:
-    """Distances [2, P] from means of [P, G, S] down and up to their intervals, for error bars."""
-    low, high = np.quantile(resampled(regret), _LEVELS, axis=0)
-    mean = regret.mean(axis=(1, 2))
-    return np.stack([mean - low, high - mean])
+def errors(*values: np.ndarray, of: Callable[..., np.ndarray] = lambda means: means) -> np.ndarray:
+    """Distances [2, P] from a quantity of means over games and runs down and up to its intervals.
+
+    Args:
+      values: [.., P, G, S].
+      of: the quantity, of arrays of means [N, .., P], row by row; [N, P].
+    """
+    point = of(*(v.mean(axis=(-2, -1))[None] for v in values))[0]
+    low, high = np.quantile(of(*(resampled(v) for v in values)), _LEVELS, axis=0)
+    return np.maximum([point - low, high - point], 0.0)  # equal values differ from their mean by rounding
 
 
 # --- rows and files ---
@@ -442,20 +451,21 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
     return figure, axes[:count]
 
 
+def rows_in(folder: Path) -> list[dict[str, Any]]:
+    """The rows of `claims.json`; none where there is no such file."""
+    path = folder / "claims.json"
+    return json.loads(path.read_text(encoding="utf-8"))["claims"] if path.exists() else []
+
+
 def write_rows(rows: Sequence[dict[str, Any]], folder: Path) -> None:
     """Write `claims.json` and `claims.md`; rows of other claims that are there already are kept.
 
-    Rows of the sizes "full" and "quick" may stand together, each telling its own; toys stay among themselves.
+    Rows of the sizes "full" and "quick" may stand together, each telling its own.
     """
-    path = folder / "claims.json"
-    toy = rows[0]["size"] == "toy"
-    known = json.loads(path.read_text(encoding="utf-8"))["claims"] if path.exists() else []
-    merged = {
-        row["id"]: row for row in (*known, *rows) if (row["size"] == "toy") == toy and row["id"] in NAMES
-    }
+    merged = {row["id"]: row for row in (*rows_in(folder), *rows)}
     content = {"claims": [merged[name] for name in NAMES if name in merged]}
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_file(folder / "claims.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     write_file(folder / "claims.md", markdown(content))
 
 
@@ -495,7 +505,10 @@ def markdown(content: Mapping[str, Any]) -> str:
             f"**{row['verdict']}** · {row['source']} · varied: {row['varied']} · `{row['command']}`",
         ]
         if row["machine_dependent"]:
-            lines += ["", "Times and sizes of the machine that it ran on; every machine has its own."]
+            lines += [
+                "",
+                "Times of the machine that it ran on: intervals of repeated timings, one game a size.",
+            ]
         lines += ["", row["reading"]] if row["reading"] else []
         lines += ["", f"![{row['title']}]({row['figure']})", ""]
         lines += ["| measured | value | wanted | verdict | fitted over | largest residual |"]

@@ -66,7 +66,27 @@ def test_the_same_numbers_after_deleting_them(toy: tuple[Path, dict[str, Any]], 
     assert figure == (folder / "out" / "horizon.png").read_bytes()
 
 
-def test_rows_gather_and_toys_stay_among_themselves(toy: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_the_committed_rows_are_of_these_claims() -> None:
+    for row in claims.rows_in(claims.HERE / "results"):
+        told = claims.row_of(row["id"], row["size"], [])
+        computed = ("verdict", "checks")
+        assert {k: v for k, v in row.items() if k not in computed} == {
+            k: v for k, v in told.items() if k not in computed
+        }
+
+
+def test_toys_stay_among_themselves(
+    toy: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claims.write_rows([toy[1]["claims"][0] | {"size": "full"}], tmp_path)
+    before = (tmp_path / "claims.json").read_text()
+    assert main(["--toy", "--out", str(tmp_path)]) == 2
+    assert "size full" in capsys.readouterr().err
+    assert main(["--quick", "--out", str(toy[0] / "out")]) == 2
+    assert (tmp_path / "claims.json").read_text() == before
+
+
+def test_rows_gather(toy: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     _, content = toy
     first, second = content["claims"][:2]
     for row in (second, first):
@@ -142,6 +162,21 @@ def test_intervals_cover_games_not_only_runs() -> None:
     by_games = values.mean(axis=1).std() / 4
     assert mean.value == pytest.approx(values.mean())
     assert (mean.high - mean.low) / (2 * 1.96 * by_games) == pytest.approx(1, abs=0.1)
+
+
+def test_what_most_resamples_lack_has_no_interval() -> None:
+    values = np.zeros((16, 4))
+    values[0] = 1  # one game of sixteen: a third of the resamples is without it
+    with np.errstate(divide="ignore"):
+        assert np.isnan(claims.interval(np.log, values)).all()
+
+
+def test_error_bars_are_not_negative() -> None:
+    regret = np.full((3, 96, 4), 0.1)
+    assert (claims.errors(regret) >= 0).all()
+    ratio = claims.errors(regret, 3 * regret, of=lambda a, b: a / b)
+    np.testing.assert_allclose(ratio, 0, atol=1e-12)
+    assert (ratio >= 0).all()
 
 
 def test_power_fit_finds_a_power_law() -> None:
@@ -228,12 +263,14 @@ def test_broken_learners_do_not_learn(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_bonus_of_the_wrong_sign_gains_nothing_from_a_smaller_radius(
     toy: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (right,) = (row for row in toy[1]["claims"] if row["id"] == "radius")
+    (row,) = (row for row in toy[1]["claims"] if row["id"] == "radius")
+    right = {check["what"]: check["verdict"] for check in row["checks"]}
     break_both(monkeypatch)
     broken = judged("radius", claims.data_of("radius", "toy", tmp_path))
-    assert right["verdict"] == HOLDS
-    assert broken["random games, region_ucb: regret at c = 1/8 over that at c = 1"] == FAILS
-    assert all(broken[c["what"]] == c["verdict"] for c in right["checks"] if "oful" in c["what"])
+    what = "random games, {}: regret at c = 1/8 over that at c = 1"
+    assert right[what.format("region_ucb")] == right[what.format("oful")] == HOLDS
+    assert broken[what.format("region_ucb")] == FAILS
+    assert all(broken[what] == verdict for what, verdict in right.items() if "oful" in what)
 
 
 def test_an_erm_that_forgets_leaves_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

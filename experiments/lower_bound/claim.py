@@ -13,10 +13,10 @@ from experiments.claims import (
     Check,
     Claim,
     at_least,
+    errors,
     fit_of,
     interval,
     panels,
-    resampled,
     series,
 )
 
@@ -26,6 +26,7 @@ CLAIM = Claim(
     source="lower bound Ω(√(min{L, nK} T))",
     varied="T; m = L - 1 signs; followers; the learner (the best one counts)",
     remedy="more runs; a smaller constant would be met by more of them",
+    reading="The family has L = m + 1 <= nK, so that L is the smaller one throughout.",
 )
 CONSTANT = 0.05  # "bounded away from 0"
 DECAY = -0.05  # exponent of the ratio in T
@@ -63,12 +64,10 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     figure, axes = panels(len(scenarios))
     for axis, scenario in zip(axes, scenarios, strict=False):
         for number, case in enumerate(c for c in cases if c.scenario == scenario):
-            low, high = np.quantile(resampled(case.ratio).min(axis=1), (0.025, 0.975), axis=0)
-            mean = case.mean
             axis.errorbar(
                 case.horizon,
-                mean,
-                [mean - low, high - mean],
+                case.mean,
+                errors(case.ratio, of=lambda means: means.min(axis=1)),
                 marker="osD^v"[number],
                 label=f"m = {case.decisions}",
             )
