@@ -70,11 +70,20 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     for chosen, fill in ((told, "full"), (~told, "none")):
         where = predicted[chosen], mean[chosen], error[:, chosen]
         right.errorbar(*where, fmt="o", fillstyle=fill, color="#0072B2")
-    for x, y, size in zip(predicted, mean, sizes, strict=True):
-        right.annotate(size, (x, y), textcoords="offset points", xytext=(4, 3), fontsize=6)
+    for number, place in enumerate(np.lexsort((mean, predicted))):  # names on either side, in turn
+        side, sign = ("left", 1) if number % 2 else ("right", -1)
+        options = {"textcoords": "offset points", "xytext": (5 * sign, -2), "ha": side, "fontsize": 6}
+        right.annotate(sizes[place], (predicted[place], mean[place]), **options)
+    right.margins(x=0.3)
     right.axhline(1, color="#999999", linewidth=1)
     right.axvline(1, color="#999999", linewidth=1)
-    right.set(xscale="log", yscale="log", title="region_ucb / oful", xlabel="of bounds", ylabel="of regrets")
+    right.set(
+        xscale="log",
+        yscale="log",
+        title="region_ucb / oful",
+        xlabel="ratio of bounds",
+        ylabel="ratio of regrets",
+    )
     return figure
 
 
