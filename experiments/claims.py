@@ -451,6 +451,15 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
     return figure, axes[:count]
 
 
+def shared_legend(figure: Figure, columns: int = 6) -> None:
+    """One legend for all panels, below them."""
+    told = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            told.setdefault(label, handle)
+    figure.legend(told.values(), told.keys(), loc="outside lower center", ncols=columns, fontsize=8)
+
+
 def rows_in(folder: Path) -> list[dict[str, Any]]:
     """The rows of `claims.json`; none where there is no such file."""
     path = folder / "claims.json"

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit
+from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit, shared_legend
 from jaxstack.plots.style import line_options, line_styles
 from jaxstack.simulation import prepare, tree_bytes
 
@@ -204,8 +204,7 @@ def draw(data: Costs, checks: list[Check]) -> Figure:
         right.errorbar(data.followers[method], mean, errors(seconds), marker=marker, label=label)
     right.axhline(data.patience, color="#999999", linewidth=1)
     right.set(xscale="log", yscale="log", title="an optimum, L = 3, K = A = 2", xlabel="n", ylabel="seconds")
-    axes[0].legend(fontsize=7)
-    right.legend(fontsize=7)
+    shared_legend(figure, columns=3)
     return figure
 
 

@@ -23,6 +23,7 @@ from experiments.claims import (
     panels,
     power_fit,
     series,
+    shared_legend,
 )
 from jaxstack.plots.style import line_options, line_styles
 
@@ -91,7 +92,7 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
         axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
         T, lowest = np.array(axis.get_xlim()), axis.get_ylim()[0]
         axis.plot(T, 2 * lowest * np.sqrt(T / T[0]), color="#999999", linewidth=1, label="√T")
-        axis.legend(fontsize=6)
+    shared_legend(figure)
     return figure
 
 

@@ -19,6 +19,7 @@ from experiments.claims import (
     panels,
     power_fit,
     series,
+    shared_legend,
     slope,
 )
 from jaxstack.plots.style import line_options, line_styles
@@ -85,7 +86,7 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axis.set_xticks([], [], minor=True)
         axis.set_ylabel("regret, payoff units")
-        axis.legend(fontsize=6)
+    shared_legend(figure, columns=3)
     return figure
 
 
