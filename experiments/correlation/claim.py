@@ -40,19 +40,18 @@ CLAIM = Claim(
 )
 LINEAR = 0.9  # exponent of T from which growth counts as linear
 SOME = 0.01  # of the games
-FILE = "feature mix"  # has a correlation of its own
 DECADE = 10  # the fit's window is the last factor of this in T
 
 
 def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     """Shares of games that mislead the product learner; exponents of T there, elsewhere, and of erm_joint."""
     checks = []
-    misled = _misled(data["spec"])
-    for scenario, correlation, learner, points in _curves(data["spec"]):
-        where = scenario if scenario == FILE else f"{scenario}, correlation {correlation:g}"
+    misled = _misled(data)
+    for scenario, correlation, learner, points in _curves(data):
+        where = scenario if correlation is None else f"{scenario}, correlation {correlation:g}"
         name, first = f"{where}, {learner}", points.x[-1] / DECADE
         wrong = misled[scenario, correlation] & (learner == "erm_product")
-        if learner == "erm_product" and scenario != FILE:
+        if learner == "erm_product" and correlation is not None:
             share = interval(lambda means: means, wrong[:, None].astype(float))
             none = correlation == 0 or scenario == "separable payoffs"
             rule = at_most(0) if none else at_least(SOME) if correlation == 1 else None
@@ -68,10 +67,12 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def _misled(dataset: xr.Dataset) -> dict[tuple[str, float], np.ndarray]:
-    """Which games [G] mislead erm_product, by scenario and correlation."""
+def _misled(data: Mapping[str, xr.Dataset]) -> dict[tuple[str, float | None], np.ndarray]:
+    """Which games [G] mislead erm_product, by scenario and correlation (None: the game's own)."""
     found = {}
-    for cell in plan(parse_spec(dataset.attrs["spec"], "the sweep's spec", Path(__file__).parent)).distinct():
+    here = Path(__file__).parent
+    specs = [parse_spec(dataset.attrs["spec"], "the sweep's spec", here) for dataset in data.values()]
+    for cell in (cell for spec in specs for cell in plan(spec).distinct()):
         key = game_key_of(cell.scenario, cell.run)
         problem, table = problem_of(key), table_of(key, False)
         marginals = problem.types.marginals()
@@ -84,20 +85,21 @@ def _misled(dataset: xr.Dataset) -> dict[tuple[str, float], np.ndarray]:
             for types in (independent, problem.types)
         )
         chosen = np.take_along_axis(true, assumed.argmax(axis=1)[:, None], axis=1)[:, 0]
-        found[str(cell.at["scenario"]), float(cell.at["correlation"])] = true.max(axis=1) - chosen > NOTHING
+        found[cell.at["scenario"], cell.at.get("correlation")] = true.max(axis=1) - chosen > NOTHING
     return found
 
 
 def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     """Regret against T; the stronger the colour, the stronger the correlation."""
-    curves = list(_curves(data["spec"]))
+    curves = list(_curves(data))
     scenarios = list(dict.fromkeys(curve[0] for curve in curves))
     figure, axes = panels(len(scenarios))
     for axis, scenario in zip(axes, scenarios, strict=False):
         for name, correlation, learner, points in curves:
             if name != scenario:
                 continue
-            options = line_options(line_styles([learner])[0]) | {"alpha": 0.3 + 0.7 * correlation}
+            alpha = 1.0 if correlation is None else 0.3 + 0.7 * correlation
+            options = line_options(line_styles([learner])[0]) | {"alpha": alpha}
             strongest = correlation == 1
             label = f"{learner} (paler: less correlated)" if strongest else "_nolegend_"
             axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": label})
@@ -106,11 +108,12 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     return figure
 
 
-def _curves(dataset: xr.Dataset) -> Iterator[tuple[str, float, str, Series]]:
-    for scenario in map(str, dataset.scenario.values):
-        there = dataset.final_regret.sel(scenario=scenario).notnull()
-        correlations = dataset.correlation.values[there.any([d for d in there.dims if d != "correlation"])]
-        for correlation in correlations:
-            for learner in map(str, dataset.learner.values):
-                labels = {"scenario": scenario, "correlation": correlation, "learner": learner}
-                yield scenario, float(correlation), learner, series(dataset, "horizon", **labels)
+def _curves(data: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, float | None, str, Series]]:
+    for dataset in data.values():
+        correlations = dataset.correlation.values.tolist() if "correlation" in dataset.dims else [None]
+        for scenario in map(str, dataset.scenario.values):
+            for correlation in correlations:
+                for learner in map(str, dataset.learner.values):
+                    labels = {"scenario": scenario, "learner": learner}
+                    labels |= {} if correlation is None else {"correlation": correlation}
+                    yield scenario, correlation, learner, series(dataset, "horizon", **labels)
