@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 import jaxstack as js
 from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit, shared_legend
@@ -27,7 +28,11 @@ CLAIM = Claim(
 )
 ALL = ("erm_joint", "erm_product", "region_ucb", "oful")
 LEARNERS = {"full": ALL, "quick": ALL, "toy": ALL[1:3]}
-METHODS = ("vertices", "programs", "milp")
+_METHODS = {  # label, marker, colour
+    "vertices": ("table", "o", "#222222"),
+    "programs": ("a program per region", "s", "#CC79A7"),
+    "milp": ("one mixed-integer program", "D", "#56B4E9"),
+}
 VARIED = {  # (L, n, K) of which one varies, A = 2
     "full": {
         "n": [(3, n, 2) for n in (1, 2, 4, 8)],
@@ -41,7 +46,7 @@ HORIZON = {"full": 10_000, "quick": 2_000, "toy": 100}
 RUNS = {"full": 512, "quick": 256, "toy": 4}
 PATIENCE = {"full": 60.0, "quick": 4.0, "toy": 0.02}  # seconds
 REPEATS = {"full": 5, "quick": 3, "toy": 2}
-FIRST_FOLLOWERS, MOST_FOLLOWERS = 2, 512
+FIRST_FOLLOWERS, MOST_FOLLOWERS = 2, 1024
 
 
 class Costs(NamedTuple):
@@ -75,7 +80,7 @@ def collect(size: str) -> Costs:
     }
     regions = np.array([problems[point][2].num_regions for point in sizes], float)
     followers, solutions, table_bytes = {}, {}, []
-    for method in METHODS:
+    for method in _METHODS:
         tried, times = [], []
         n = FIRST_FOLLOWERS
         while n <= MOST_FOLLOWERS:
@@ -187,21 +192,27 @@ def draw(data: Costs, checks: list[Check]) -> Figure:
     *rounds, state, right = axes
     for learner, seconds in data.rounds.items():
         options = line_options(line_styles([learner])[0]) | {"label": learner}
-        for axis, (letter, points) in zip(
-            rounds, [*data.varied.items(), ("regions", data.sizes)], strict=True
-        ):
+        for axis, (letter, points) in zip(rounds, data.varied.items(), strict=False):
             at = [data.sizes.index(point) for point in points]
-            x = data.regions if letter == "regions" else [point["LnK".index(letter)] for point in points]
+            x = [point["LnK".index(letter)] for point in points]
             axis.errorbar(x, seconds[at].mean(axis=(1, 2)) * 1e9, errors(seconds[at]) * 1e9, **options)
-            fixed = "" if letter == "regions" else _fixed(letter, points[0])
-            axis.set(xscale="log", yscale="log", title=f"a round{fixed}", xlabel=letter, ylabel="nanoseconds")
-        state.plot(data.regions, data.states[learner].ravel() / 2**10, **options)
-    state.set(xscale="log", yscale="log", title="state of one run", xlabel="regions", ylabel="KiB")
-    names = {"vertices": "table", "programs": "a program per region", "milp": "one mixed-integer program"}
-    for number, (method, seconds) in enumerate(data.solutions.items()):
-        label, marker = names[method], "osD"[number]
-        mean = seconds.mean(axis=(1, 2))
-        right.errorbar(data.followers[method], mean, errors(seconds), marker=marker, label=label)
+            axis.set(xscale="log", yscale="log", title=f"a round, {_fixed(letter, points[0])}")
+            axis.set(xlabel=letter, ylabel="nanoseconds")
+            axis.set_xticks(x, list(map(str, x)))
+        unordered = options | {"linestyle": "none"}  # games of as many regions differ in L, n and K
+        each = seconds.mean(axis=(1, 2)) * 1e9, errors(seconds) * 1e9
+        rounds[-1].errorbar(data.regions, *each, **unordered)
+        state.plot(data.regions, data.states[learner].ravel() / 2**10, **unordered)
+    rounds[-1].set(title="a round, all sizes", ylabel="nanoseconds")
+    state.set(title="state of one run, all sizes", ylabel="KiB")
+    for axis in (rounds[-1], state):
+        axis.set(xscale="log", yscale="log", xlabel="regions")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+    for method, (label, marker, colour) in _METHODS.items():
+        followers, seconds = data.followers[method], data.solutions[method]
+        options = {"marker": marker, "color": colour, "label": label}
+        right.errorbar(followers, seconds.mean(axis=(1, 2)), errors(seconds), **options)
     right.axhline(data.patience, color="#999999", linewidth=1)
     right.set(xscale="log", yscale="log", title="an optimum, L = 3, K = A = 2", xlabel="n", ylabel="seconds")
     shared_legend(figure, columns=3)
@@ -211,4 +222,4 @@ def draw(data: Costs, checks: list[Check]) -> Figure:
 def _fixed(letter: str, point: tuple[int, int, int]) -> str:
     """The sizes that stay, in words."""
     stay = (f"{name} = {size}" for name, size in zip("LnK", point, strict=True) if name != letter)
-    return f", {', '.join(stay)}"
+    return ", ".join(stay)
