@@ -181,6 +181,21 @@ class Check:
         return cls(what, fit.exponent, rule, fit)
 
 
+LEARNT = 0.9
+"""Share of the regret of uniform play, below which a learner has learnt something."""
+
+
+def over_uniform(
+    name: str, along: str, regret: np.ndarray, uniform: np.ndarray, rule: Rule | None = None
+) -> Check:
+    """Regret [P, G, S] over that of uniform play, the largest along P.
+
+    On the hard family this tells whether a learner learns: the root of T is what never learning costs too.
+    """
+    share = interval(lambda learnt, stakes: (learnt / stakes).max(axis=1), regret, uniform)
+    return Check(f"{name}: regret over that of uniform play, largest over {along}", share, rule)
+
+
 def verdict_of(checks: Sequence[Check]) -> str:
     """The worst: a claim holds when all of its checks do."""
     verdicts = {check.verdict for check in checks}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import jaxstack as js
 from experiments import claims
@@ -54,6 +55,9 @@ def test_the_page_is_made_of_the_rows(toy: tuple[Path, dict[str, Any]]) -> None:
     assert page == claims.markdown(content)
     for row in content["claims"]:
         assert row["title"] in page
+        assert f"| {row['verdict']} | " in page
+    assert page.count("| toy |") == len(content["claims"])
+    for row in content["claims"]:
         assert all(check["what"] in page for check in row["checks"])
 
 
@@ -67,7 +71,9 @@ def test_the_same_numbers_after_deleting_them(toy: tuple[Path, dict[str, Any]], 
 
 
 def test_the_committed_rows_are_of_these_claims() -> None:
-    for row in claims.rows_in(claims.HERE / "results"):
+    rows = claims.rows_in(claims.HERE / "results")
+    assert [row["id"] for row in rows] == list(claims.NAMES)
+    for row in rows:
         told = claims.row_of(row["id"], row["size"], [])
         computed = ("verdict", "checks")
         assert {k: v for k, v in row.items() if k not in computed} == {
@@ -188,6 +194,70 @@ def test_power_fit_finds_a_power_law() -> None:
     bent = claims.power_fit(x, np.where(x < 10, 30.0, 3 * x**0.5)[:, None, None] * noise, first=10)
     assert bent.window == (10.0, 1000.0)
     assert bent.exponent.value == pytest.approx(0.5, abs=1e-9)
+
+
+# --- what the scripts measure, on numbers known in advance ---
+
+
+def test_games_that_mislead_the_product_learner(tmp_path: Path) -> None:
+    """Followers play their types. Row 0 pays 1 where they agree, (1 + c) / 2 of the rounds; row 1 pays 0.6."""
+    row = np.stack([np.eye(2), np.full((2, 2), 0.6)])
+    own = np.eye(2)[:, :, None] + np.zeros((2, 2, 2))  # [K, A, L]
+    game = js.Game(row, np.moveaxis(np.stack([own, own]), -1, 2))
+    text = "[run]\nhorizon = 10\nruns = 2\n"
+    for correlation in (0.0, 0.125, 0.25, 1.0):
+        types = js.MixtureTypes.correlated(np.full((2, 2), 0.5), correlation)
+        js.save_game(tmp_path / f"{correlation}.json", game, types)
+        path = json.dumps(str(tmp_path / f"{correlation}.json"))
+        text += f'[[scenario]]\nkind = "file"\nname = "{correlation}"\npath = {path}\n'
+    dataset = xr.Dataset(attrs={"spec": text})
+    misled = claims.script("correlation")._misled({"spec": dataset})
+    assert {float(name): found.tolist() for (name, _), found in misled.items()} == {
+        0.0: [False],
+        0.125: [False],
+        0.25: [True],
+        1.0: [True],
+    }
+
+
+@pytest.mark.parametrize(
+    ("third", "last", "whole", "failed"),
+    [
+        (25.0, 25.0, 100.0, True),  # stuck from the start
+        (25.0, 25.0, 150.0, True),  # stuck after some exploration
+        (15.9, 13.4, 100.0, False),  # grows like the root of T
+        (0.0, 0.0, 100.0, False),  # has settled
+        (1.0, 3.0, 100.0, False),  # explores now and then
+        (0.0, 0.0, 0.0, False),  # never lost anything
+    ],
+)
+def test_runs_that_fail(third: float, last: float, whole: float, failed: bool) -> None:
+    curve = np.array([whole - last - third, whole - last, whole]).reshape(1, 1, 1, 1, 1, 3)
+    dims = ("scenario", "learner", "radius_scale", "game", "run", "checkpoint")
+    coords = {"scenario": ["s"], "learner": ["l"], "radius_scale": [1.0]}
+    (found,) = claims.script("radius")._curves(xr.Dataset({"regret": (dims, curve)}, coords))
+    assert found.failed.item() == failed
+
+
+@pytest.mark.parametrize(
+    ("learner", "leader_actions", "many"),
+    [("erm_joint", 2, 5), ("erm_joint", 3, 6), ("erm_product", 2, 14), ("erm_product", 3, 21)],
+)
+def test_many_followers_are_those_for_whom_the_logarithm_is_the_bound(
+    learner: str, leader_actions: int, many: int
+) -> None:
+    followers = np.arange(1.0, 65.0)
+    script = claims.script("followers")
+    assert script._many(learner, leader_actions, followers, 10_000) == many
+    assert script._many(learner, leader_actions, followers[: many - 1], 10_000) == many - 1
+
+
+def test_what_never_learns_is_told_from_what_learns() -> None:
+    rng = np.random.default_rng(0)
+    uniform = rng.normal(1, 0.1, size=(3, 1, 64)) * np.array([1.0, 3.0, 10.0])[:, None, None]
+    rule = claims.at_most(claims.LEARNT)
+    assert claims.over_uniform("l", "T", uniform, uniform, rule).verdict == FAILS
+    assert claims.over_uniform("l", "T", uniform / 2, uniform, rule).verdict == HOLDS
 
 
 # --- learners that must fail ---

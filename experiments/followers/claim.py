@@ -39,9 +39,6 @@ _NOT_POLYNOMIAL = Rule(
 )
 
 
-LEADER_ACTIONS = {"L = 2": 2, "L = 3": 3}
-
-
 class _Case(NamedTuple):
     payoff: str
     leader: str
@@ -101,9 +98,15 @@ def _cases(data: Mapping[str, xr.Dataset]) -> Iterator[_Case]:
                 "game", how="all"
             )
             counts = regions.transpose("num_followers", "game").values[..., None]
-            terms = LEADER_ACTIONS[str(scenario)] * np.log(4 * learnt.x * int(dataset["round"].max()))
-            others = 2.0**learnt.x if learner == "erm_joint" else 2 * learnt.x
-            many = learnt.x[np.append(np.flatnonzero(terms < others), -1)[0]]
+            leader_actions = int(str(scenario).removeprefix("L = "))
+            many = _many(learner, leader_actions, learnt.x, int(dataset["round"].max()))
             yield _Case(
                 payoff, str(scenario), learnt.x, learnt.regret, uniform.regret, counts, learnt.bound, many
             )
+
+
+def _many(learner: str, leader_actions: int, followers: np.ndarray, horizon: int) -> float:
+    """The first of `followers` [P] at which L log(nKAT) is below nK or K^n (K = A = 2); the last if none."""
+    logarithm = leader_actions * np.log(4 * followers * horizon)
+    other = 2.0**followers if learner == "erm_joint" else 2 * followers
+    return float(followers[np.append(np.flatnonzero(logarithm < other), -1)[0]])

@@ -13,13 +13,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.claims import (
+    LEARNT,
     SQRT_RATE,
     Check,
     Claim,
     at_most,
     between,
     errors,
-    interval,
+    over_uniform,
     panels,
     power_fit,
     series,
@@ -39,7 +40,6 @@ CLAIM = Claim(
     "which few games do not show. On the hard family no play at all loses more than √(mT): that ERM learns "
     "there is seen against uniform play. erm_joint is played by jumps, which have the same law.",
 )
-LEARNT = 0.9  # of the regret of uniform play
 DECADES = 100  # the fit's window is the last factor of this in T
 
 
@@ -60,18 +60,15 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
 
 
 def _on_the_hard_family(dataset: xr.Dataset) -> list[Check]:
-    """There √T is also what never learning costs: whether a learner learns is seen against uniform play."""
     checks = []
     curves = {learner: (scenario, points) for scenario, learner, points in _curves(dataset)}
+    _, uniform = curves.pop("uniform", (None, None))
     for learner, (scenario, points) in curves.items():
-        if learner != "uniform":
-            learns = learner == "erm_product"  # within these T; the others' radii are too wide
-            fit = power_fit(points.x, points.regret, points.x[-1] / DECADES)
-            rule = between(0.45, 0.55) if learns else None
-            checks.append(Check.of_fit(f"{scenario}, {learner}: exponent of T", fit, rule))
-            share = interval(lambda a, b: (a / b).max(axis=1), points.regret, curves["uniform"][1].regret)
-            what = f"{scenario}, {learner}: regret over that of uniform play, largest over T"
-            checks.append(Check(what, share, at_most(LEARNT) if learns else None))
+        name, learns = f"{scenario}, {learner}", learner == "erm_product"  # the others' radii are too wide
+        fit = power_fit(points.x, points.regret, points.x[-1] / DECADES)
+        checks.append(Check.of_fit(f"{name}: exponent of T", fit, between(0.45, 0.55) if learns else None))
+        rule = at_most(LEARNT) if learns else None
+        checks.append(over_uniform(name, "T", points.regret, uniform.regret, rule))
     return checks
 
 

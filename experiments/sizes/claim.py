@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.claims import (
+    LEARNT,
     Check,
     Claim,
     Rule,
@@ -16,6 +17,7 @@ from experiments.claims import (
     between,
     errors,
     interval,
+    over_uniform,
     panels,
     power_fit,
     series,
@@ -42,7 +44,6 @@ AXES = {
     "follower actions": ("num_actions", "A"),
     HARD: ("num_decisions", "m"),
 }
-LEARNT = 0.9  # of the regret of uniform play
 SLACK = 0.1  # on top of the bound's exponent
 
 
@@ -56,10 +57,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
         name, fit = f"{learner}, {scenario}", power_fit(points.x, points.regret)
         if scenario == HARD:
             checks.append(Check.of_fit(f"{name}: exponent of m", fit, between(0.35, 0.65)))
-            both = points.regret, uniform[scenario].regret
-            share = interval(lambda learnt, uniform: (learnt / uniform).max(axis=1), *both)
-            what = f"{name}: regret over that of uniform play, largest over m"
-            checks.append(Check(what, share, at_most(LEARNT)))
+            checks.append(over_uniform(name, "m", points.regret, uniform[scenario].regret, at_most(LEARNT)))
         else:
             limit = float(slope(points.x, points.bound[None])[0]) + SLACK
             rule = Rule(f"at most {limit:.2f}, the bound's and {SLACK:g}; more decides nothing", high=limit)

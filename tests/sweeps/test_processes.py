@@ -147,7 +147,7 @@ def wait_for(process, there):
         time.sleep(0.005)
 
 
-def test_killed_again_and_again_ends_with_the_same_whole(start, spec, undisturbed, tmp_path):
+def test_killed_again_and_again_ends_with_the_same_numbers(start, spec, undisturbed, tmp_path):
     rng = np.random.default_rng(4)
     out = tmp_path / "out"
 
