@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks
+from jaxstack._settings import pinned
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Int, UInt32
 
@@ -265,10 +266,37 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
     """Joint types of `num_rounds` independent rounds: [T, n] int32, in 0..K-1.
 
     Probabilities are resolved to 2^-31. `simulate` draws with the same samplers, keyed by run and round.
+
+    Raises:
+      ValueError: a key that `simulate` would refuse too, or a number of rounds below 1.
     """
-    sampler = types.sampler()
-    bits = jax.random.bits(key, (num_rounds, sampler.num_words), jnp.uint32)
-    return sampler.draw(bits)
+    num_rounds = checks.positive_int("num_rounds", num_rounds)
+    with pinned():
+        sampler = types.sampler()
+        bits = jax.random.bits(check_key(key), (num_rounds, sampler.num_words), jnp.uint32)
+        return sampler.draw(bits)
+
+
+def check_key(key: Any, num_games: int | None = None) -> jax.Array:
+    """`key`, if it is a typed threefry key: [] or, for a batch, [G].
+
+    Raises:
+      ValueError: anything else, with what to pass instead.
+    """
+    if not (hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)):
+        raise ValueError(
+            f"key must come from jax.random.key(seed), but {type(key).__name__} arrived: {key!r}."
+        )
+    if "threefry" not in str(jax.random.key_impl(key)):
+        raise ValueError(
+            f"key uses the generator {jax.random.key_impl(key)}, whose numbers depend on how runs are "
+            f"batched. Use jax.random.key(seed, impl='threefry2x32')."
+        )
+    allowed = ((),) if num_games is None else ((), (num_games,))
+    if key.shape not in allowed:
+        what = "one game" if num_games is None else f"a batch of {num_games} games"
+        raise ValueError(f"key must have a shape in {allowed} for {what}, but {key.shape} arrived.")
+    return key
 
 
 def joint_probabilities(types: TypeDistribution) -> np.ndarray:

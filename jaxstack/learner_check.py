@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,17 +14,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks, memory
+from jaxstack import checks, memory, skip_ahead
+from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game, check_types, stack, unstack
-from jaxstack.learners.contract import ActionFeedback, Ahead, Choice, Learner, Shortcut, TypeFeedback
+from jaxstack.learners.contract import ActionFeedback, Choice, Jumps, Learner, TypeFeedback
 from jaxstack.payoffs import SeparablePayoff, TabularPayoff
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regret import RegretCurve
 from jaxstack.scenarios import random_game
-from jaxstack.simulation import BLOCK, Inputs, play, prepare, simulate, trace_run, tree_bytes
+from jaxstack.simulation import Setup, prepare, simulate, tile_size, tree_bytes
+from jaxstack.simulation.rounds import Inputs
+from jaxstack.simulation.trace import trace_run
 
-_CHOICE = Choice(*(jax.ShapeDtypeStruct((), np.int32) for _ in range(2)))  # type: ignore[arg-type]
+_ROUND = jax.ShapeDtypeStruct((), np.int32)
+_CHOICE = Choice(_ROUND, _ROUND)  # type: ignore[arg-type]
 _MAX_CAPTURED = 256  # bytes of arrays that compiled functions may hold besides their arguments
 
 
@@ -37,7 +40,7 @@ class LearnerReport:
       learner, feedback: its name and what it learns from.
       hparams: default hyperparameters in the first game.
       state_bytes: learner state of one run of the first game.
-      has_shortcut: True when it can play many rounds at once.
+      can_jump: True when `simulate(skip_ahead=True)` plays it.
       uses_optimum: True for a yardstick that is told the optimum: it depends on the distribution of types.
       checked: what was checked, in order.
       games: the games it was played on.
@@ -49,7 +52,7 @@ class LearnerReport:
     feedback: str
     hparams: dict[str, float]
     state_bytes: int
-    has_shortcut: bool
+    can_jump: bool
     uses_optimum: bool
     checked: tuple[str, ...]
     games: tuple[str, ...]
@@ -62,7 +65,7 @@ class LearnerReport:
             ("feedback", self.feedback + (" (and it is told the optimum)" if self.uses_optimum else "")),
             ("hyperparameters", hparams),
             ("state of one run", memory.readable(self.state_bytes)),
-            ("whole blocks at once", "yes, the same choices" if self.has_shortcut else "no"),
+            ("skip_ahead", "yes" if self.can_jump else "no"),
             (f"regret, T = {self.curve.horizon:,}", f"{self.curve.mean[-1]:.4g}"),
             ("games", "; ".join(self.games)),
         ]
@@ -90,18 +93,16 @@ class _Setting(NamedTuple):
     horizon: int
     num_runs: int
 
-    def inputs(self, case: _Case) -> Inputs:
-        """What a simulation of `case` hands to the learner."""
+    def setup(self, case: _Case) -> Setup:
+        """What a simulation of `case` begins with."""
         with _calling(self.learner, "prepare or hparams", case.name):
             return prepare(
-                self.key,
-                case.game,
-                case.types,
-                self.learner,
-                horizon=self.horizon,
-                table=case.table,
-                hparams=None,
-            ).inputs
+                self.key, case.game, case.types, self.learner, horizon=self.horizon, table=case.table
+            )
+
+    def inputs(self, case: _Case) -> Inputs:
+        """What a simulation of `case` hands to the learner."""
+        return self.setup(case).inputs
 
     def simulate(self, case: _Case, **options: Any) -> RegretCurve:
         settings = {
@@ -114,15 +115,8 @@ class _Setting(NamedTuple):
         with _calling(self.learner, "init, act or update", case.name):
             return simulate(self.key, case.game, case.types, self.learner, **settings)
 
-    def curve(self, case: _Case) -> RegretCurve:
-        """Regret where a run can go wrong: in every round if a shortcut may jump over some."""
-        every_round = np.arange(1, self.horizon + 1) if self.has_shortcut() else None
-        return self.simulate(case, checkpoints=every_round)
 
-    def has_shortcut(self) -> bool:
-        return _ahead(self.learner, self.inputs(self.cases[0])) is not None
-
-
+@with_pinned_settings
 def check_learner(
     learner: Learner,
     game: Game | None = None,
@@ -145,8 +139,9 @@ def check_learner(
     - feedback: it reads what its kind of feedback has, nothing else;
     - purity: tracing twice gives the same program, without callbacks or captured arrays; no Python branches
       on numbers, so that a new hyperparameter never compiles again;
-    - the same numbers in a batch of runs, run by run in `play`, and in a batch of games;
-    - a shortcut, if there is one, changes no choice;
+    - the same numbers, to the last bit, whatever the batches and devices; up to rounding, run by run in
+      `play`, and in a batch of games;
+    - jumps, if there are any, are those of its own functions;
     - regret that is finite and never negative.
 
     What it cannot see: a distribution of types that the learner's functions captured as plain numbers, and
@@ -155,7 +150,7 @@ def check_learner(
     Args:
       learner: to check.
       game, types: the game to look at most closely; default a random one with L = 3, n = 2, K = 2, A = 2.
-      horizon: T. At least two thousand rounds, for a shortcut to matter.
+      horizon: T.
       num_runs: S, at least 2.
       seed: of the key for draws.
 
@@ -182,11 +177,11 @@ def check_learner(
         feedback=learner.feedback,
         hparams={name: float(value) for name, value in inputs.hparams._asdict().items()},
         state_bytes=tree_bytes(jax.eval_shape(learner.init, inputs.known, inputs.hparams)),
-        has_shortcut=setting.has_shortcut(),
+        can_jump=learner.jumps is not None,
         uses_optimum=learner.uses_optimum,
         checked=("fields: a name, a kind of feedback, functions", *_CHECKS),
         games=tuple(case.name for case in (*cases, setting.batch)),
-        curve=setting.curve(cases[0]),
+        curve=setting.simulate(cases[0]),
         seconds=time.perf_counter() - began,
     )
 
@@ -243,13 +238,25 @@ def _check_fields(learner: Any) -> None:
     name = learner.name
     _require(isinstance(name, str) and name, f"a learner's name must be a text, but {name!r} arrived.")
     checks.one_of(f"kind of feedback of {name}:", learner.feedback, ("types", "actions", "none"))
-    for field in ("init", "act", "update", "hparams", "prepare", "shortcut"):
+    for field in ("init", "act", "update", "hparams", "prepare"):
         given = getattr(learner, field)
         _require(callable(given), f"{name}: {field} must be a function, but {given!r} arrived.")
     _require(
         isinstance(learner.uses_optimum, bool),
         f"{name}: uses_optimum must be True or False, but {learner.uses_optimum!r} arrived.",
     )
+    _require(
+        learner.theorem is None or isinstance(learner.theorem, str),
+        f"{name}: theorem must be the name of a rate of jaxstack.bounds.regret, or None, but "
+        f"{learner.theorem!r} arrived.",
+    )
+    if learner.jumps is not None:
+        _require(
+            isinstance(learner.jumps, Jumps) and learner.feedback == "types",
+            f"{name}: jumps are a jaxstack.learners.Jumps of a learner with feedback='types', but "
+            f"{learner.jumps!r} arrived with feedback={learner.feedback!r}. Leave them out: jumps=None.",
+        )
+        skip_ahead.check_learner(learner)
     try:
         hash(learner)
     except TypeError as error:
@@ -288,23 +295,14 @@ def _check_round(learner: Learner, inputs: Inputs, where: str) -> list[tuple[str
         state = jax.eval_shape(learner.init, known, hparams)
     dtypes = _check_dtypes(learner, state)
     with _calling(learner, "act", where):
-        choice = jax.eval_shape(learner.act, inputs.key, state, known, hparams)
+        choice = jax.eval_shape(learner.act, inputs.key, state, known, hparams, _ROUND)
     _check_choice_type(learner, "act", choice)
     with _calling(learner, "update", where):
-        after = jax.eval_shape(learner.update, state, known, hparams, _CHOICE, _feedback(learner, inputs))
+        seen = _feedback(learner, inputs)
+        after = jax.eval_shape(learner.update, state, known, hparams, _CHOICE, seen, _ROUND)
     _check_same(
         state, after, f"{name}: update must return a state of the same tree, shapes and dtypes as init"
     )
-    ahead = _ahead(learner, inputs)
-    if ahead is not None:
-        _require(
-            learner.feedback == "types",
-            f"{name}: a shortcut is given the types of many rounds, but the feedback is "
-            f"{learner.feedback!r}. Declare feedback='types', or leave the shortcut out.",
-        )
-        _check_choice_type(learner, "shortcut.ahead", ahead.choice)
-        what = f"{name}: after, which shortcut.ahead returns, must be a state like those of init"
-        _check_same(state, ahead.after, what)
     return dtypes
 
 
@@ -362,17 +360,9 @@ def _check_purity(setting: _Setting) -> None:
     state = jax.eval_shape(learner.init, known, hparams)
     calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         "init": (learner.init, (known, hparams)),
-        "act": (learner.act, (inputs.key, state, known, hparams)),
-        "update": (learner.update, (state, known, hparams, _CHOICE, _feedback(learner, inputs))),
+        "act": (learner.act, (inputs.key, state, known, hparams, _ROUND)),
+        "update": (learner.update, (state, known, hparams, _CHOICE, _feedback(learner, inputs), _ROUND)),
     }
-    shortcut, ahead = learner.shortcut(known), _ahead(learner, inputs)
-    if shortcut is not None and ahead is not None:
-        seen, counts = jax.eval_shape(shortcut.read, known, _block_of_types(inputs))
-        calls["shortcut.read"] = (shortcut.read, (known, _block_of_types(inputs)))
-        looking = functools.partial(_look, shortcut)
-        calls["shortcut.ahead"] = (looking, (state, known, hparams, counts))
-        for number, contest in enumerate(shortcut.contests):
-            calls[f"shortcut.contests[{number}]"] = (contest, (ahead.race, known, hparams, seen))
     for what, (function, args) in calls.items():
         with _calling(learner, what, setting.cases[0].name), jax.checking_leaks():
             # A new wrapper each time: JAX keeps the program of a function that it has traced.
@@ -411,21 +401,21 @@ def _check_purity(setting: _Setting) -> None:
 def _check_choices(setting: _Setting) -> None:
     """Only what the table has is played, in every game, also where the table is padded."""
     for case in setting.cases:
-        inputs = setting.inputs(case)
+        setup = setting.setup(case)
         for run in range(setting.num_runs):
-            _played(setting, inputs, case.name, run)
-    batch = setting.inputs(setting.batch)
+            _played(setting, setup, case.name, run)
+    batch = setting.setup(setting.batch)
     for index in range(2):
-        _played(setting, _of_game(batch, index), f"game {index} of a batch", 0)
+        one = batch._replace(inputs=_of_game(batch.inputs, index), num_games=1)
+        _played(setting, one, f"game {index} of a batch", 0)
 
 
-def _played(setting: _Setting, inputs: Inputs, where: str, run: int) -> None:
+def _played(setting: _Setting, setup: Setup, where: str, run: int) -> None:
     """Play one run of one game and raise unless all its choices are real."""
     learner = setting.learner
-    name, table = learner.name, inputs.known.table
+    name, table = learner.name, setup.inputs.known.table
     with _calling(learner, "init, act or update", where):
-        state, choice, _ = trace_run(learner, inputs, np.int32(run), -(-setting.horizon // BLOCK))
-    region, vertex = (np.asarray(index).reshape(-1)[: setting.horizon] for index in choice)
+        state, region, vertex, _ = trace_run(setup, run, setting.horizon)
     num_regions = int(table.num_regions)
     wrong = np.flatnonzero((region < 0) | (region >= num_regions))
     if len(wrong):
@@ -452,32 +442,37 @@ def _played(setting: _Setting, inputs: Inputs, where: str, run: int) -> None:
 
 
 def _check_runs(setting: _Setting) -> None:
-    """A run is the same in a batch of runs as round by round: `play` never takes a shortcut."""
-    name, has_shortcut = setting.learner.name, setting.has_shortcut()
-    for case in setting.cases[: 2 if has_shortcut else 1]:
-        curve = setting.curve(case)
-        together = np.asarray(curve.regret)
-        _check_regret(name, together)
-        for run in range(setting.num_runs):
-            settings: dict[str, Any] = {"horizon": setting.horizon, "run": run, "table": case.table}
-            by_rounds = play(setting.key, case.game, case.types, setting.learner, **settings).regret
-            by_rounds = by_rounds[curve.rounds - 1]
-            wrong = np.flatnonzero(~_near(together[run], by_rounds))
-            if not len(wrong):
-                continue
-            place = f"in round {curve.rounds[wrong[0]]:,} of run {run} ({case.name})"
-            batch, alone = (f"{regret[wrong[0]]:.6g}" for regret in (together[run], by_rounds))
+    """A run does not read another, and is the same to the last bit whatever devices there are."""
+    name, case, setup = setting.learner.name, setting.cases[0], setting.setup(setting.cases[0])
+    for run in range(setting.num_runs):
+        played, beside_others = (
+            trace_run(setup, run, setting.horizon, neighbours) for neighbours in (False, True)
+        )
+        for ours, theirs in zip(played[1:3], beside_others[1:3], strict=True):
+            wrong = np.flatnonzero(ours != theirs)
             _require(
-                has_shortcut,
-                f"{name}: a run must be the same in a batch of {setting.num_runs} as alone, but {place} "
-                f"regret is {batch} in simulate and {alone} in play. A run must not read another.",
+                not len(wrong),
+                f"{name}: a run must not read another, but in round {wrong[:1] + 1} of run {run} "
+                f"({case.name}) it plays something else when other runs are computed beside it.",
             )
-            raise ValueError(
-                f"{name}: a shortcut must change no choice, but {place} regret is {batch} with it, {alone} "
-                f"without. Call rounds certain only where no order of their types can change the choice. A "
-                f"learner derived with dataclasses.replace needs a shortcut of its own, or None: "
-                f"shortcut=lambda known: None."
-            )
+    tile = tile_size(setup, jax.local_devices()[0].platform)
+    num_runs = tile + setting.num_runs  # a whole tile, and a part of one
+    curves = [
+        np.asarray(setting.simulate(case, num_runs=runs, devices=devices, batch_size=batch).regret)
+        for runs, devices, batch in (
+            (num_runs, jax.local_devices(), None),
+            (num_runs, jax.local_devices()[:1], 1),
+            (setting.num_runs, jax.local_devices()[-1:], None),
+        )
+    ]
+    _check_regret(name, curves[0])
+    for other in curves[1:]:
+        _require(
+            np.array_equal(curves[0][: len(other)], other),
+            f"{name}: runs must be the same to the last bit on any devices of one kind and in any batch, but "
+            f"differ by up to {np.abs(curves[0][: len(other)] - other).max():.3g} in regret. A custom "
+            f"batching rule, or a kernel that is chosen at random, does that.",
+        )
 
 
 def _check_regret(name: str, regret: np.ndarray) -> None:
@@ -489,9 +484,9 @@ def _check_regret(name: str, regret: np.ndarray) -> None:
 
 def _check_batch(setting: _Setting) -> None:
     """A game in a batch is played as it is alone, whatever its table is padded to."""
-    together = np.asarray(setting.curve(setting.batch).regret)
+    together = np.asarray(setting.simulate(setting.batch).regret)
     small = _case("the first game of a batch", *_random_games()[0])
-    alone = np.asarray(setting.curve(small).regret)
+    alone = np.asarray(setting.simulate(small).regret)
     _require(
         _near(together[0], alone).all(),
         f"{setting.learner.name}: {small.name} must be played as it is alone, but final regrets "
@@ -504,7 +499,7 @@ _CHECKS: dict[str, Callable[[_Setting], None]] = {
     "state: explicit dtypes; the same tree, shapes and dtypes after a round": _check_states,
     "pure functions: one program, no callbacks, nothing captured": _check_purity,
     "choices: real vertices of real regions, also in degenerate games": _check_choices,
-    "runs: the same numbers at once, by a shortcut, and round by round; regret never negative": _check_runs,
+    "runs: none reads another; the same bits on any devices, in any batch; regret never negative": _check_runs,
     "batches: a game is played as it is alone": _check_batch,
 }
 
@@ -575,25 +570,6 @@ def _feedback(learner: Learner, inputs: Inputs) -> Any:
     """Shapes of what a round tells the learner."""
     each: Any = jax.ShapeDtypeStruct((inputs.known.game.num_followers,), jnp.int32)
     return {"types": TypeFeedback(each), "actions": ActionFeedback(each), "none": None}[learner.feedback]
-
-
-def _block_of_types(inputs: Inputs) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((BLOCK, inputs.known.game.num_followers), jnp.int32)
-
-
-def _ahead(learner: Learner, inputs: Inputs) -> Any:
-    """Shapes of what the learner says of a block of one game, or None."""
-    with _calling(learner, "shortcut", "every game"):
-        shortcut = learner.shortcut(inputs.known)
-        if shortcut is None:
-            return None
-        state = jax.eval_shape(learner.init, inputs.known, inputs.hparams)
-        _, counts = jax.eval_shape(shortcut.read, inputs.known, _block_of_types(inputs))
-        return jax.eval_shape(functools.partial(_look, shortcut), state, inputs.known, inputs.hparams, counts)
-
-
-def _look(shortcut: Shortcut, state: Any, known: Any, hparams: Any, counts: Any) -> Ahead:
-    return shortcut.ahead(state, known, hparams, counts, BLOCK)
 
 
 def _program(jaxpr: Any) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxstack import checks
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
-from jaxstack.axes import Array, Float, Int
+from jaxstack.axes import Array, Bool, Float, Int
 
 
 @runtime_checkable
@@ -36,8 +36,23 @@ class LeaderPayoff(Protocol):
         """E u(., a) when follower i plays a_i ~ marginals[i], independently of the others."""
         ...
 
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable."""
+    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable.
+
+        Args:
+          played: actions that followers may ever play ([G, n, A] for a batch); default all.
+        """
+        ...
+
+    def in_units(
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+    ) -> LeaderPayoff:
+        """The payoff (u - low) / size where `played` actions meet; anything moderate elsewhere. Host only.
+
+        Args:
+          low, size: [] float64 ([G] for a batch), of the payoffs that `played` actions lead to.
+          played: as for `bounds`.
+        """
         ...
 
     def additive_terms(self) -> Float[Array, "n A L"] | None:
@@ -91,9 +106,19 @@ class TabularPayoff:
             expected = expected @ marginals[i]
         return expected
 
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        axes = tuple(range(-1 - self.num_followers, 0))
-        return np.min(self.table, axis=axes), np.max(self.table, axis=axes)
+    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        n, A = self.num_followers, self.num_actions
+        axes, possible = tuple(range(-1 - n, 0)), np.ones(np.shape(self.table), bool)
+        for i in range(n if played is not None else 0):
+            shape = (1, *(A if other == i else 1 for other in range(n)))  # L, then followers
+            possible &= played[..., i, :].reshape(*played.shape[:-2], *shape)
+        low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
+        return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
+
+    def in_units(
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+    ) -> TabularPayoff:
+        return jax.tree.map(lambda table: _in_units(table, low, size), self)
 
     def additive_terms(self) -> None:
         return None
@@ -135,11 +160,27 @@ class SeparablePayoff:
     def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
         return jnp.einsum("nla,na->l", self.table, marginals)
 
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         # Followers choose independently, so the extremes of the sum are the sums of the extremes.
-        low = np.min(self.table, axis=-1).sum(axis=-2).min(axis=-1)
-        high = np.max(self.table, axis=-1).sum(axis=-2).max(axis=-1)
+        possible = np.ones(np.shape(self.table), bool)
+        if played is not None:
+            possible &= played[..., :, None, :]
+        low = np.min(self.table, axis=-1, initial=np.inf, where=possible).sum(axis=-2).min(axis=-1)
+        high = np.max(self.table, axis=-1, initial=-np.inf, where=possible).sum(axis=-2).max(axis=-1)
         return low, high
+
+    def in_units(
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+    ) -> SeparablePayoff:
+        # What all actions of a follower have in common is shared out equally: one follower's part may have an
+        # offset far larger than all differences, which another's takes back.
+        possible = np.ones(np.shape(self.table), bool)
+        if played is not None:
+            possible &= played[..., :, None, :]
+        least = np.min(self.table, axis=-1, keepdims=True, initial=np.inf, where=possible)  # [.., n, L, 1]
+        common = least.sum(axis=-3, keepdims=True) - low[..., None, None, None]
+        terms = (self.table - least + common / self.num_followers) / size[..., None, None, None]
+        return jax.tree.map(lambda _: np.clip(terms, 0.0, 2.0), self)
 
     def additive_terms(self) -> Float[Array, "n A L"]:
         return np.swapaxes(self.table, -1, -2)
@@ -215,11 +256,30 @@ class AnonymousPayoff:
         profile, _ = jax.lax.scan(add_follower, none_yet, jnp.asarray(marginals, table.dtype))
         return jnp.tensordot(table, profile, axes)
 
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes = tuple(range(-self.num_actions, 0))
-        can_occur = np.broadcast_to(self._reachable(), np.shape(self.table))
-        low = np.min(self.table, axis=axes, initial=np.inf, where=can_occur)
-        return low, np.max(self.table, axis=axes, initial=-np.inf, where=can_occur)
+        possible = self._reachable() if played is None else self._reachable_by(played)
+        possible = np.broadcast_to(np.expand_dims(possible, -self.num_actions), np.shape(self.table))
+        low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
+        return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
+
+    def _reachable_by(self, played: Bool[np.ndarray, "n A"]) -> np.ndarray:
+        """[.., n+1, .., n+1] bool: True for counts that followers who play these actions alone can have."""
+        count_axes = self.num_actions - 1
+        shape = (*played.shape[:-2], *(self.num_followers + 1,) * count_axes)
+        profiles = np.zeros(shape, bool)
+        profiles[(..., *(0,) * count_axes)] = True
+        for follower in range(self.num_followers):
+            may = played[..., follower, :].reshape(*played.shape[:-2], *(1,) * count_axes, -1)
+            # Before follower i at most i have chosen any action, so nothing real wraps around.
+            shifted = [np.roll(profiles, 1, axis=b - count_axes) & may[..., b + 1] for b in range(count_axes)]
+            profiles = np.logical_or.reduce([profiles & may[..., 0], *shifted])
+        return profiles
+
+    def in_units(
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+    ) -> AnonymousPayoff:
+        return jax.tree.map(lambda table: _in_units(table, low, size), self)
 
     def additive_terms(self) -> None:
         return None
@@ -231,3 +291,9 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     for i in range(digits.shape[-1]):
         flat = flat * base + digits[i]
     return flat
+
+
+def _in_units(table: np.ndarray, low: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """(table - low) / size in [0, 1], each game of a batch [G, ..] by its own numbers [G]."""
+    shape = (*low.shape, *(1,) * (table.ndim - low.ndim))
+    return np.clip((table - low.reshape(shape)) / size.reshape(shape), 0.0, 1.0)

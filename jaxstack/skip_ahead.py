@@ -30,13 +30,12 @@ import numpy as np
 from jaxstack.distributions import IndependentTypes, MixtureTypes, TypeDistribution, joint_probabilities
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring
-from jaxstack.learners.contract import tie_tolerance
+from jaxstack.learners.contract import Jumps, Learner, tie_tolerance
 
 RUNS_AT_ONCE = 256
 """Runs that share one random stream. Part of the definition of the random draws: never change it."""
 
 MAX_HORIZON = 2**62
-LEARNERS = ("erm_joint", "erm_product")
 
 OVERLOOKED = 2.0**-64
 """Probability that a jump passes over a round in which another candidate would have been played; 0: never."""
@@ -152,32 +151,46 @@ def _pick(
     return value
 
 
-def check_learner(learner: str) -> None:
-    """Raise ValueError for a learner whose next choice has no proven bound."""
-    if learner not in LEARNERS:
+def check_learner(learner: Learner) -> Jumps:
+    """How a learner jumps.
+
+    Raises:
+      ValueError: a learner whose next choice has no proven bound, or that jumps made for others were left on.
+    """
+    jumps = getattr(learner, "jumps", None)
+    name = getattr(learner, "name", repr(learner))
+    if jumps is None:
         raise ValueError(
             f"skip_ahead works for learners that see types and whose next choice has a proven bound "
-            f"({', '.join(LEARNERS)}), not for {learner}. Simulate it round by round: skip_ahead=False."
+            f"(erm_joint, erm_product), not for {name}. Simulate it round by round: skip_ahead=False."
         )
+    for part in ("init", "act", "update"):
+        if getattr(learner, part) is not getattr(jumps, part):
+            raise ValueError(
+                f"skip_ahead would play other choices than {name} does: its jumps were made for a learner "
+                f"with another {part}. Simulate it round by round (skip_ahead=False), and give a learner "
+                f"that is derived from another one jumps=None."
+            )
+    return jumps
 
 
 def run(
     key: jax.Array,
+    learner: Learner,
     game: Game,
     types: TypeDistribution,
-    learner: str,
     scoring: Scoring,
     gap: np.ndarray,
     rounds: np.ndarray,
     num_runs: int,
     progress: Callable[[int, int], None] | None,
 ) -> np.ndarray:
-    """Cumulative regret of one game, [S, C] float64, payoff units.
+    """Cumulative regret of one game, [S, C] float64, in the units of `gap`.
 
     Args:
       key: typed key; streams depend on it and on the number of the run divided by `RUNS_AT_ONCE`.
+      learner: with `jumps`.
       game, types: one game.
-      learner: one of `LEARNERS`.
       scoring: candidates and their values (`candidates.prepare_scoring`).
       gap: [R, V], U_D(x*) - U_D(vertex).
       rounds: [C] int64 checkpoints, the last is the horizon.
@@ -187,9 +200,8 @@ def run(
     Raises:
       ValueError: types whose counts are not finite (see the message).
     """
-    problem = _problem(
-        game, types, learner, scoring, gap[scoring.candidates.region, scoring.candidates.vertex]
-    )
+    of_candidates = gap[scoring.candidates.region, scoring.candidates.vertex]
+    problem = _problem(game, types, check_learner(learner).product, scoring, of_candidates)
     seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
     starts = range(0, num_runs, RUNS_AT_ONCE)
     done = 0
@@ -692,12 +704,12 @@ def _scores(problem: _Problem, counts: np.ndarray, seen: np.ndarray) -> np.ndarr
 
 
 def _problem(
-    game: Game, types: TypeDistribution, learner: str, scoring: Scoring, gap: np.ndarray
+    game: Game, types: TypeDistribution, product: bool, scoring: Scoring, gap: np.ndarray
 ) -> _Problem:
     n, num_types = game.num_followers, game.num_types
     if scoring.joint is not None:
         joint = _Types(np.ones(1), np.reshape(joint_probabilities(types), (1, 1, -1)))
-        digits = None if learner == "erm_joint" else np.indices((num_types,) * n).reshape(n, -1)
+        digits = np.indices((num_types,) * n).reshape(n, -1) if product else None
         return _Problem(np.asarray(scoring.joint), gap, joint, digits, num_types)
     if scoring.marginal is not None and isinstance(types, IndependentTypes | MixtureTypes):
         weights, marginals = (np.asarray(part) for part in types.mixture())

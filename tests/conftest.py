@@ -15,6 +15,9 @@ from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, enumerate_reg
 # Importing jaxstack uses no device, so these still count.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 4)
+# Programs may be as strict as this: nothing in the package leans on silent broadcasts or promotions.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 _COMPILED: list[float] = []  # seconds of every compilation in this process

@@ -267,9 +267,9 @@ def wrong_sign() -> learners.Learner:
     """region_ucb that subtracts its bonus: the first region that looked best is played for ever."""
     right = learners.region_ucb()
 
-    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any) -> Any:
+    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any, t: Any) -> Any:
         return right.update(
-            state, known, hparams._replace(radius_scale=-hparams.radius_scale), choice, feedback
+            state, known, hparams._replace(radius_scale=-hparams.radius_scale), choice, feedback, t
         )
 
     return dataclasses.replace(right, update=update)
@@ -279,8 +279,8 @@ def forgetful() -> learners.Learner:
     """erm_joint that remembers the last round alone."""
     right = learners.erm_joint()
 
-    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any) -> Any:
-        return right.update(right.init(known, hparams), known, hparams, choice, feedback)
+    def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any, t: Any) -> Any:
+        return right.update(right.init(known, hparams), known, hparams, choice, feedback, t)
 
     return dataclasses.replace(right, update=update, shortcut=lambda known: None)
 

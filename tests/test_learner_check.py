@@ -15,7 +15,6 @@ from jax.custom_batching import custom_vmap
 import jaxstack as js
 from jaxstack import learner_check
 from jaxstack.learners import ActionFeedback, Choice, Known, Learner
-from jaxstack.learners.contract import Ahead, Shortcut
 from tests.conftest import small_game
 
 ROSTER = tuple(js.learners.ROSTER)
@@ -35,7 +34,7 @@ def init(known: Known, hparams: Params) -> Means:
     return Means(jnp.zeros(shape, known.payoff_range.dtype), jnp.zeros(shape[0], jnp.int32))
 
 
-def act(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def act(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     means = state.sums / jnp.maximum(state.visits, 1)[:, None]
     values = (known.table.vertices * means[:, None, :]).sum(axis=-1)
     values = jnp.where(state.visits[:, None] == 0, hparams.bonus, values)
@@ -44,7 +43,9 @@ def act(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
     return Choice(best // known.table.padded_vertices, best % known.table.padded_vertices)
 
 
-def update(state: Means, known: Known, hparams: Params, choice: Choice, feedback: ActionFeedback) -> Means:
+def update(
+    state: Means, known: Known, hparams: Params, choice: Choice, feedback: ActionFeedback, t: Any
+) -> Means:
     payoffs = known.unit_payoff_vector(feedback.actions)
     return Means(state.sums.at[choice.region].add(payoffs), state.visits.at[choice.region].add(1))
 
@@ -70,7 +71,7 @@ def broken(**fields: Any) -> Learner:
 def test_built_in_learners_pass(name: str) -> None:
     report = js.check_learner(js.learners.by_name(name), horizon=300)
     assert report.learner == name
-    assert report.has_shortcut == (name == "erm_joint")
+    assert report.can_jump == name.startswith("erm_")
     assert report.uses_optimum == (name == "oracle")
     assert (report.curve.mean[-1] == 0) == (name == "oracle")
 
@@ -123,33 +124,33 @@ KEPT: list[Any] = []
 CAPTURED = np.zeros(1000, np.float32)
 
 
-def seen_by_branch(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
-    return act(key, state, known, hparams) if hparams.bonus > 1 else Choice(jnp.int32(0), jnp.int32(0))
+def seen_by_branch(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
+    return act(key, state, known, hparams, t) if hparams.bonus > 1 else Choice(jnp.int32(0), jnp.int32(0))
 
 
-def counting(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
-    return act(key, state, known, Params(hparams.bonus + next(COUNTER)))
+def counting(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
+    return act(key, state, known, Params(hparams.bonus + next(COUNTER)), t)
 
 
-def numpy_random(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
-    return act(key, state, known, Params(hparams.bonus + np.random.default_rng().uniform()))
+def numpy_random(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
+    return act(key, state, known, Params(hparams.bonus + np.random.default_rng().uniform()), t)
 
 
-def printing(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def printing(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     jax.debug.print("{}", state.visits)
-    return act(key, state, known, hparams)
+    return act(key, state, known, hparams, t)
 
 
-def calling(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def calling(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     def from_host(bonus: jax.Array) -> jax.Array:
         return jax.pure_callback(lambda b: np.asarray(b), jax.ShapeDtypeStruct((), bonus.dtype), bonus)
 
     bonus = jax.lax.cond(state.visits[0] > 0, from_host, lambda b: b, hparams.bonus)
-    return act(key, state, known, Params(bonus))
+    return act(key, state, known, Params(bonus), t)
 
 
-def capturing(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
-    return act(key, state, known, Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]]))
+def capturing(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
+    return act(key, state, known, Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]]), t)
 
 
 def keeping(*args: Any) -> Any:
@@ -157,20 +158,20 @@ def keeping(*args: Any) -> Any:
     return update(*args)
 
 
-def with_int64_argmax(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def with_int64_argmax(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     return Choice(state.visits.argmin(), jnp.int32(0))
 
 
 def drawing(bound: Any) -> Any:
     """An act that draws a region below `bound(table)`."""
 
-    def act(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+    def act(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
         return Choice(jax.random.randint(key, (), 0, bound(known.table), jnp.int32), jnp.int32(0))
 
     return act
 
 
-def any_vertex(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def any_vertex(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     vertex = jax.random.randint(key, (), 0, known.table.padded_vertices, jnp.int32)
     return Choice(state.visits[0] % known.table.num_regions.astype(jnp.int32), vertex)
 
@@ -185,8 +186,10 @@ def bonus_of(bonus: Any) -> Any:
     return lambda known: Params(bonus)
 
 
-def reading_types(state: Means, known: Known, hparams: Params, choice: Choice, feedback: Any) -> Means:
-    return update(state, known, hparams, choice, ActionFeedback(feedback.types))
+def reading_types(
+    state: Means, known: Known, hparams: Params, choice: Choice, feedback: Any, t: Any
+) -> Means:
+    return update(state, known, hparams, choice, ActionFeedback(feedback.types), t)
 
 
 BROKEN: dict[str, tuple[Learner, str]] = {
@@ -277,10 +280,15 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         r"update reads feedback\.types, but the learner declares feedback='actions', and ActionFeedback",
     ),
     "nothing to read": (broken(feedback="none"), r"update reads feedback\.actions, .* and None arrives"),
-    "shortcut for actions": (
-        dataclasses.replace(js.learners.erm_joint(), feedback="actions", update=lambda state, *_: state),
-        r"a shortcut is given the types of many rounds, but the feedback is 'actions'",
+    "jumps for actions": (
+        dataclasses.replace(js.learners.erm_joint(), feedback="actions"),
+        r"jumps are a jaxstack.learners.Jumps of a learner with feedback='types', but .*jumps=None",
     ),
+    "jumps of another learner": (
+        dataclasses.replace(js.learners.erm_joint(), act=lambda *_: Choice(jnp.int32(0), jnp.int32(0))),
+        r"its jumps were made for a learner with another act.*jumps=None",
+    ),
+    "theorem": (broken(theorem=3), r"theorem must be the name of a rate .* but 3 arrived"),
 }
 
 
@@ -305,23 +313,13 @@ def _shared(size: int, batched: list[bool], visits: jax.Array) -> tuple[jax.Arra
     return jnp.broadcast_to(visits.sum(axis=0), visits.shape), True
 
 
-def explore_by_table_size(key: jax.Array, state: Means, known: Known, hparams: Params) -> Choice:
+def explore_by_table_size(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
     """Plays in turn for as many rounds as the padded table has places."""
     rounds = state.visits.sum(dtype=jnp.int32)
     in_turn = Choice(rounds % known.table.num_regions.astype(jnp.int32), jnp.int32(0))
-    greedy = act(key, state, known, hparams)
+    greedy = act(key, state, known, hparams, t)
     exploring = rounds < 5 * known.table.padded_regions * known.table.padded_vertices
     return jax.tree.map(lambda a, b: jnp.where(exploring, a, b), in_turn, greedy)
-
-
-def always_certain(known: Known) -> Shortcut:
-    shortcut = js.learners.erm_joint().shortcut(known)
-    assert shortcut is not None
-
-    def ahead(*args: Any, **options: Any) -> Ahead:
-        return shortcut.ahead(*args, **options)._replace(contest=jnp.int32(0))
-
-    return shortcut._replace(ahead=ahead)
 
 
 BROKEN_RUNS: dict[str, tuple[Learner, str]] = {
@@ -340,15 +338,11 @@ BROKEN_RUNS: dict[str, tuple[Learner, str]] = {
     "nan": (broken(update=first_nan), r"state\.sums is NaN after 2,000 rounds \(random game\)"),
     "runs that read each other": (
         broken(update=lambda s, *rest: update(s._replace(visits=shared(s.visits)), *rest)),
-        r"a run must be the same in a batch of 3 as alone, but in round \d+ of run \d .random game",
+        r"a run must not read another, but in round .* of run \d .random game.* other runs .* beside it",
     ),
     "padding": (
         broken(act=explore_by_table_size),
         r"the first game of a batch must be played as it is alone.*Padding must not matter",
-    ),
-    "wrong shortcut": (
-        dataclasses.replace(js.learners.erm_joint(), shortcut=always_certain),
-        r"erm_joint: a shortcut must change no choice, but in round \d+ of run \d",
     ),
 }
 

@@ -19,6 +19,7 @@ from tests.conftest import Compilations, Small, small_game
 ROSTER = tuple(js.learners.ROSTER)
 RUNS, ROUNDS = 3, 40
 SMALL = small_game(1)
+ROUND = np.int32(1)
 TYPES = np.random.default_rng(0).integers(2, size=(RUNS, ROUNDS, 2)).astype(np.int32)
 
 
@@ -30,14 +31,14 @@ def known_of(learner: Learner, case: Small = SMALL, horizon: int = ROUNDS) -> Kn
 
 
 def one_round(
-    learner: Learner, key: jax.Array, state: Any, known: Known, hparams: Any, types: jax.Array
+    learner: Learner, key: jax.Array, state: Any, known: Known, hparams: Any, types: jax.Array, t: Any
 ) -> tuple[Any, Choice]:
-    choice = learner.act(key, state, known, hparams)
+    choice = learner.act(key, state, known, hparams, t)
     feedback = {"types": TypeFeedback(types), "none": None}.get(learner.feedback)
     if learner.feedback == "actions":
         responses = jnp.asarray(known.table.responses)
         feedback = ActionFeedback(responses[choice.region, jnp.arange(2), types].astype(jnp.int32))
-    return learner.update(state, known, hparams, choice, feedback), choice
+    return learner.update(state, known, hparams, choice, feedback, t), choice
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -57,10 +58,11 @@ def play_runs(
     """vmap of scan: final states and choices [S, T]."""
 
     def run(keys: jax.Array, types: jax.Array) -> tuple[Any, Choice]:
-        def step(state: Any, drawn: tuple[jax.Array, jax.Array]) -> tuple[Any, Choice]:
-            return one_round(learner, drawn[0], state, known, hparams, drawn[1])
+        def step(state: Any, drawn: tuple[jax.Array, ...]) -> tuple[Any, Choice]:
+            return one_round(learner, drawn[0], state, known, hparams, *drawn[1:])
 
-        return jax.lax.scan(step, learner.init(known, hparams), (keys, types))
+        rounds = jnp.arange(1, len(keys) + 1, dtype=jnp.int32)
+        return jax.lax.scan(step, learner.init(known, hparams), (keys, types, rounds))
 
     return jax.vmap(run)(keys, types)
 
@@ -81,7 +83,7 @@ def test_a_round_keeps_tree_shapes_and_dtypes(name: str, x64: bool) -> None:
     with jax.enable_x64(x64):
         state, hparams = jax.eval_shape(functools.partial(start, learner), known)
         step = functools.partial(one_round, learner)
-        after, choice = jax.eval_shape(step, jax.random.key(0), state, known, hparams, TYPES[0, 0])
+        after, choice = jax.eval_shape(step, jax.random.key(0), state, known, hparams, TYPES[0, 0], ROUND)
         assert jax.tree.structure(after) == jax.tree.structure(state)
         for new, old in zip(jax.tree.leaves(after), jax.tree.leaves(state), strict=True):
             assert (new.shape, new.dtype) == (old.shape, old.dtype)
@@ -117,7 +119,9 @@ def test_scanned_runs_are_rounds_played_one_by_one(name: str) -> None:
     run = 1
     state, _ = start(learner, known)
     for t in range(ROUNDS):
-        state, choice = play_round(learner, keys()[run, t], state, known, hparams, TYPES[run, t])
+        state, choice = play_round(
+            learner, keys()[run, t], state, known, hparams, TYPES[run, t], np.int32(t + 1)
+        )
         assert (choice.region, choice.vertex) == (choices.region[run, t], choices.vertex[run, t])
     for one, of_all in zip(jax.tree.leaves(state), jax.tree.leaves(last), strict=True):
         np.testing.assert_allclose(one, of_all[run], rtol=1e-5, atol=1e-6)
@@ -128,15 +132,15 @@ def test_new_numbers_do_not_compile_again(name: str, compilations: Compilations)
     learner = js.learners.by_name(name)
     known = known_of(learner)
     state, hparams = start(learner, known)
-    play_round(learner, keys()[0, 0], state, known, hparams, TYPES[0, 0])
+    play_round(learner, keys()[0, 0], state, known, hparams, TYPES[0, 0], ROUND)
     leader = js.TabularPayoff(2 * SMALL.game.leader.table - 5)
     other = SMALL._replace(game=js.Game(leader, SMALL.game.follower))
     first_key, second_key = keys()[0, 0], keys()[0, 1]
     changed = [
-        (first_key, state, known, type(hparams)(*(number * 0.5 for number in hparams)), TYPES[0, 0]),
-        (first_key, state, known_of(learner, other), hparams, TYPES[0, 0]),
-        (first_key, state, known_of(learner, horizon=10**8), hparams, TYPES[0, 0]),
-        (second_key, state, known, hparams, 1 - TYPES[0, 0]),
+        (first_key, state, known, type(hparams)(*(number * 0.5 for number in hparams)), TYPES[0, 0], ROUND),
+        (first_key, state, known_of(learner, other), hparams, TYPES[0, 0], ROUND),
+        (first_key, state, known_of(learner, horizon=10**8), hparams, TYPES[0, 0], ROUND),
+        (second_key, state, known, hparams, 1 - TYPES[0, 0], np.int32(2)),
     ]
     compilations.restart()
     for arguments in changed:
@@ -154,7 +158,7 @@ def impurities(learner: Learner) -> list[str]:
     step = functools.partial(one_round, learner)
     jaxprs = [
         jax.make_jaxpr(lambda known, hparams: learner.init(known, hparams))(known, hparams),
-        jax.make_jaxpr(step)(jax.random.key(0), state, known, hparams, TYPES[0, 0]),
+        jax.make_jaxpr(step)(jax.random.key(0), state, known, hparams, TYPES[0, 0], ROUND),
     ]
     found = [str(effect) for jaxpr in jaxprs for effect in jaxpr.effects]
     found += [word for word in ("callback", "infeed", "outfeed") if any(word in str(j) for j in jaxprs)]
@@ -171,15 +175,15 @@ def test_impurities_are_seen() -> None:
     learner = js.learners.uniform()
     table = jnp.zeros(1000, jnp.int32)
 
-    def printing(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+    def printing(key: jax.Array, state: Any, known: Known, hparams: Any, t: Any) -> Choice:
         jax.debug.print("{}", key)
-        return learner.act(key, state, known, hparams)
+        return learner.act(key, state, known, hparams, t)
 
-    def calling(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+    def calling(key: jax.Array, state: Any, known: Known, hparams: Any, t: Any) -> Choice:
         zero = jax.pure_callback(lambda: np.int32(0), jax.ShapeDtypeStruct((), jnp.int32))
         return Choice(zero, zero)
 
-    def capturing(key: jax.Array, state: Any, known: Known, hparams: Any) -> Choice:
+    def capturing(key: jax.Array, state: Any, known: Known, hparams: Any, t: Any) -> Choice:
         place = table[known.table.num_regions]
         return Choice(place, place)
 
@@ -192,8 +196,8 @@ def test_only_blind_play_is_random(name: str) -> None:
     learner = js.learners.by_name(name)
     known = known_of(learner)
     state, hparams = start(learner, known)
-    act = jax.jit(jax.vmap(learner.act, in_axes=(0, None, None, None)))
-    choices = act(keys()[0], state, known, hparams)
+    act = jax.jit(jax.vmap(learner.act, in_axes=(0, None, None, None, None)))
+    choices = act(keys()[0], state, known, hparams, ROUND)
     distinct = set(zip(choices.region.tolist(), choices.vertex.tolist(), strict=True))
     assert (len(distinct) > 1) == (name == "uniform")
 

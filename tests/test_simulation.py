@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -23,11 +23,20 @@ from tests.reference import value as reference
 ROSTER = tuple(js.learners.ROSTER)
 HORIZON, RUNS = 300, 5  # blocks, batches and devices divide neither
 EVERY = np.arange(1, HORIZON + 1)
+TILE = 2
 SMALL, LARGER = small_game(1), small_game(8)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_tiles() -> Iterator[None]:
+    """Two runs a tile, so that few runs are several tiles, the last of which is not full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxstack.simulation.tiles._CPU_RUNS", (TILE, TILE))
+        yield
+
+
 def simulate(case: Small, learner: Learner, key: Any = None, **changes: Any) -> RegretCurve:
-    """All runs at once, on one device, recorded in every round, unless changed."""
+    """One tile after the other, on one device, recorded in every round, unless changed."""
     settings = {
         "horizon": HORIZON,
         "num_runs": RUNS,
@@ -86,8 +95,8 @@ def echo() -> Learner:
         name="echo",
         feedback="types",
         init=lambda known, hparams: jnp.zeros((), jnp.int32),
-        act=lambda key, state, known, hparams: Choice(known.prepared[0][state], known.prepared[1][state]),
-        update=lambda state, known, hparams, choice, feedback: 2 * feedback.types[0] + feedback.types[1],
+        act=lambda key, state, known, hparams, t: Choice(known.prepared[0][state], known.prepared[1][state]),
+        update=lambda state, known, hparams, choice, feedback, t: 2 * feedback.types[0] + feedback.types[1],
         prepare=lambda game, table: PLACES if table.num_games is None else np.stack([PLACES, PLACES]),
     )
 
@@ -160,9 +169,9 @@ def test_a_batch_shares_its_key_or_has_one_per_game() -> None:
 
 @pytest.mark.parametrize("name", ROSTER)
 def test_batches_over_four_devices_give_the_same_bits(name: str) -> None:
-    # One run on each device, in two batches, the second not full; against all on one device.
+    # A tile on each of three devices, the last not full; against one after the other on one device.
     assert len(jax.devices()) == 4
-    spread = simulate(SMALL, js.learners.by_name(name), batch_size=4, devices=jax.devices())
+    spread = simulate(SMALL, js.learners.by_name(name), devices=jax.devices())
     np.testing.assert_array_equal(spread.regret, curve(name).regret)
     np.testing.assert_array_equal(spread.quantiles, curve(name).quantiles)
     for field in ("mean", "stderr"):
@@ -251,33 +260,6 @@ def test_regret_is_the_sum_over_the_plays(name: str) -> None:
         np.testing.assert_allclose(played.regret, np.cumsum(gaps), rtol=1e-9, atol=1e-9)
         expected = SMALL.table.vertices[played.region, played.vertex]
         np.testing.assert_array_equal(played.commitment, expected)
-
-
-@pytest.mark.parametrize("payoff", ["tabular", "separable"])  # joint types are counted, or types of followers
-@pytest.mark.parametrize("close", [False, True])
-def test_rounds_played_at_once_are_those_of_the_plays(payoff: str, close: bool, monkeypatch: Any) -> None:
-    """Several spans of rounds, in which races are certain, among few, or among all candidates."""
-    if payoff == "separable":
-        monkeypatch.setattr("jaxstack.learners.candidates.MAX_JOINT_FEATURES", 0)
-    game, types = js.scenarios.random_game(3, 3, num_followers=2, num_types=2, payoff=payoff)
-    if close:  # two leader actions that differ by a hair, beside one that is worse
-        leader = np.asarray(game.leader.table).copy()
-        axis = 0 if payoff == "tabular" else 1
-        leader = np.moveaxis(leader, axis, 0)
-        leader[1] = leader[0] + 1e-3 * np.random.default_rng(0).normal(size=leader[0].shape)
-        leader[2] = leader[0] - 0.3
-        leader = np.moveaxis(leader, 0, axis)
-        kind = js.TabularPayoff if payoff == "tabular" else js.SeparablePayoff
-        game = js.Game(kind(leader), game.follower)
-    table, horizon, runs = js.enumerate_regions(game), 5000, 7
-    every, learner = np.arange(1, horizon + 1), js.learners.erm_joint()
-    settings: dict[str, Any] = {"horizon": horizon, "table": table}
-    key = jax.random.key(11)
-    curve = js.simulate(key, game, types, learner, num_runs=runs, checkpoints=every, **settings)
-    assert curve.regret is not None
-    for run in range(runs):
-        played = js.play(key, game, types, learner, run=run, **settings)
-        np.testing.assert_allclose(curve.regret[run], played.regret, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ROSTER)
@@ -428,8 +410,8 @@ def test_regret_does_not_drift_over_a_million_rounds(cycle: tuple[int, ...]) -> 
         name="cycle",
         feedback="none",
         init=lambda known, hparams: jnp.zeros((), jnp.int32),
-        act=lambda key, state, known, hparams: Choice(jnp.zeros((), jnp.int32), known.prepared[state]),
-        update=lambda state, known, hparams, choice, feedback: (state + 1) % len(cycle),
+        act=lambda key, state, known, hparams, t: Choice(jnp.zeros((), jnp.int32), known.prepared[state]),
+        update=lambda state, known, hparams, choice, feedback, t: (state + 1) % len(cycle),
         prepare=lambda game, table: np.array(cycle, np.int32),
     )
     rounds = np.array([3, 999, 30_000, 300_000, MANY - 1])
@@ -470,8 +452,8 @@ def hoarder(entries: int) -> Learner:
         name="hoarder",
         feedback="none",
         init=lambda known, hparams: jnp.zeros(entries, jnp.float32),
-        act=lambda key, state, known, hparams: Choice(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)),
-        update=lambda state, known, hparams, choice, feedback: state,
+        act=lambda key, state, known, hparams, t: Choice(jnp.int32(0), jnp.int32(0)),
+        update=lambda state, known, hparams, choice, feedback, t: state,
     )
 
 
@@ -494,18 +476,21 @@ def test_memory_does_not_depend_on_the_horizon(monkeypatch: pytest.MonkeyPatch) 
     assert messages[0] == messages[1]
 
 
-def test_default_batch_fits_into_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+def test_memory_bounds_the_devices_and_never_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tile of other runs would give other numbers: what does not fit is refused, not made smaller."""
+    entries, learner = 1000, hoarder(1000)
+    case = simulate(SMALL, learner, horizon=1, num_runs=9, checkpoints=[1], devices=jax.devices())
+    free = 4 * 4 * 4 * entries  # of four tiles of two states each, twice
+    monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: free)
+    with pytest.raises(MemoryError, match=r"1 game\(s\) x 2 run\(s\) on each device.*batch_size limits them"):
+        simulate(SMALL, learner, horizon=1, num_runs=9, checkpoints=[1], devices=jax.devices())
+    settings = {"horizon": 1, "num_runs": 9, "checkpoints": [1], "devices": jax.devices(), "batch_size": 2}
+    np.testing.assert_array_equal(simulate(SMALL, learner, **settings).regret, case.regret)
 
-    def note(done: int, total: int) -> None:
-        seen.append(done)
 
-    entries = 1000
-    monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 40 * 4 * entries)
-    simulate(SMALL, hoarder(entries), horizon=1, num_runs=30, checkpoints=[1], progress=note)
-    assert len(seen) > 1, "several batches"
-    assert seen[-1] == 30
-    assert max(np.diff([0, *seen])) <= 20, "twice the state of every run must fit"
+def test_curves_that_would_not_fit_are_refused() -> None:
+    with pytest.raises(MemoryError, match=r"keeping the curves of 1 game.* x 1,000,000,000 runs.*keep_runs=False"):
+        simulate(SMALL, js.learners.oracle(), num_runs=10**9)
 
 
 def test_too_many_joint_types_are_refused() -> None:

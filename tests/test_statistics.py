@@ -76,9 +76,9 @@ def stubborn(rounds: int) -> Learner:
     """Broken: `erm_joint` that learns nothing after so many rounds."""
     erm = js.learners.erm_joint()
 
-    def update(state: Any, known: Any, hparams: Any, choice: Choice, feedback: Any) -> Any:
+    def update(state: Any, known: Any, hparams: Any, choice: Choice, feedback: Any, t: Any) -> Any:
         inner, played = state
-        learnt = erm.update(inner, known, hparams, choice, feedback)
+        learnt = erm.update(inner, known, hparams, choice, feedback, t)
         keep = jax.tree.map(lambda new, old: jnp.where(played < rounds, new, old), learnt, inner)
         return keep, played + 1
 
@@ -86,7 +86,7 @@ def stubborn(rounds: int) -> Learner:
         erm,
         name="stubborn",
         init=lambda known, hparams: (erm.init(known, hparams), jnp.zeros((), jnp.int32)),
-        act=lambda key, state, known, hparams: erm.act(key, state[0], known, hparams),
+        act=lambda key, state, known, hparams, t: erm.act(key, state[0], known, hparams, t),
         update=update,
         shortcut=lambda known: None,  # what erm_joint can say of a block does not hold for this one
     )

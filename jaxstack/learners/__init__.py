@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from jaxstack import checks
-from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback
+from jaxstack.learners.contract import ActionFeedback, Choice, Jumps, Known, Learner, TypeFeedback
 from jaxstack.learners.erm_joint import erm_joint
 from jaxstack.learners.erm_product import erm_product
+from jaxstack.learners.knowledge import know
 from jaxstack.learners.oful import oful
 from jaxstack.learners.region_ucb import region_ucb
 from jaxstack.learners.yardsticks import explore_then_commit, oracle, uniform
@@ -29,6 +30,7 @@ __all__ = [
     "ROSTER",
     "ActionFeedback",
     "Choice",
+    "Jumps",
     "Known",
     "Learner",
     "TypeFeedback",
@@ -36,6 +38,7 @@ __all__ = [
     "erm_joint",
     "erm_product",
     "explore_then_commit",
+    "know",
     "oful",
     "oracle",
     "region_ucb",

@@ -42,13 +42,13 @@ class Scoring(NamedTuple):
     """Candidates with the cheapest exact way of scoring them; the other ways are None."""
 
     candidates: Candidates
-    joint: Float[Array, "M J"] | None = None  # unit values against each joint type
-    marginal: Float[Array, "M nK"] | None = None  # terms of unit values for each follower type
+    joint: Float[Array, "M J"] | None = None  # values against each joint type
+    marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
     commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors kept per region
 
 
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
-    """What the learners with type feedback score candidates by."""
+    """What the learners with type feedback score candidates by, in the payoff units of `game`."""
     candidates = list_candidates(table)
     if candidates.region.shape[-1] * game.num_joint_types <= MAX_JOINT_FEATURES:
         return Scoring(candidates, joint=joint_features(game, table, candidates))
@@ -81,7 +81,7 @@ def commitments(table: RegionTable, candidates: Candidates) -> Float[np.ndarray,
 
 
 def joint_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M J"]:
-    """<x, unit u(., W(theta))> for every candidate (x, W) and joint type theta: [M, J] float64 in [0, 1].
+    """<x, u(., W(theta))> for every candidate (x, W) and joint type theta: [M, J] float64, units of `game`.
 
     Raises:
       MemoryError: K**n is too large for a table.
@@ -97,30 +97,19 @@ def joint_features(game: Game, table: RegionTable, candidates: Candidates) -> Fl
     )
     payoffs = joint_type_payoffs(game, table)  # [.., R, J, L]
     by_candidate = _take_regions(payoffs, candidates)
-    low, size_ = unit_scale(game)
-    values = np.einsum("...mjl,...ml->...mj", by_candidate, commitments(table, candidates))
-    return (values - low[..., None, None]) / size_[..., None, None]
+    return np.einsum("...mjl,...ml->...mj", by_candidate, commitments(table, candidates))
 
 
 def marginal_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M nK"]:
-    """[M, n K] float64: with the type marginals as weights they sum to a candidate's unit value.
+    """[M, n K] float64: with the type marginals as weights they sum to a candidate's value.
 
     Additive leader payoffs only.
     """
     terms = game.leader.additive_terms()  # [.., n, A, L]
-    low, size = unit_scale(game)
-    low, size = low[..., None, None, None], size[..., None, None, None]
-    terms = (terms - low / game.num_followers) / size
     values = np.einsum("...nal,...ml->...mna", terms, commitments(table, candidates))
     responses = _take_regions(np.asarray(table.responses, np.int64), candidates)  # [.., M, n, K]
     chosen = np.take_along_axis(values, responses, axis=-1)
     return chosen.reshape(*chosen.shape[:-2], -1)
-
-
-def unit_scale(game: Game) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest leader payoff and payoff range (1 where payoffs are constant), each [] or [G] float64."""
-    low, high = (np.asarray(b, np.float64) for b in game.leader.bounds())
-    return low, np.where(high > low, high - low, 1.0)
 
 
 def _take_regions(array: np.ndarray, candidates: Candidates) -> np.ndarray:

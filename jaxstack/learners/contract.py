@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstack._pytree import pytree_dataclass
-from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.rows import take_row
 from jaxstack.payoffs import joint_index
@@ -26,8 +27,8 @@ Pytree = Any
 class Choice(NamedTuple):
     """A commitment of the table, with the response map that goes with it."""
 
-    region: Int[Array, ""]  # int32, 0..R-1
-    vertex: Int[Array, ""]  # int32, 0..V-1 within the region
+    region: Int[DeviceArray, ""]  # int32, 0..R-1
+    vertex: Int[DeviceArray, ""]  # int32, 0..V-1 within the region
 
 
 class TypeFeedback(NamedTuple):
@@ -47,12 +48,14 @@ class Known:
     """What a learner knows before round 1.
 
     Attributes:
-      game: payoffs of the leader and of every follower type.
+      game: the game in units (`jaxstack.payoffs.in_units`): the leader's payoffs that can occur lie in [0, 1],
+        those of the followers are differences from their own mean, scaled. No response depends on that.
       table: best-response regions.
       horizon: [] float, T.
-      payoff_low, payoff_range: [] float, the leader's payoffs lie in [low, low + range]; range 1 if constant.
-      unit_payoffs: [A**n, L] float, payoff vector of every joint action in units of the range, or None where
-        these are many.
+      payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range 1
+        if constant. What learners compute with is in units already.
+      unit_payoffs: [A**n, L] float, payoff vector of every joint action in units, or None where these are
+        many.
       prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.
     """
 
@@ -64,51 +67,46 @@ class Known:
     unit_payoffs: Any = None
     prepared: Any = ()
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Of all floats: the default float type."""
+        return jnp.asarray(self.horizon).dtype
+
     def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
-        """Payoff vector of a joint action in units of the range: every entry in [0, 1]."""
+        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1]."""
         if self.unit_payoffs is not None:
             return take_row(self.unit_payoffs, joint_index(actions, self.game.num_actions))
-        return (self.game.leader.payoff_vector(actions) - self.payoff_low) / self.payoff_range
+        return self.game.leader.payoff_vector(actions)
 
 
 class NoParams(NamedTuple):
     """Hyperparameters of a learner that has none."""
 
 
-class Ahead(NamedTuple):
-    """What a learner can say of many rounds before playing them.
+def no_params(known: Known) -> NoParams:
+    """Default hyperparameters of a learner that has none."""
+    return NoParams()
+
+
+def nothing_prepared(game: Game, table: RegionTable) -> tuple[()]:
+    """`prepare` of a learner that needs nothing of the kind."""
+    return ()
+
+
+class Jumps(NamedTuple):
+    """How the rounds of a learner with type feedback can be jumped over (`jaxstack.skip_ahead`).
 
     Attributes:
-      choice: what it plays in the first of them.
-      contest: [] int32, 0 when it provably plays the same in all of them; otherwise the number, from 1, of
-        the first of `Shortcut.contests` that finds what it plays.
-      race: what the contests need to know.
-      after: state after them.
+      product: what scores candidates: False, the counts of joint types (or of followers' types, where the
+        payoff is a sum); True, the product of the marginals. `prepare` returns a `candidates.Scoring`.
+      init, act, update: the functions whose choices the jumps reproduce. A learner with others, such as one
+        derived by `dataclasses.replace`, is refused.
     """
 
-    choice: Choice
-    contest: jax.Array
-    race: Pytree
-    after: Pytree
-
-
-class Shortcut(NamedTuple):
-    """How to play many rounds at once: for learners with type feedback, whose choices types alone decide.
-
-    It must change no choice.
-
-    Attributes:
-      read: (known, types [B, n]) -> (seen, counts): of B rounds, what the contests need to know of each
-        (arrays with an axis of rounds in front), and integer counts, all that `ahead` needs to know of them;
-        the counts of several stretches of rounds are summed.
-      ahead: (state, known, hparams, counts, rounds) -> Ahead, with `rounds` the number of rounds counted.
-      contests: functions (race, known, hparams, seen) -> Choice [B] that find every choice of these rounds,
-        from the cheapest to the last, which always can.
-    """
-
-    read: Callable[[Known, jax.Array], tuple[Pytree, Pytree]]
-    ahead: Callable[[Pytree, Known, Pytree, Pytree, int], Ahead]
-    contests: tuple[Callable[[Pytree, Known, Pytree, Pytree], Choice], ...]
+    product: bool
+    init: Callable[..., Pytree]
+    act: Callable[..., Choice]
+    update: Callable[..., Pytree]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,24 +117,27 @@ class Learner:
       name: as in tables and legends.
       feedback: "types", "actions" or "none": what `update` receives (TypeFeedback, ActionFeedback, None).
       init: (known, hparams) -> state, before round 1. State is what the next round needs, nothing else.
-      act: (key, state, known, hparams) -> Choice.
-      update: (state, known, hparams, choice, feedback) -> state, same tree, shapes and dtypes.
+      act: (key, state, known, hparams, t) -> Choice.
+      update: (state, known, hparams, choice, feedback, t) -> state, same tree, shapes and dtypes.
+        t is the round, [] int32, 1..T, the same number for all runs: `lax.cond` on it is a real branch.
       hparams: known -> default hyperparameters, a NamedTuple of scalars (traced: new numbers never
         recompile, and they can be swept).
-      prepare: (game, table) -> pytree of host arrays for `known.prepared`, derived from what is known alone;
-        of a stacked batch, every array with a leading axis G.
-      shortcut: known -> Shortcut, or None where every round has to be played.
+      prepare: (game in units, table) -> pytree of host arrays for `known.prepared`, derived from what is
+        known alone; of a stacked batch, every array with a leading axis G.
+      theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret, if one is known.
+      jumps: how its rounds can be jumped over, if they can.
       uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
     """
 
     name: str
     feedback: str
     init: Callable[[Known, Pytree], Pytree]
-    act: Callable[[jax.Array, Pytree, Known, Pytree], Choice]
-    update: Callable[[Pytree, Known, Pytree, Choice, Any], Pytree]
-    hparams: Callable[[Known], Pytree] = lambda known: NoParams()
-    prepare: Callable[[Game, RegionTable], Pytree] = lambda game, table: ()
-    shortcut: Callable[[Known], Shortcut | None] = lambda known: None
+    act: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Choice]
+    update: Callable[[Pytree, Known, Pytree, Choice, Any, jax.Array], Pytree]
+    hparams: Callable[[Known], Pytree] = no_params
+    prepare: Callable[[Game, RegionTable], Pytree] = nothing_prepared
+    theorem: str | None = None
+    jumps: Jumps | None = None
     uses_optimum: bool = False
 
 

@@ -13,12 +13,11 @@ import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.candidates import Scoring, prepare_scoring
-from jaxstack.learners.contract import Choice, Known, Learner, NoParams, TypeFeedback
+from jaxstack.learners.contract import Choice, Jumps, Known, Learner, NoParams, TypeFeedback
 
 
 class MarginalCounts(NamedTuple):
     counts: Int[DeviceArray, "n K"]  # int32: how often each follower had each type
-    rounds: Int[DeviceArray, ""]  # int32
 
 
 @functools.cache
@@ -39,22 +38,22 @@ def erm_product() -> Learner:
         act=_act,
         update=_update,
         prepare=prepare_scoring,
+        theorem="erm_product",
+        jumps=Jumps(product=True, init=_init, act=_act, update=_update),
     )
 
 
 def _init(known: Known, hparams: NoParams) -> MarginalCounts:
-    shape = (known.game.num_followers, known.game.num_types)
-    return MarginalCounts(jnp.zeros(shape, jnp.int32), jnp.zeros((), jnp.int32))
+    return MarginalCounts(jnp.zeros((known.game.num_followers, known.game.num_types), jnp.int32))
 
 
-def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams) -> Choice:
+def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     scoring: Scoring = known.prepared
-    dtype = known.payoff_range.dtype
-    marginals = state.counts / jnp.maximum(state.rounds, 1).astype(dtype)
+    marginals = state.counts.astype(known.dtype) / jnp.maximum(t - 1, 1).astype(known.dtype)
     if scoring.joint is not None:
         product = marginals[0]
         for marginal in marginals[1:]:
-            product = (product[:, None] * marginal).reshape(-1)
+            product = (product[:, None] * marginal[None]).reshape(-1)
         scores = jnp.asarray(scoring.joint) @ product
     elif scoring.marginal is not None:
         scores = jnp.asarray(scoring.marginal) @ marginals.reshape(-1)
@@ -62,20 +61,23 @@ def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams)
         num_actions = known.game.num_actions
 
         def expected(response: jax.Array) -> jax.Array:
-            plays = jax.nn.one_hot(response, num_actions, dtype=dtype)  # [n, K, A]
+            plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
             return known.game.leader.expected_payoff_vector(jnp.einsum("nk,nka->na", marginals, plays))
 
-        vectors = (jax.lax.map(expected, jnp.asarray(known.table.responses)) - known.payoff_low) / (
-            known.payoff_range
-        )
+        vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
         # Before round 1 nothing is known, and all candidates tie.
-        vectors = jnp.where(state.rounds > 0, vectors, 0)
+        vectors = jnp.where(t > 1, vectors, 0)
         scores = (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
     return scoring.candidates.first_best(scores)
 
 
 def _update(
-    state: MarginalCounts, known: Known, hparams: NoParams, choice: Choice, feedback: TypeFeedback
+    state: MarginalCounts,
+    known: Known,
+    hparams: NoParams,
+    choice: Choice,
+    feedback: TypeFeedback,
+    t: jax.Array,
 ) -> MarginalCounts:
     followers = jnp.arange(known.game.num_followers)
-    return MarginalCounts(state.counts.at[followers, feedback.types].add(1), state.rounds + 1)
+    return MarginalCounts(state.counts.at[followers, feedback.types].add(1))

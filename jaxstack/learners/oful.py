@@ -50,7 +50,6 @@ class OFULState(NamedTuple):
     variance: Float[DeviceArray, "M"]  # z^T V^-1 z
     log_det: Float[DeviceArray, ""]  # log det V - log det(ridge I)
     log_det_error: Float[DeviceArray, ""]  # what `log_det` lost to rounding
-    turn: Int[DeviceArray, ""]  # int32, candidate whose turn it is
 
 
 @functools.cache
@@ -82,6 +81,7 @@ def oful() -> Learner:
         update=_update,
         hparams=_hparams,
         prepare=_prepare,
+        theorem="oful",
     )
 
 
@@ -102,12 +102,12 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
 
 
 def _hparams(known: Known) -> OFULParams:
-    one = jnp.ones((), known.payoff_range.dtype)
+    one = jnp.ones((), known.dtype)
     return OFULParams(one, one, 1 / known.horizon)
 
 
 def _init(known: Known, hparams: OFULParams) -> OFULState:
-    features, dtype = jnp.asarray(known.prepared.features), known.payoff_range.dtype
+    features, dtype = jnp.asarray(known.prepared.features), known.dtype
     candidates, rank = features.shape
     zero = jnp.zeros((), dtype)
     return OFULState(
@@ -117,11 +117,10 @@ def _init(known: Known, hparams: OFULParams) -> OFULState:
         variance=(features**2).sum(axis=-1) / hparams.ridge,
         log_det=zero,
         log_det_error=zero,
-        turn=jnp.int32(0),
     )
 
 
-def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams) -> Choice:
+def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams, t: jax.Array) -> Choice:
     noise = jnp.sqrt(-2 * jnp.log(hparams.failure_probability) + state.log_det) / 2
     radius = hparams.radius_scale * (noise + jnp.sqrt(hparams.ridge))
     scores = state.mean + radius * jnp.sqrt(jnp.maximum(state.variance, 0))
@@ -129,7 +128,12 @@ def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams) ->
 
 
 def _update(
-    state: OFULState, known: Known, hparams: OFULParams, choice: Choice, feedback: ActionFeedback
+    state: OFULState,
+    known: Known,
+    hparams: OFULParams,
+    choice: Choice,
+    feedback: ActionFeedback,
+    t: jax.Array,
 ) -> OFULState:
     features = jnp.asarray(known.prepared.features)
     played = known.prepared.row[choice.region, choice.vertex]
@@ -144,11 +148,12 @@ def _update(
     estimate = state.estimate + gain_normed * surprise
 
     shared = features @ gain
-    in_turn = take_row(features, state.turn)
+    turn = (t - 1) % features.shape[0]
+    in_turn = take_row(features, turn)
     index = jnp.arange(features.shape[0], dtype=jnp.int32)
 
     def exact(of_turn: jax.Array, of_played: jax.Array, followed: jax.Array) -> jax.Array:
-        return jnp.where(index == played, of_played, jnp.where(index == state.turn, of_turn, followed))
+        return jnp.where(index == played, of_played, jnp.where(index == turn, of_turn, followed))
 
     return OFULState(
         inverse,
@@ -164,5 +169,4 @@ def _update(
             state.variance - shared**2 / (1 + variance),
         ),
         *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
-        turn=jnp.where(state.turn + 1 < features.shape[0], state.turn + 1, 0),
     )

@@ -28,7 +28,7 @@ class RegionMeans(NamedTuple):
 def empty(known: Known) -> RegionMeans:
     """Before round 1."""
     shape = (known.table.padded_regions, 2 * known.game.num_leader_actions + 2)
-    return RegionMeans(jnp.zeros(shape, known.payoff_range.dtype))
+    return RegionMeans(jnp.zeros(shape, known.dtype))
 
 
 def best_vertex(means: RegionMeans, region: Int[Array, ""]) -> jax.Array:

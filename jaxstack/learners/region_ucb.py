@@ -51,26 +51,39 @@ def region_ucb() -> Learner:
     Source: arXiv 2510.01387, Algorithm 3; regret O(sqrt(n^L K^L A^(2L) L T log T)).
     """
     return Learner(
-        name="region_ucb", feedback="actions", init=_init, act=_act, update=_update, hparams=_hparams
+        name="region_ucb",
+        feedback="actions",
+        init=_init,
+        act=_act,
+        update=_update,
+        hparams=_hparams,
+        theorem="region_ucb",
     )
 
 
 def _hparams(known: Known) -> RegionUCBParams:
-    return RegionUCBParams(jnp.ones((), known.payoff_range.dtype))
+    return RegionUCBParams(jnp.ones((), known.dtype))
 
 
 def _init(known: Known, hparams: RegionUCBParams) -> RegionUCBState:
-    dtype = known.payoff_range.dtype
+    dtype = known.dtype
     upper_bound = jnp.where(known.table.region_mask, jnp.inf, -jnp.inf).astype(dtype)
     return RegionUCBState(region_means.empty(known), tournament(upper_bound), jnp.int32(0))
 
 
-def _act(key: jax.Array, state: RegionUCBState, known: Known, hparams: RegionUCBParams) -> Choice:
+def _act(
+    key: jax.Array, state: RegionUCBState, known: Known, hparams: RegionUCBParams, t: jax.Array
+) -> Choice:
     return Choice(state.region, region_means.best_vertex(state.means, state.region))
 
 
 def _update(
-    state: RegionUCBState, known: Known, hparams: RegionUCBParams, choice: Choice, feedback: ActionFeedback
+    state: RegionUCBState,
+    known: Known,
+    hparams: RegionUCBParams,
+    choice: Choice,
+    feedback: ActionFeedback,
+    t: jax.Array,
 ) -> RegionUCBState:
     means, value, visits = region_means.observe(state.means, known, choice, feedback)
     log_term = 4 * (known.game.num_leader_actions + 1) * jnp.log(3 * known.horizon)

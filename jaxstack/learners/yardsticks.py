@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.axes import DeviceArray, Float
 from jaxstack.learners import region_means
 from jaxstack.learners.contract import (
     ActionFeedback,
@@ -27,8 +27,8 @@ def oracle() -> Learner:
     return Learner(
         name="oracle",
         feedback="none",
-        init=lambda known, hparams: (),
-        act=lambda key, state, known, hparams: Choice(*known.prepared),
+        init=_nothing_known,
+        act=_act_optimally,
         update=_nothing_to_learn,
         uses_optimum=True,
     )
@@ -40,20 +40,32 @@ def uniform() -> Learner:
     return Learner(
         name="uniform",
         feedback="none",
-        init=lambda known, hparams: (),
+        init=_nothing_known,
         act=_act_uniformly,
         update=_nothing_to_learn,
     )
 
 
-def _act_uniformly(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams) -> Choice:
+def _nothing_known(known: Known, hparams: Any) -> tuple[()]:
+    return ()
+
+
+def _act_optimally(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array) -> Choice:
+    return Choice(*known.prepared)
+
+
+def _act_uniformly(
+    key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array
+) -> Choice:
     region_key, vertex_key = jax.random.split(key)
     region = jax.random.randint(region_key, (), 0, known.table.num_regions, jnp.int32)
     num_vertices = known.table.vertex_mask[region].sum(dtype=jnp.int32)
     return Choice(region, jax.random.randint(vertex_key, (), 0, num_vertices, jnp.int32))
 
 
-def _nothing_to_learn(state: Any, known: Known, hparams: Any, choice: Choice, feedback: None) -> Any:
+def _nothing_to_learn(
+    state: Any, known: Known, hparams: Any, choice: Choice, feedback: None, t: jax.Array
+) -> Any:
     return state
 
 
@@ -68,7 +80,6 @@ class ExploreThenCommitState(NamedTuple):
     value: Float[
         DeviceArray, "R"
     ]  # best vertex value under the mean, unit payoffs; -inf before the first visit
-    rounds: Int[DeviceArray, ""]  # int32, rounds played
 
 
 @functools.cache
@@ -86,21 +97,29 @@ def explore_then_commit() -> Learner:
         init=_init,
         act=_act,
         update=_update,
-        hparams=lambda known: ExploreThenCommitParams(known.horizon ** (2 / 3)),
+        hparams=_hparams,
     )
 
 
+def _hparams(known: Known) -> ExploreThenCommitParams:
+    return ExploreThenCommitParams(known.horizon ** (2 / 3))
+
+
 def _init(known: Known, hparams: ExploreThenCommitParams) -> ExploreThenCommitState:
-    value = jnp.full(known.table.padded_regions, -jnp.inf, known.payoff_range.dtype)
-    return ExploreThenCommitState(region_means.empty(known), value, jnp.zeros((), jnp.int32))
+    value = jnp.full(known.table.padded_regions, -jnp.inf, known.dtype)
+    return ExploreThenCommitState(region_means.empty(known), value)
 
 
 def _act(
-    key: jax.Array, state: ExploreThenCommitState, known: Known, hparams: ExploreThenCommitParams
+    key: jax.Array,
+    state: ExploreThenCommitState,
+    known: Known,
+    hparams: ExploreThenCommitParams,
+    t: jax.Array,
 ) -> Choice:
-    in_turn = state.rounds % jnp.asarray(known.table.num_regions, jnp.int32)
+    in_turn = (t - 1) % jnp.asarray(known.table.num_regions, jnp.int32)
     committed = first_best(state.value, tie_tolerance(state.value.dtype))
-    region = jnp.where(state.rounds < hparams.exploration_rounds, in_turn, committed)
+    region = jnp.where(_exploring(hparams, t), in_turn, committed)
     return Choice(region, region_means.best_vertex(state.means, region))
 
 
@@ -110,8 +129,13 @@ def _update(
     hparams: ExploreThenCommitParams,
     choice: Choice,
     feedback: ActionFeedback,
+    t: jax.Array,
 ) -> ExploreThenCommitState:
     means, value, _ = region_means.observe(state.means, known, choice, feedback)
-    exploring = state.rounds < hparams.exploration_rounds
-    learnt = ExploreThenCommitState(means, put_entry(state.value, choice.region, value), state.rounds + 1)
+    learnt = ExploreThenCommitState(means, put_entry(state.value, choice.region, value))
+    exploring = _exploring(hparams, t)
     return jax.tree.map(lambda new, old: jnp.where(exploring, new, old), learnt, state)
+
+
+def _exploring(hparams: ExploreThenCommitParams, t: jax.Array) -> jax.Array:
+    return (t - 1).astype(hparams.exploration_rounds.dtype) < hparams.exploration_rounds

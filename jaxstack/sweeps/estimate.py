@@ -88,7 +88,7 @@ def _num_bytes(cell: Cell, devices: Sequence[jax.Device]) -> int:
         hparams=cell.learner.hparams,
     )
     rounds = check_checkpoints(cell.run.checkpoints, cell.run.horizon)
-    held = simulation.held_bytes(setup, cell.run.runs, len(rounds), cell.run.batch_size, devices)
+    held = simulation.held_bytes(setup, len(rounds), cell.run.batch_size, devices)
     return held + (8 * cell.run.runs * len(rounds) * setup.num_games if cell.run.keep_runs else 0)
 
 

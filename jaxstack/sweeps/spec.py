@@ -480,7 +480,7 @@ class Spec(_Strict):
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
             if self.skips(learner):
-                skip_ahead.check_learner(learner.name)
+                skip_ahead.check_learner(learners.by_name(learner.name))
                 longest = skip_ahead.MAX_HORIZON
             if self.run.longest > longest:
                 raise ValueError(

@@ -1,0 +1,81 @@
+"""What a learner knows of a game before round 1, brought to units in float64 before any float32 sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxstack._pytree import set_field
+from jaxstack.axes import Bool
+from jaxstack.game import Game
+from jaxstack.learners.contract import Known
+from jaxstack.regions.table import RegionTable
+from jaxstack.value import all_payoff_vectors
+
+_FEW_JOINT_ACTIONS = 1 << 12
+
+
+def know(game: Game, table: RegionTable, horizon: float) -> Known:
+    """What every learner knows: the game in units, its regions and the horizon.
+
+    Args:
+      game: one game, or a stacked batch of G.
+      table: its regions.
+      horizon: T.
+
+    Returns:
+      Known, of host arrays in float64; `prepared` is empty (see `with_prepared`).
+
+    Raises:
+      ValueError: payoffs whose range is no finite number.
+    """
+    played = _played(game, table)
+    low, high = (np.asarray(bound, np.float64) for bound in game.leader.bounds(played))
+    with np.errstate(over="ignore"):
+        size = np.where(high > low, high - low, 1.0)
+    if not np.isfinite(size).all():
+        raise ValueError(
+            f"the leader's payoffs run from {low.min():.6g} to {high.max():.6g}, and their range is no finite "
+            f"number. Divide them by a constant: regret scales with it."
+        )
+    units = _rebuilt(game, game.leader.in_units(low, size, played), _follower_units(game))
+    return Known(units, table, np.ones_like(low) * horizon, low, size, _unit_payoffs(units))
+
+
+def with_prepared(known: Known, prepared: Any) -> Known:
+    """`known`, with what a learner's own `prepare` derived from game and table."""
+    fields = (known.game, known.table, known.horizon, known.payoff_low, known.payoff_range, known.unit_payoffs)
+    return Known(*fields, prepared)
+
+
+def _played(game: Game, table: RegionTable) -> Bool[np.ndarray, "n A"]:
+    """Actions that some type of a follower plays in some region: [n, A] bool ([G, n, A] for a batch)."""
+    responses = np.asarray(table.responses)  # [.., R, n, K]
+    played = [
+        ((responses == action) & table.region_mask[..., None, None]).any(axis=(-3, -1))
+        for action in range(game.num_actions)
+    ]
+    return np.stack(played, axis=-1)
+
+
+def _follower_units(game: Game) -> np.ndarray:
+    """[n, K, L, A] ([G, ..]): payoffs with the same best responses, of size 1 at most."""
+    payoffs = np.asarray(game.follower)
+    centred = payoffs - payoffs.mean(axis=-1, keepdims=True)
+    largest = np.abs(centred).max(axis=(-2, -1), keepdims=True)
+    return centred / np.where(largest > 0, largest, 1.0)
+
+
+def _rebuilt(game: Game, leader: Any, follower: np.ndarray) -> Game:
+    """A game of the same shape, whose numbers need no validation."""
+    units = object.__new__(Game)
+    set_field(units, "leader", leader)
+    set_field(units, "follower", follower)
+    return units
+
+
+def _unit_payoffs(game: Game) -> np.ndarray | None:
+    """[A**n, L] ([G, A**n, L]) float64: payoff vectors of all joint actions, if few."""
+    few = game.num_actions**game.num_followers <= _FEW_JOINT_ACTIONS
+    return all_payoff_vectors(game) if few else None

@@ -1,0 +1,76 @@
+"""Where the axes of runs and games are: every batching rule of the engine.
+
+The axis of runs is *last* in vectors of a state, so that every operation on them is one vector operation over
+runs, and *first* in tables, so that a row that a round reads or writes is contiguous in memory. A batch of
+games has its axis in front of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxstack.learners.contract import Known, Learner
+from jaxstack.learners.rows import runs_axis
+
+if TYPE_CHECKING:
+    from jaxstack.simulation.rounds import Carry, Inputs
+
+
+def one_game(inputs: Inputs) -> tuple[Known, Any]:
+    """Shapes of what a learner knows of one game, and of its hyperparameters."""
+    batch = inputs.known.game.num_games is not None
+
+    def shape(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape[batch:], jax.dtypes.canonicalize_dtype(leaf.dtype))
+
+    return jax.tree.map(shape, (inputs.known, inputs.hparams))
+
+
+def state_shapes(learner: Learner, inputs: Inputs) -> Any:
+    """Shapes of the learner's state for one run of one game."""
+    return jax.eval_shape(learner.init, *one_game(inputs))
+
+
+def run_axes(learner: Learner, inputs: Inputs) -> Any:
+    """Position of the axis of runs in every array of a state of one game."""
+    return jax.tree.map(lambda leaf: runs_axis(leaf.shape), state_shapes(learner, inputs))
+
+
+def run_of(state: Any, run: int, learner: Learner, inputs: Inputs) -> Any:
+    """Host arrays of one run of a tile's states of one game."""
+    axes = run_axes(learner, inputs)
+    return jax.tree.map(lambda leaf, axis: np.take(np.asarray(leaf), run, axis), state, axes)
+
+
+def over_runs(
+    function: Callable[..., Any], in_axes: Any, learner: Learner, inputs: Inputs
+) -> Callable[..., Any]:
+    """`function` of one run that returns a state, for all runs of a tile."""
+    return jax.vmap(function, in_axes, run_axes(learner, inputs))
+
+
+def over_games(
+    function: Callable[..., Any], inputs: Inputs, in_axes: Any, out_axes: Any
+) -> Callable[..., Any]:
+    """`function` of (.., inputs) of one game, over the games of a batch; as it is for a single game."""
+    if inputs.known.game.num_games is None:
+        return function
+    # Games share the checkpoints, and a key where there is one for all.
+    of_inputs = type(inputs)(
+        key=0 if inputs.key.ndim else None,  # type: ignore[arg-type]
+        known=0,  # type: ignore[arg-type]
+        hparams=0,
+        sampler=0,  # type: ignore[arg-type]
+        gap=0,  # type: ignore[arg-type]
+        checkpoints=None,  # type: ignore[arg-type]
+    )
+    return jax.vmap(function, (*in_axes, of_inputs), out_axes)
+
+
+def carry_games(carry: type[Carry]) -> Any:
+    """Position of the axis of games in every array of a carry: behind the rounds where there are any."""
+    return carry(state=0, total=0, error=0, curve=1, curve_error=1, choice=1)  # type: ignore[arg-type]

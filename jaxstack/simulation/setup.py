@@ -1,0 +1,145 @@
+"""Everything that happens once, before any round: checks, the exact optimum, and what the rounds read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxstack import checks
+from jaxstack.distributions import TypeDistribution, check_key
+from jaxstack.game import Game, check_types
+from jaxstack.learners.contract import Choice, Known, Learner
+from jaxstack.learners.knowledge import know, with_prepared
+from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.simulation.rounds import Inputs
+from jaxstack.value import vertex_utilities
+
+
+class Setup(NamedTuple):
+    """Host side of a simulation.
+
+    optimum: [] or [G] float64, U_D(x*), payoff units.
+    unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
+    """
+
+    inputs: Inputs
+    learner: Learner
+    table: RegionTable
+    optimum: np.ndarray
+    unit: np.ndarray
+    num_games: int
+
+
+def prepare(
+    key: jax.Array,
+    game: Game,
+    types: TypeDistribution,
+    learner: Learner,
+    *,
+    horizon: int,
+    table: RegionTable | None = None,
+    hparams: Any = None,
+) -> Setup:
+    """Check everything, solve the game exactly, and gather what the rounds read.
+
+    Raises:
+      ValueError: as `simulate`.
+    """
+    if not isinstance(game, Game):
+        raise ValueError(f"game must be a jaxstack.Game, but {type(game).__name__} arrived: {game!r}.")
+    check_types(game, types)
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
+            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
+        )
+    table = enumerate_regions(game) if table is None else table
+    _check_table(game, table)
+    known = know(game, table, horizon)
+    # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
+    utilities = vertex_utilities(known.game, types, table)
+    flat = utilities.reshape(*utilities.shape[:-2], -1)
+    best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
+    gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
+    if learner.uses_optimum:
+        places = np.unravel_index(best, utilities.shape[-2:])
+        prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
+    else:
+        prepared = learner.prepare(known.game, table)
+    known = with_prepared(known, prepared)
+    inputs = Inputs(
+        check_key(key, game.num_games),
+        known,
+        _hparams(learner, known, hparams),
+        types.sampler(),
+        gap,
+        np.zeros(0, np.int32),
+    )
+    value = known.payoff_low + known.payoff_range * optimum
+    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+
+
+def _check_table(game: Game, table: RegionTable) -> None:
+    """Raise ValueError unless the table is one of this game (as far as shapes tell)."""
+    if not isinstance(table, RegionTable):
+        raise ValueError(
+            f"table must be a RegionTable, as jaxstack.enumerate_regions(game) returns, but "
+            f"{type(table).__name__} arrived: {table!r}."
+        )
+    batch = () if game.num_games is None else (game.num_games,)
+    expected = (*batch, table.padded_regions, game.num_followers, game.num_types)
+    vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
+    if table.responses.shape != expected or table.vertices.shape != vertices:
+        raise ValueError(
+            f"the region table does not belong to {game!r}: responses must have shape {expected} and "
+            f"vertices {vertices}, but {table.responses.shape} and {table.vertices.shape} arrived. "
+            f"Enumerate the regions of this game: jaxstack.enumerate_regions(game)."
+        )
+
+
+def _overrides(hparams: Any) -> Mapping[str, Any]:
+    """What a person passes for hyperparameters, by name."""
+    given = {} if hparams is None else hparams._asdict() if hasattr(hparams, "_asdict") else hparams
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"hparams must be a mapping from names to numbers, such as {{'radius_scale': 0.1}}, or the "
+            f"learner's NamedTuple, but {type(given).__name__} arrived: {given!r}."
+        )
+    return given
+
+
+def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+    """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
+    overrides = _overrides(hparams)
+    with jax.enable_x64(True):
+        values = jax.tree.map(np.asarray, learner.hparams(known))
+    shape = np.shape(known.horizon)
+    if not hasattr(values, "_asdict"):
+        raise ValueError(
+            f"{learner.name}: hparams must return a NamedTuple of numbers, but {values!r} arrived."
+        )
+    for name, value in values._asdict().items():
+        if (
+            np.shape(value) not in ((), shape)
+            or value.dtype.kind not in "iuf"
+            or not np.isfinite(value).all()
+        ):
+            raise ValueError(
+                f"{learner.name}: hyperparameter {name} must be one finite number, but {value!r} arrived."
+            )
+    for name, value in overrides.items():
+        if name not in values._fields:
+            raise ValueError(
+                f"{learner.name} has no hyperparameter {name!r}.{checks.did_you_mean(name, values._fields)} "
+                f"Known: {', '.join(values._fields) or 'none'}."
+            )
+        number = np.asarray(value, np.float64)
+        if number.ndim or not np.isfinite(number):
+            raise ValueError(
+                f"hyperparameter {name} of {learner.name} must be one number, but {value!r} arrived."
+            )
+        values = values._replace(**{name: number})
+    return jax.tree.map(lambda value: np.broadcast_to(value, shape).astype(np.float64), values)

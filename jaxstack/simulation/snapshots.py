@@ -1,0 +1,97 @@
+"""The state of a simulation between two segments, as arrays by name, so that another process can go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jaxstack.regret import Moments
+from jaxstack.simulation.rounds import Carry
+
+
+class Snapshots(Protocol):
+    """Keeps the state of a simulation between two segments, so that another process can go on with it."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """The state that was saved last for the same arguments of `simulate`, if any."""
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+
+    def save(self, state: dict[str, np.ndarray]) -> None:
+        """Keep a state in place of the one before."""
+
+
+@dataclasses.dataclass
+class SoFar:
+    """What has been played.
+
+    Attributes:
+      tile: runs of a tile.
+      first_run: of the batch that is being played; all runs before are done.
+      moments: of the runs that are done.
+      kept: their curves [.., s, C], where they are kept.
+      seconds: wall time of "compile" and "run".
+      block: the next that the batch plays.
+      tiles: what the tiles of the batch carry, in the order of their runs, as leaves; none before it began.
+    """
+
+    tile: int
+    first_run: int = 0
+    moments: Moments = dataclasses.field(default_factory=Moments)
+    kept: list[np.ndarray] = dataclasses.field(default_factory=list)
+    seconds: dict[str, float] = dataclasses.field(default_factory=lambda: {"compile": 0.0, "run": 0.0})
+    block: int = 0
+    tiles: list[list[Any]] = dataclasses.field(default_factory=list)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """As arrays by name, `part/name` for what is in a part."""
+        parts: dict[str, dict[Any, Any]] = {
+            "moments": self.moments.state(),
+            "kept": dict(enumerate(self.kept)),
+            "seconds": self.seconds,
+            **{f"tile{number}": dict(enumerate(leaves)) for number, leaves in enumerate(self.tiles)},
+        }
+        named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+        place = {"tile": self.tile, "first_run": self.first_run, "block": self.block, "tiles": len(self.tiles)}
+        return {name: np.asarray(value) for name, value in (place | named).items()}
+
+    @classmethod
+    def restored(cls, state: dict[str, np.ndarray] | None, tile: int) -> SoFar:
+        """As it was at `state`; from the beginning where there is none, or one of other tiles."""
+        if state is None or int(state.get("tile", 0)) != tile:
+            return cls(tile)
+        return cls(
+            tile,
+            int(state["first_run"]),
+            Moments.restored(_part(state, "moments")),
+            list(_part(state, "kept").values()),
+            {stage: float(spent) for stage, spent in _part(state, "seconds").items()},
+            int(state["block"]),
+            [list(_part(state, f"tile{number}").values()) for number in range(int(state["tiles"]))],
+        )
+
+    def usable(self, devices: list[jax.Device]) -> list[jax.Device]:
+        """Of the devices as many as share out the tiles that were being played, so that none is lost."""
+        return devices[: math.gcd(len(self.tiles), len(devices))] if self.tiles else devices
+
+    def place(self, fresh: list[Carry], first_run: int) -> tuple[list[Carry], int]:
+        """Tiles of a batch, and the next block: as they were, or `fresh` ones, before round 1."""
+        skipped = (first_run - self.first_run) // self.tile
+        found = []
+        for saved, carry in zip(self.tiles[skipped:], fresh, strict=False):
+            leaves, tree = jax.tree.flatten(carry)
+            if [(x.shape, x.dtype) for x in saved] != [(x.shape, x.dtype) for x in leaves]:
+                return fresh, 0
+            placed = [jax.device_put(x, leaf.sharding) for x, leaf in zip(saved, leaves, strict=True)]
+            found.append(jax.tree.unflatten(tree, placed))
+        return (found, self.block) if len(found) == len(fresh) else (fresh, 0)
+
+
+def _part(state: dict[str, np.ndarray], part: str) -> dict[str, Any]:
+    """One part of a state."""
+    return {name.removeprefix(f"{part}/"): v for name, v in state.items() if name.startswith(f"{part}/")}

@@ -1,0 +1,118 @@
+"""Tiles: how many runs are computed together, what they take, and what would not fit.
+
+A tile is a fixed number of runs. It follows from the learner, the shapes of the game and the kind of device,
+never from the number of runs, of devices or of processes: rounding follows the shape of what is computed (that
+of a matrix product above all), so whoever is computed in the same shape gets the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import checks, hosts, memory
+from jaxstack.simulation.batching import state_shapes
+from jaxstack.simulation.devices import share
+from jaxstack.simulation.rounds import BLOCK
+from jaxstack.simulation.setup import Setup
+
+_CPU_BYTES = 1 << 19  # of states and scores that stay in the cache of a core
+_CPU_RUNS = (128, 512)  # fewer wait for each other; more only make small simulations longer
+_ACCELERATOR_BYTES = 1 << 32
+_ACCELERATOR_RUNS = 1 << 17
+
+
+def tile_size(setup: Setup, platform: str) -> int:
+    """Runs of one tile: a power of two.
+
+    Args:
+      setup: of the learner and the game, or the batch of games, all of which are in a tile.
+      platform: "cpu", "gpu", ..
+    """
+    games, working = setup.num_games, working_bytes(setup)
+    if platform == "cpu":
+        least, most = (max(runs // games, 1) for runs in _CPU_RUNS)
+        wanted = min(max(_CPU_BYTES // (games * working), least), most)
+        # A state too large for any cache has no use for company.
+        wanted = min(wanted, max(64 * _CPU_BYTES // (games * working), 1))
+    else:
+        wanted = max(min(_ACCELERATOR_RUNS // games, _ACCELERATOR_BYTES // (games * working)), 1)
+    return 1 << (wanted.bit_length() - 1)
+
+
+def working_bytes(setup: Setup) -> int:
+    """What one run of one game keeps and reads in a round: its state, and a score for every vertex."""
+    vertices = int(setup.table.vertex_mask.sum(axis=(-2, -1)).max())
+    return tree_bytes(state_shapes(setup.learner, setup.inputs)) + vertices * _float_bytes()
+
+
+def held_bytes(setup: Setup, num_checkpoints: int, batch_size: int | None, devices: Sequence[jax.Device]) -> int:
+    """Memory that a simulation takes on all devices together, curves that are kept apart.
+
+    Raises:
+      MemoryError: it would not fit.
+    """
+    tile, used = choose_tiles(setup, num_checkpoints, batch_size, devices)
+    per_run, shared = _bytes(setup, num_checkpoints)
+    return len(used) * (shared + tile * per_run)
+
+
+def choose_tiles(
+    setup: Setup, num_checkpoints: int, batch_size: int | None, devices: Sequence[jax.Device]
+) -> tuple[int, list[jax.Device]]:
+    """Runs of a tile, and the devices that play one each.
+
+    Raises:
+      MemoryError: a tile would not fit.
+    """
+    devices = list(devices)
+    tile = tile_size(setup, devices[0].platform)
+    here, num_processes = share(devices)
+    if batch_size is not None and num_processes == 1:
+        devices = here = devices[: max(checks.positive_int("batch_size", batch_size) // tile, 1)]
+    free = min(_free_bytes(device, here) for device in here)
+    if num_processes > 1:  # all must come to the same answer
+        free = int(hosts.gather(np.asarray(free, np.int64)).min())
+    per_run, shared = _bytes(setup, num_checkpoints)
+    memory.require(
+        shared + tile * per_run,
+        what=f"simulating {setup.learner.name} with {setup.num_games} game(s) x {tile} run(s) on each device",
+        driver=f"{memory.readable(working_bytes(setup))} of learner state per run "
+        f"(R = {setup.table.padded_regions:,} regions) and {memory.readable(shared)} of tables",
+        remedy="fewer games at once, or fewer devices that share the memory (batch_size limits them)",
+        available=free,
+    )
+    return tile, devices
+
+
+def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int]:
+    """Bytes of all that a run holds (all games), and of the tables."""
+    floats = _float_bytes()
+    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + 8 + floats)
+    # Twice the state: one copy is read while the next is written.
+    per_run = setup.num_games * (2 * working_bytes(setup) + (2 * num_checkpoints + 2) * floats + drawn)
+    return per_run, tree_bytes(tuple(setup.inputs)[1:])
+
+
+def _float_bytes() -> int:
+    return jnp.zeros(()).dtype.itemsize
+
+
+def _free_bytes(device: jax.Device, devices: Sequence[jax.Device]) -> int:
+    """Memory that one of `devices` can still give."""
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+    return memory.available_bytes() // len(devices)
+
+
+def tree_bytes(tree: object) -> int:
+    """Bytes of all arrays of a pytree, float64 counted as the default float type."""
+    return sum(
+        int(np.prod(np.shape(leaf), dtype=np.float64)) * jax.dtypes.canonicalize_dtype(leaf.dtype).itemsize
+        for leaf in jax.tree.leaves(tree)
+        if hasattr(leaf, "dtype")
+    )
