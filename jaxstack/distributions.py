@@ -208,7 +208,7 @@ class MixtureSampler:
         bits = bits >> (32 - SAMPLER_BITS)
         thresholds = jnp.asarray(self.type)
         if self.type.shape[-3] == 1:
-            thresholds = thresholds[0]
+            thresholds = jnp.expand_dims(thresholds[0], tuple(range(bits.ndim - 1)))
         else:
             thresholds = thresholds[_count(self.component, bits[..., 0])]
             bits = bits[..., 1:]
@@ -258,7 +258,7 @@ def _count(thresholds: Array, draws: Array) -> Array:
     # Thresholds in front, so that the sum runs over whole vectors of draws; in pieces of at most 32, because
     # XLA cuts up a longer reduction on CPU and then stores every comparison.
     columns = thresholds.reshape(-1, *(1,) * draws.ndim)
-    pieces = [columns[i : i + 32] <= draws for i in range(0, len(columns), 32)]
+    pieces = [columns[i : i + 32] <= draws[None] for i in range(0, len(columns), 32)]
     return sum((p.sum(axis=0, dtype=jnp.int32) for p in pieces), jnp.zeros(draws.shape, jnp.int32))
 
 

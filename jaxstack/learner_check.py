@@ -29,6 +29,7 @@ from jaxstack.simulation.trace import trace_run
 
 _ROUND = jax.ShapeDtypeStruct((), np.int32)
 _CHOICE = Choice(_ROUND, _ROUND)  # type: ignore[arg-type]
+_OUTSIDE = re.compile(r"\b\w*(?:callback|infeed|outfeed)\w*(?=\[)")  # operations, in the text of a program
 _MAX_CAPTURED = 256  # bytes of arrays that compiled functions may hold besides their arguments
 
 
@@ -375,11 +376,7 @@ def _check_purity(setting: _Setting) -> None:
             f"arguments (a counter, a clock, NumPy's random numbers). Keep what changes in the state, and "
             f"draw from the key that act receives.",
         )
-        outside = {str(effect) for effect in first.effects} | {
-            primitive
-            for primitive in _primitives(first.jaxpr)
-            if any(word in primitive for word in ("callback", "infeed", "outfeed"))
-        }
+        outside = {str(effect) for effect in first.effects} | set(_OUTSIDE.findall(_program(first)))
         _require(
             not outside,
             f"{name} leaves the compiled code in every round: {', '.join(sorted(outside))}. Remove "
@@ -575,18 +572,6 @@ def _feedback(learner: Learner, inputs: Inputs) -> Any:
 def _program(jaxpr: Any) -> str:
     """The text of a program, without the addresses of Python objects."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(jaxpr))
-
-
-def _primitives(jaxpr: Any) -> set[str]:
-    """Names of all operations of a program, those within loops and branches too."""
-    names: set[str] = set()
-    for equation in jaxpr.eqns:
-        names.add(equation.primitive.name)
-        for value in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda p: hasattr(p, "eqns")):
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                names |= _primitives(inner)
-    return names
 
 
 def _equal(first: Any, second: Any) -> bool:

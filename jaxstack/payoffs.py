@@ -238,8 +238,8 @@ class AnonymousPayoff:
         return self.table.shape[-self.num_actions]
 
     def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
-        others = jnp.arange(1, self.num_actions)
-        counts = (jnp.asarray(actions)[:, None] == others).sum(axis=0, dtype=jnp.int32)
+        others = jnp.arange(1, self.num_actions, dtype=jnp.int32)
+        counts = (jnp.asarray(actions, jnp.int32)[:, None] == others[None]).sum(axis=0, dtype=jnp.int32)
         flat = joint_index(counts, self.num_followers + 1)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
@@ -289,7 +289,7 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     """Position of a tuple of digits in C order: the last digit moves fastest. [] int32."""
     flat = jnp.zeros((), jnp.int32)
     for i in range(digits.shape[-1]):
-        flat = flat * base + digits[i]
+        flat = flat * base + jnp.asarray(digits[i], jnp.int32)
     return flat
 
 

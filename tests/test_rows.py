@@ -53,11 +53,3 @@ def test_rows_are_read_and_written() -> None:
     written = jax.vmap(rows.put_row)(table, index, -np.ones((3, 4), np.float32))
     table[np.arange(3), index] = -1
     np.testing.assert_array_equal(written, table)
-
-
-def test_histogram_counts() -> None:
-    values = np.random.default_rng(0).integers(0, 7, (3, 100)).astype(np.int32)
-    expected = [np.bincount(row, minlength=7).tolist() for row in values]
-    assert jax.vmap(lambda v: rows.histogram(v, 7))(values).tolist() == expected
-    nested = jax.vmap(jax.vmap(lambda v: rows.histogram(v, 7)))(values[None])
-    assert nested[0].tolist() == expected

@@ -143,7 +143,7 @@ def _update(
     gain = state.inverse @ feature
     variance = (feature * gain).sum()
     gain_normed = gain / (1 + variance)
-    inverse = state.inverse - gain[:, None] * gain_normed  # Sherman-Morrison
+    inverse = state.inverse - gain[:, None] * gain_normed[None]  # Sherman-Morrison
     surprise = reward - (feature * state.estimate).sum()
     estimate = state.estimate + gain_normed * surprise
 

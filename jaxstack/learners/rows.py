@@ -2,7 +2,7 @@
 
 Per run these are `table[i]`, `table.at[i].set(row)` and an argmax. Batched over runs by `vmap`, rows are
 gathered and scattered, and are contiguous in memory when the axis of runs comes first; a vector is searched
-by vector operations over runs when the axis of runs comes last (`runs_axis`, which `simulation.py` follows).
+by vector operations over runs when the axis of runs comes last (`runs_axis`, which `simulation.batching` follows).
 `vmap` by itself would move every batched axis to the front, hence the batching rules below.
 """
 
@@ -83,29 +83,6 @@ def _pieces(values: Array) -> list[tuple[int, jax.Array]]:
     size = _BLOCK * -(-values.shape[0] // (64 * _BLOCK))
     offsets = [*range(0, values.shape[0] - size, size), values.shape[0] - size]
     return [(at, values[at : at + size]) for at in offsets]
-
-
-def histogram(values: Int[Array, "B"], bins: int) -> jax.Array:
-    """How often each of 0..bins-1 occurs; [bins] int32."""
-    count = custom_vmap(functools.partial(_histogram, bins=bins))
-    count.def_vmap(lambda size, batched, values: (_histogram(values.T, bins).T, True))
-    return count(values)
-
-
-def _histogram(values: jax.Array, bins: int) -> jax.Array:
-    """Along the first axis."""
-    which = jnp.arange(bins, dtype=jnp.int32).reshape(-1, *(1,) * (values.ndim - 1))
-
-    def add(total: jax.Array, piece: jax.Array) -> tuple[jax.Array, None]:
-        return total + (piece[:, None] == which).sum(axis=0, dtype=jnp.int32), None
-
-    # In pieces of 32: XLA cuts up a longer reduction on CPU, and then stores every comparison. In a loop, so
-    # that the values are computed once, and not once for every bin.
-    whole = len(values) // 32 * 32
-    total = jnp.zeros((bins, *values.shape[1:]), jnp.int32)
-    if whole:
-        total = jax.lax.scan(add, total, values[:whole].reshape(-1, 32, *values.shape[1:]))[0]
-    return add(total, values[whole:])[0] if whole < len(values) else total
 
 
 def _all_batched(size: int, batched: list[bool], args: Any) -> list[jax.Array]:

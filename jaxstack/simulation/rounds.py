@@ -141,7 +141,7 @@ def record(inputs: Inputs, carry: Carry, regret: Float[DeviceArray, "B S"], bloc
     """`carry` with the regret of a block, given after each of its rounds: at its end, and at checkpoints."""
     place = jnp.asarray(inputs.checkpoints) - 1 - block * BLOCK  # of each checkpoint within the block
     inside = (place >= 0) & (place < BLOCK)
-    now = add_compensated(carry.total, carry.error, regret[jnp.clip(place, 0, BLOCK - 1)])
+    now = add_compensated(carry.total[None], carry.error[None], regret[jnp.clip(place, 0, BLOCK - 1)])
     curve, curve_error = (
         jnp.where(inside[:, None], new, old)
         for new, old in zip(now, (carry.curve, carry.curve_error), strict=True)
