@@ -19,6 +19,8 @@ from experiments.claims import FAILS, HOLDS, OPEN, Check, Interval
 from jaxstack import learners
 from jaxstack.sweeps.spec import parse_spec
 
+pytestmark = pytest.mark.once
+
 
 def run(folder: Path, *arguments: str) -> dict[str, Any]:
     """`claims.json` of a toy run, its results in a folder."""
