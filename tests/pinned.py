@@ -29,7 +29,7 @@ LAYERS = {
     "bits": "another random stream: JAX's generator gives other bits",
     "types": "another random stream: other types are drawn",
     "regions": "other best-response regions, or another order of them",
-    "choices": "the same types are drawn, but other choices (region, vertex) are made",
+    "choices": "the same types are drawn, but other choices are made, by the rule or by its own draws",
     "regret": "the same choices, but regret differs by more than float32 rounding",
     "regret with skip_ahead": "with skip_ahead another random stream, or other choices",
 }
@@ -72,7 +72,7 @@ def package_numbers() -> dict[str, Any]:
 
 
 def learner_numbers(name: str) -> dict[str, Any]:
-    """Types and choices of the first rounds of run 0; regret of a few runs [S, C]."""
+    """Types and choices (region, vertex) of the first rounds of run 0; regret of a few runs [S, C]."""
     key, game, types = jax.random.key(7), pinned_game(), distributions()["joint"]
     learner = js.learners.by_name(name)
     trace = js.play(key, game, types, learner, horizon=ROUNDS)

@@ -89,7 +89,7 @@ def no_curve(numbers: dict[str, Any]) -> None:
         (
             "region_ucb",
             other_choice,
-            "the same types are drawn, but other choices (region, vertex) are made: ",
+            "the same types are drawn, but other choices are made, ",
         ),
         ("oful", other_choice, "choices[17][1] was "),
         (
