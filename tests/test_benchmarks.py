@@ -20,6 +20,8 @@ from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
 from jaxstack import solve as solve_game
 from jaxstack.learners import by_name
 
+pytestmark = pytest.mark.once
+
 SIZES = (3, 2, 3, 2)
 HORIZON, RUNS = 300, 1024
 TOY = Effort(seconds=0.0, repeats=2, full=False)

@@ -19,6 +19,8 @@ from experiments.claims import FAILS, HOLDS, OPEN, Check, Interval
 from jaxstack import learners
 from jaxstack.sweeps.spec import parse_spec
 
+pytestmark = pytest.mark.once
+
 
 def run(folder: Path, *arguments: str) -> dict[str, Any]:
     """`claims.json` of a toy run, its results in a folder."""
@@ -200,7 +202,7 @@ def test_power_fit_finds_a_power_law() -> None:
 
 
 def test_games_that_mislead_the_product_learner(tmp_path: Path) -> None:
-    """Followers play their types. Row 0 pays 1 where they agree, (1 + c) / 2 of the rounds; row 1 pays 0.6."""
+    """Followers play their types. Row 0 pays 1 where they agree, (1 + c) / 2 of rounds; row 1 pays 0.6."""
     row = np.stack([np.eye(2), np.full((2, 2), 0.6)])
     own = np.eye(2)[:, :, None] + np.zeros((2, 2, 2))  # [K, A, L]
     game = js.Game(row, np.moveaxis(np.stack([own, own]), -1, 2))

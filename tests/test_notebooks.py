@@ -11,6 +11,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TOY = {"horizon": 200, "horizons": [50, 200], "num_runs": 4, "max_followers": 2}

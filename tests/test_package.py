@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import inspect
@@ -95,6 +96,51 @@ def test_unknown_name() -> None:
 def test_version_is_that_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert js.__version__ == project["version"] == importlib.metadata.version("jaxstack")
+
+
+# JAX --------------------------------------------------------------------------------------------------
+
+INTERNAL = ("jax._src", "jax.extend", "jax.interpreters", "jaxlib")
+OF_JAXPRS = ("eqns", "invars", "outvars")  # who reads these walks a program by hand
+
+
+def internals_of_jax(source: str) -> set[str]:
+    """What a module imports or reads of JAX that may change without notice."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr if node.attr in OF_JAXPRS else ast.unparse(node))
+    return {n for n in names if n in OF_JAXPRS or any(f"{n}.".startswith(f"{part}.") for part in INTERNAL)}
+
+
+def test_internals_are_found() -> None:
+    source = """
+import jax, jaxlib.xla_client
+from jax import extend, numpy
+from jax.extend.core import Literal
+def f(x): return jax._src.core.eval_jaxpr, jax.make_jaxpr(f)(x).jaxpr.eqns, jax.extended, jax.core.Tracer
+"""
+    assert internals_of_jax(source) == {
+        "jaxlib.xla_client",
+        "jax.extend",
+        "eqns",
+        "jax.extend.core.Literal",
+        "jax._src",
+        "jax._src.core",
+        "jax._src.core.eval_jaxpr",
+    }
+
+
+def test_no_dependence_on_internals_of_jax() -> None:
+    files = [
+        file for folder in ("jaxstack", "experiments", "tests") for file in (ROOT / folder).rglob("*.py")
+    ]
+    found = {str(file.relative_to(ROOT)): internals_of_jax(file.read_text()) for file in files}
+    assert {file: names for file, names in found.items() if names} == {}
 
 
 # Documentation --------------------------------------------------------------------------------------

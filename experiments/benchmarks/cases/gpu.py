@@ -18,7 +18,7 @@ from experiments.benchmarks.setting import GAMES, describe, random_game
 from experiments.benchmarks.simulation import SPAN, simulation
 
 HOW = (
-    "no GPU here. On a machine with one: pip install 'jaxstack[cuda,bench]', then "
+    "no GPU here. On a machine with one: pip install 'jaxstack[cuda12,bench]', then "
     "python -m experiments.benchmarks --only gpu"
 )
 
