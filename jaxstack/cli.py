@@ -235,7 +235,7 @@ def _require_one_engine(engines: dict[str, Any], place: dict[str, Any]) -> None:
 
 def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
     from jaxstack import hosts
-    from jaxstack.sweeps import cells, run
+    from jaxstack.sweeps import cells, other_code, run
 
     console = Console()
     began = time.perf_counter()
@@ -265,6 +265,9 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
         os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
+    if summary.other_code:
+        told = f"Made by other code, kept apart and not used: {other_code.describe(summary.other_code)}."
+        console.print(Text(told), soft_wrap=True)
     if spec.is_sweep():
         _print_cells(plan, summary, out, console)
     elif not summary.failed:
@@ -313,13 +316,14 @@ def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: f
         files.append(name)
 
     groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
-    problems = [cells.problem_of(cells.game_key_of(group[0].scenario, group[0].run)) for group in groups]
+    problems = [cells.problem_of(group[0].game_key) for group in groups]
     for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
-        table = cells.table_of(cells.game_key_of(group[0].scenario, group[0].run), False)
+        table = cells.table_of(group[0].game_key, False)
         played = [run.curve_of(out, cell) for cell in group]
-        for curve in played:
+        for cell, curve in zip(group, played, strict=True):
             curves.append((problem.name, curve))
-            records.append(report.record(problem.name, problem.game, table, curve))
+            theorem = cells.learner_of(cell).theorem
+            records.append(report.record(problem.name, problem.game, table, curve, theorem))
         title = f"{problem.name}: {_sizes(problem.game)}, {spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))

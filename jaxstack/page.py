@@ -67,7 +67,7 @@ def page(dataset: xr.Dataset, title: str, reference: str | None = None) -> str:
     sections = {
         "results": ("Results", _results(scenarios, differences, pictures)),
         "time": ("Time", _time_table(scenarios)),
-        "missing": ("Missing and failed", _missing(missing, failed)),
+        "missing": ("Missing and failed", _missing(missing, failed) + _other_code(dataset.attrs)),
         "spec": ("Spec", _spec(str(dataset.attrs.get("spec", "")))),
         "machine": ("Hardware and versions", _machine(dataset.attrs)),
     }
@@ -156,10 +156,11 @@ def _results(scenarios: Mapping[str, list[Cell]], differences: xr.Dataset | None
 
 def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pictures: _Pictures) -> str:
     varying = _varying(cells)
+    having = {axis: [cell for cell in cells if axis not in cell.lacks] for axis in cells[0].labels}
     shared = {
-        axis: cells[0].labels[axis]
-        for axis in cells[0].labels
-        if axis not in ("scenario", "learner", *varying) and len(labels_on(cells, axis)) == 1
+        axis: there[0].labels[axis]
+        for axis, there in having.items()
+        if axis not in ("scenario", "learner", *varying) and len(labels_on(there, axis)) == 1
     }
     optimum = _span(np.concatenate([np.ravel(cell.optimum) for cell in cells]), ".4g")
     regions = _span(np.concatenate([np.ravel(cell.num_regions) for cell in cells]))
@@ -321,6 +322,22 @@ def _missing(missing: list[Any], failed: list[Any]) -> str:
     return "\n".join(parts)
 
 
+def _other_code(attrs: Mapping[Any, Any]) -> str:
+    """Cells that another version has left in the folder: none of them is on this page."""
+    rows = [
+        [str(version), _Number(_described(count))]
+        for found in _listed(attrs.get("other_code"))
+        if isinstance(found, dict)
+        for version, count in found.items()
+    ]
+    if not rows:
+        return ""
+    note = (
+        "<p>In the folder too, but left out here: the same cells as other versions of the code made them.</p>"
+    )
+    return f"<h4>Made by other code</h4>{note}" + _table(["jaxstack", "cells"], rows, len(rows))
+
+
 def _spec(spec: str) -> str:
     if not spec.strip():
         return "<p>The results do not hold their spec.</p>"
@@ -393,8 +410,9 @@ def _base(cells: list[Cell]) -> dict[str, Any]:
     """One place of the grid: the longest horizon, and of any other axis the label with the most cells."""
     base = {}
     for axis in _varying(cells):
-        labels = [cell.labels[axis] for cell in cells]
-        base[axis] = max(labels) if axis == "horizon" else max(labels_on(cells, axis), key=labels.count)
+        there = [cell for cell in cells if axis not in cell.lacks]
+        labels = [cell.labels[axis] for cell in there]
+        base[axis] = max(labels) if axis == "horizon" else max(labels_on(there, axis), key=labels.count)
     return base
 
 
@@ -428,7 +446,7 @@ def _by_scenario(cells: list[Cell]) -> dict[str, list[Cell]]:
 def _varying(cells: list[Cell]) -> list[str]:
     """Axes with several labels in one scenario, besides learners."""
     axes = [axis for axis in cells[0].axes if axis not in ("scenario", "learner")]
-    return [axis for axis in axes if len(labels_on(cells, axis)) > 1]
+    return [axis for axis in axes if len(labels_on((c for c in cells if axis not in c.lacks), axis)) > 1]
 
 
 def _groups(cells: list[Cell], axes: Sequence[str]) -> Iterable[list[Cell]]:

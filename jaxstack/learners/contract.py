@@ -127,6 +127,8 @@ class Learner:
         of a stacked batch, every array with a leading axis G.
       shortcut: known -> Shortcut, or None where every round has to be played.
       uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
+      theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret ("erm_joint",
+        "erm_product", "region_ucb", "oful"), or None.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Learner:
     prepare: Callable[[Game, RegionTable], Pytree] = lambda game, table: ()
     shortcut: Callable[[Known], Shortcut | None] = lambda known: None
     uses_optimum: bool = False
+    theorem: str | None = None
 
 
 def tie_tolerance(dtype: Any) -> float:

@@ -73,6 +73,7 @@ def erm_joint() -> Learner:
         update=_update,
         prepare=prepare_scoring,
         shortcut=_shortcut,
+        theorem="erm_joint",
     )
 
 

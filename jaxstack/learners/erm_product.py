@@ -39,6 +39,7 @@ def erm_product() -> Learner:
         act=_act,
         update=_update,
         prepare=prepare_scoring,
+        theorem="erm_product",
     )
 
 

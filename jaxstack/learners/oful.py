@@ -82,6 +82,7 @@ def oful() -> Learner:
         update=_update,
         hparams=_hparams,
         prepare=_prepare,
+        theorem="oful",
     )
 
 

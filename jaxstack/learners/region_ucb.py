@@ -51,7 +51,13 @@ def region_ucb() -> Learner:
     Source: arXiv 2510.01387, Algorithm 3; regret O(sqrt(n^L K^L A^(2L) L T log T)).
     """
     return Learner(
-        name="region_ucb", feedback="actions", init=_init, act=_act, update=_update, hparams=_hparams
+        name="region_ucb",
+        feedback="actions",
+        init=_init,
+        act=_act,
+        update=_update,
+        hparams=_hparams,
+        theorem="region_ucb",
     )
 
 

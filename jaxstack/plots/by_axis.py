@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -46,6 +46,7 @@ class _Line(NamedTuple):
     mean: np.ndarray
     stderr: np.ndarray  # nan for one run
     bound: np.ndarray | None = None  # the theorem's rate where the line has one
+    everywhere: bool = False  # it lacks the axis of the picture: one value, for all of it
 
 
 def regret_curves(
@@ -134,7 +135,8 @@ def final_regret(
     """Regret after the last round against any axis, with two standard errors to either side.
 
     Numbers are joined by lines, names are not. Where the theorem's rate changes along the axis, a dotted
-    guide in the colour of a line has its shape and meets the line at its end.
+    guide in the colour of a line has its shape and meets the line at its end. What lacks the axis (a learner
+    without that hyperparameter) is a reference line across the picture, not a point on it.
 
     Args:
       data: a dataset of results, or cells of one; or label -> (x [X], regret [X] or [S, X] in payoff units).
@@ -161,11 +163,11 @@ def final_regret(
         if axis in names:
             raise ValueError(f"axis {axis!r} is drawn twice: along the picture and as its lines.")
         found = by_labels(cells, [axis, *names])
-        ticks = labels_on(found.values(), axis)
+        ticks = labels_on(_having(found.values(), axis), axis)
         if all(map(is_number, ticks)):
             ticks = sorted(ticks)
         keys = list(dict.fromkeys(key[1:] for key in found))
-        drawn = [_along(found, ticks, key, _line_label(cells, names, key)) for key in keys]
+        drawn = [_along(found, axis, ticks, key, _line_label(cells, names, key)) for key in keys]
         styles = _styles_of(names, keys)
     figure = Figure(figsize=(5.8, 4.8), layout="constrained")
     axes = figure.subplots()
@@ -175,6 +177,9 @@ def final_regret(
     logarithmic_x = numeric and places[0] > 0 and places[-1] / places[0] > 7
     has_guide = False
     for position, line in enumerate(drawn):
+        if line.everywhere:
+            _reference(axes, line, styles[position])
+            continue
         x = np.array([at[_item(value)] for value in line.x])
         if not numeric:  # side by side, so that none hides another
             x = x + 0.5 * ((position + 0.5) / len(drawn) - 0.5)
@@ -208,7 +213,8 @@ def final_regret(
     style.tidy(axes)
     handles, labels = axes.get_legend_handles_labels()
     handles.append(axes.plot([], [], color="none")[0])
-    labels.append("bars: ± 2 standard errors")
+    bands = " and bands" if any(line.everywhere for line in drawn) else ""
+    labels.append(f"bars{bands}: ± 2 standard errors")
     if has_guide:
         handles.append(axes.plot([], [], color=style.MUTED, linewidth=1.1, linestyle=(0, (1, 2)))[0])
         labels.append("theorem's rate (shape only)")
@@ -260,7 +266,7 @@ def heat_map(
 
     Returns:
       A figure with a colour bar below; logarithmic where values span more than a factor of 20. Where there is
-      no result a field is hatched.
+      no result a field is hatched. What lacks an axis has the same number all along it.
 
     Raises:
       ValueError: no cells; an axis that does not exist, is drawn twice, or is neither drawn nor selected; an
@@ -355,8 +361,18 @@ def _of_runs(label: str, x: Any, runs: Any) -> _Line:
     return _Line(label, x, runs.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(len(runs)))
 
 
-def _along(found: Mapping[Any, Cell], ticks: list[Any], key: tuple[Any, ...], label: str) -> _Line:
+def _having(cells: Iterable[Cell], axis: str) -> list[Cell]:
+    """The cells that have an axis, or all of them where none has it."""
+    cells = list(cells)
+    return [cell for cell in cells if axis not in cell.lacks] or cells
+
+
+def _along(found: Mapping[Any, Cell], axis: str, ticks: list[Any], key: tuple[Any, ...], label: str) -> _Line:
     """Final regret at every tick; nan where the cell is missing, so that the line is broken there."""
+    own = [cell for (_, *rest), cell in found.items() if tuple(rest) == key]
+    if len(own) == 1 and axis in own[0].lacks:
+        mean, stderr = np.array([own[0].final_mean]), np.array([own[0].final_stderr])
+        return _Line(f"{label} (without {axis})", np.array([np.nan]), mean, stderr, everywhere=True)
     row = [found.get((tick, *key)) for tick in ticks]
     mean, stderr, bound = (
         np.array([np.nan if cell is None else getattr(cell, name) for cell in row])
@@ -365,6 +381,14 @@ def _along(found: Mapping[Any, Cell], ticks: list[Any], key: tuple[Any, ...], la
     x = np.empty(len(ticks), object)
     x[:] = ticks
     return _Line(label, x, mean, stderr, bound)
+
+
+def _reference(axes: Axes, line: _Line, look: style.Style) -> None:
+    """A line across the picture, with a band."""
+    colour, dashes, _ = look
+    mean, error = float(line.mean[0]), float(np.nan_to_num(line.stderr[0]))
+    axes.axhspan(mean - 2 * error, mean + 2 * error, color=colour, alpha=0.18, linewidth=0)
+    axes.axhline(mean, color=colour, linestyle=dashes, linewidth=1.6, label=style.literal(line.label))
 
 
 def _guide(line: _Line) -> np.ndarray | None:
@@ -426,14 +450,16 @@ def _fields_of_cells(cells: list[Cell], x: str, y: str, quantity: str, panels: s
         raise ValueError(f"unknown quantity {quantity!r}. Known: {', '.join(_QUANTITIES)}.")
     names = [name for name in (panels,) if name is not None and name not in (x, y)]
     found = by_labels(cells, [*names, y, x])
-    across, up = labels_on(found.values(), x), labels_on(found.values(), y)
+    across, up = (labels_on(_having(found.values(), name), name) for name in (x, y))
     across, up = (sorted(v) if all(map(is_number, v)) else v for v in (across, up))
     label, value = _QUANTITIES[quantity]
     fields: dict[str, np.ndarray] = {}
     for key, cell in found.items():
         name = _line_label(cells, names, key[:-2])
         field = fields.setdefault(name, np.full((len(up), len(across)), np.nan))
-        field[up.index(key[-2]), across.index(key[-1])] = value(cell)
+        row = slice(None) if y in cell.lacks else up.index(key[-2])
+        column = slice(None) if x in cell.lacks else across.index(key[-1])
+        field[row, column] = value(cell)
     return fields, across, up, label
 
 
