@@ -240,7 +240,9 @@ def _names(code: types.CodeType) -> Set[str]:
 
 
 def _fields(value: Any) -> list[tuple[str, Any]] | None:
-    """What an object of a class from Python holds, by name."""
+    """What an object of a class from Python holds, by name; of a dataclass its fields, not what it cached."""
+    if dataclasses.is_dataclass(value):
+        return [(field.name, getattr(value, field.name, None)) for field in dataclasses.fields(value)]
     slots = [name for cls in type(value).__mro__ for name in _listed(getattr(cls, "__slots__", ()))]
     found = {name: getattr(value, name) for name in slots if hasattr(value, name) and name != "__dict__"}
     found |= getattr(value, "__dict__", {})

@@ -456,6 +456,8 @@ def _fields_of_cells(cells: list[Cell], x: str, y: str, quantity: str, panels: s
     fields: dict[str, np.ndarray] = {}
     for key, cell in found.items():
         name = _line_label(cells, names, key[:-2])
+        if name and names == ["learner"]:  # a panel without an axis is no row of values that were tried
+            name += "".join(f" (without {axis})" for axis in (x, y) if axis in cell.lacks)
         field = fields.setdefault(name, np.full((len(up), len(across)), np.nan))
         row = slice(None) if y in cell.lacks else up.index(key[-2])
         column = slice(None) if x in cell.lacks else across.index(key[-1])
