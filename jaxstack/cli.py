@@ -235,7 +235,7 @@ def _require_one_engine(engines: dict[str, Any], place: dict[str, Any]) -> None:
 
 def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
     from jaxstack import hosts
-    from jaxstack.sweeps import cells, other_code, run
+    from jaxstack.sweeps import cells, run
 
     console = Console()
     began = time.perf_counter()
@@ -265,9 +265,7 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
         os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
-    if summary.other_code:
-        told = f"Made by other code, kept apart and not used: {other_code.describe(summary.other_code)}."
-        console.print(Text(told), soft_wrap=True)
+    _print_other_code(summary.other_code, console)
     if spec.is_sweep():
         _print_cells(plan, summary, out, console)
     elif not summary.failed:
@@ -347,7 +345,7 @@ def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: f
 def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     """The cells, what each will take, and all of them together."""
     from jaxstack import memory
-    from jaxstack.sweeps import cells, estimate, store
+    from jaxstack.sweeps import cells, estimate, other_code, store
 
     plan = cells.plan(spec, source)
     done = store.finished(out) - store.damaged(out, {cell.key for cell in plan.cells})
@@ -367,6 +365,16 @@ def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     if left:
         told += f": about {_duration(seconds)} in this process, at most {memory.readable(most)} at a time"
     console.print(Text(f"{told}."), soft_wrap=True)
+    _print_other_code(other_code.count(out, {cell.key for cell in plan.cells}), console)
+
+
+def _print_other_code(counts: dict[str, int], console: Console) -> None:
+    """What of this sweep another version of the code has left in the folder."""
+    from jaxstack.sweeps import other_code
+
+    if counts:
+        told = f"Made by other code, kept apart and not used: {other_code.describe(counts)}."
+        console.print(Text(told), soft_wrap=True)
 
 
 def _table_of_cells(plan: Plan, title: str, *columns: str) -> Table:

@@ -82,7 +82,12 @@ def test_other_versions_of_the_package_are_never_mixed(tmp_path, monkeypatch):
     monkeypatch.setattr(fingerprints, "package_fingerprint", lambda: "0.2.0+beef")
     result = CliRunner().invoke(cli.app, ["run", str(path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert f"Made by other code, kept apart and not used: 2 cells of jaxstack {version}." in result.stdout
+    told = f"Made by other code, kept apart and not used: 2 cells of jaxstack {version}."
+    assert told in result.stdout
+    assert (
+        told
+        in CliRunner().invoke(cli.app, ["run", str(path), "--out", str(tmp_path / "out"), "--dry-run"]).stdout
+    )
     keys = {cell.key for cell in plan(spec()).cells}
     assert len(store.finished(tmp_path / "out")) == 4
     assert len(store.finished(tmp_path / "out") & keys) == 2
