@@ -6,8 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jaxstack import page as pages
-from jaxstack.page import page
+from jaxstack.page import page, pictures, pieces
 from tests.datasets import results
 
 VOID = {"meta", "link", "img", "br"}
@@ -55,7 +54,7 @@ class Reader(HTMLParser):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A stand-in for pictures, except where a test is about them."""
-    monkeypatch.setattr(pages, "_png", lambda figure: b"picture")
+    monkeypatch.setattr(pictures, "_png", lambda figure: b"picture")
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +158,9 @@ def test_names_are_text_wherever_they_come_from():
 def test_pictures_are_png_and_hostile_names_do_not_stop_them(monkeypatch):
     monkeypatch.undo()
     drawn = []
-    monkeypatch.setattr(pages, "_png", lambda figure, png=pages._png: drawn.append(png(figure)) or drawn[-1])
+    monkeypatch.setattr(
+        pictures, "_png", lambda figure, png=pictures._png: drawn.append(png(figure)) or drawn[-1]
+    )
     page(results(scenarios=(HOSTILE,), learners=("erm_joint", r"$\frac{")), r"$\frac{")
     assert len(drawn) == 2
     for picture in drawn:
@@ -240,9 +241,9 @@ def test_learners_that_skip_ahead_are_not_compared():
 
 
 def test_long_tables_and_many_pictures_are_cut_and_say_so(monkeypatch):
-    monkeypatch.setattr(pages, "MAX_ROWS", 5)
-    monkeypatch.setattr(pages, "FOLDED", 4)
-    monkeypatch.setattr(pages, "MAX_PICTURES", 1)
+    monkeypatch.setattr(pieces, "MAX_ROWS", 5)
+    monkeypatch.setattr(pieces, "FOLDED", 4)
+    monkeypatch.setattr(pictures, "MAX_PICTURES", 1)
     text = page(results({"seed": list(range(6))}), "x")
     assert "5 of 12 rows; jaxstack.load_results gives all" in text
     assert "<details><summary>5 rows</summary>" in text

@@ -32,7 +32,7 @@ num_types = 2
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """A stand-in for the pictures of a page."""
-    monkeypatch.setattr("jaxstack.page._png", lambda figure: b"picture")
+    monkeypatch.setattr("jaxstack.page.pictures._png", lambda figure: b"picture")
 
 
 def spec(text=SPEC):
