@@ -39,11 +39,8 @@ _NOT_BEHAVIOUR = frozenset(
 
 
 def package_version() -> str:
-    """As it is installed."""
-    try:
-        return importlib.metadata.version("jaxstack")
-    except importlib.metadata.PackageNotFoundError:
-        return str(getattr(sys.modules["jaxstack"], "__version__", "unknown"))
+    """Of the package that is loaded."""
+    return str(sys.modules["jaxstack"].__version__)
 
 
 @functools.cache

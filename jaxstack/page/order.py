@@ -10,6 +10,7 @@ from jaxstack.results import Cell, labels_on, text
 
 
 def by_scenario(cells: list[Cell]) -> dict[str, list[Cell]]:
+    """Cells of every scenario."""
     found: dict[str, list[Cell]] = {}
     for cell in cells:
         found.setdefault(text(cell.labels.get("scenario", "Results")), []).append(cell)
@@ -23,6 +24,7 @@ def varying_axes(cells: list[Cell]) -> list[str]:
 
 
 def groups_along(cells: list[Cell], axes: Sequence[str]) -> Iterable[list[Cell]]:
+    """Cells that share their labels on some axes."""
     groups: dict[tuple[Any, ...], list[Cell]] = {}
     for cell in cells:
         groups.setdefault(tuple(cell.labels.get(axis) for axis in axes), []).append(cell)

@@ -59,4 +59,5 @@ def folded_html(content: str, summary: str, fold: bool) -> str:
 
 
 def figures_html(figures: Iterable[str]) -> str:
+    """Pictures beside each other."""
     return f'<div class="figures">{"".join(figures)}</div>'

@@ -19,6 +19,7 @@ from jaxstack.sweeps.load import paired_differences
 
 
 def regret_table(cells: list[Cell], varying: list[str]) -> str:
+    """Regret of every cell, with its exponent and its theorem's rate."""
     several = any(len(cell.final_regret) > 1 for cell in cells)
     unkept = any(cell.regret is None for cell in cells)
     head = [*varying, "learner", "regret", *(["lowest and highest game"] if several else [])]
@@ -85,6 +86,7 @@ def paired(dataset: xr.Dataset, cells: list[Cell], reference: str | None) -> xr.
 
 
 def paired_table(cells: list[Cell], varying: list[str], differences: xr.Dataset | None) -> str:
+    """Differences with the reference, where both have played."""
     if differences is None:
         return ""
     axes = cells[0].axes
@@ -109,6 +111,7 @@ def paired_table(cells: list[Cell], varying: list[str], differences: xr.Dataset 
 
 
 def time_table(scenarios: Mapping[str, list[Cell]]) -> str:
+    """Wall time of every cell."""
     cells = [cell for group in scenarios.values() for cell in group]
     if not cells:
         return "<p>No cell is finished yet.</p>"

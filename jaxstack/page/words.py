@@ -12,6 +12,7 @@ from jaxstack.results import text
 
 
 def verdict(mean: float, stderr: float) -> str:
+    """Whether a difference can be told from none."""
     if mean == 0 and not stderr > 0:
         return "the same"
     if not np.isfinite(stderr):
@@ -22,10 +23,12 @@ def verdict(mean: float, stderr: float) -> str:
 
 
 def short_number(value: float) -> str:
+    """Four digits, or the whole part."""
     return "-" if not np.isfinite(value) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def duration_words(seconds: float) -> str:
+    """A time in the unit that suits it."""
     if not np.isfinite(seconds):
         return "-"
     for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
@@ -35,10 +38,12 @@ def duration_words(seconds: float) -> str:
 
 
 def counted(count: int, word: str) -> str:
+    """`1 cell`, `2 cells`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def ends_of(values: Iterable[Any], spec: str = ",") -> list[str]:
+    """The smallest and the largest of some values, in words; one if they agree."""
     known = [value for value in values if np.isfinite(value)]
     ends = [min(known), max(known)] if known else []
     return list(dict.fromkeys(format(int(end) if spec == "," else float(end), spec) for end in ends))
@@ -50,6 +55,7 @@ def span_of(values: Iterable[Any], spec: str = ",") -> str:
 
 
 def or_none(value: float) -> float | None:
+    """A finite number, or None."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -65,6 +71,7 @@ def listed(attribute: Any) -> list[Any]:
 
 
 def in_words(value: Any) -> str:
+    """What JSON holds, on one line."""
     if isinstance(value, dict):
         return ", ".join(f"{key} = {in_words(inner)}" for key, inner in value.items())
     if isinstance(value, list):
