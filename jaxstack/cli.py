@@ -303,7 +303,7 @@ def _print_cells(plan: Plan, summary: Summary, out: Path, console: Console) -> N
 def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: float) -> None:
     """Table, curves and pictures of a spec without axes."""
     from jaxstack import plots, report
-    from jaxstack.sweeps import cells, run
+    from jaxstack.sweeps import cells, games, run
 
     records: list[dict[str, Any]] = []
     curves: list[tuple[str, RegretCurve]] = []
@@ -314,9 +314,9 @@ def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: f
         files.append(name)
 
     groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
-    problems = [cells.problem_of(group[0].game_key) for group in groups]
+    problems = [games.problem_of(group[0].game_key) for group in groups]
     for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
-        table = cells.table_of(group[0].game_key, False)
+        table = games.table_of(group[0].game_key, False)
         played = [run.curve_of(out, cell) for cell in group]
         for cell, curve in zip(group, played, strict=True):
             curves.append((problem.name, curve))

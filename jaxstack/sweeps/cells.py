@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -12,16 +11,12 @@ from typing import Any
 import jax
 
 from jaxstack import learners
-from jaxstack.fingerprints import content_fingerprint, learner_fingerprint
+from jaxstack.fingerprints import learner_fingerprint
 from jaxstack.learners import Learner
-from jaxstack.regions import RegionTable, enumerate_regions
-from jaxstack.regions.table import pad_table, rounded_up
+from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, problem_of
 from jaxstack.sweeps.spec import (
     Axis,
-    FileScenario,
-    HardScenario,
     LearnerSettings,
-    Problem,
     RunSettings,
     Scenario,
     Spec,
@@ -173,12 +168,12 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                 ours = {"skip_ahead": spec.skips(player), "checkpoints": _checkpoints(run)}
                 settings = run.model_copy(update=ours)
                 for learner in player.points():
-                    own = _flat(settings) | _flat(scenario) | _flat(learner)
+                    own = flat(settings) | flat(scenario) | flat(learner)
                     own |= _chosen(spec.run, run) | _chosen(table, scenario) | _chosen(player, learner)
                     own |= {"scenario": scenario.title, "learner": player.title}
                     at = {axis_name(axis): _place(axis, own, labels[axis_name(axis)]) for axis in axes}
                     code = codes[player.name]
-                    key = _key(game.content or _parameters(scenario), settings, scenario, learner, code)
+                    key = _key(game.content or parameters_of(scenario), settings, scenario, learner, code)
                     cells.append(Cell(key, at, scenario, settings, learner, code, game.content))
     axes = [Axis(axis.keys, tuple(_ordered(labels[axis_name(axis)]))) for axis in axes]
     anywhere = {axis_name(axis): axis.values[0] for axis in axes}
@@ -196,92 +191,6 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
 def plain_label(values: Sequence[Any]) -> Any:
     """The label of an axis of one key is the value itself; that of zipped keys is a tuple."""
     return values[0] if len(values) == 1 else tuple(values)
-
-
-# --- games ---
-
-
-@dataclasses.dataclass(frozen=True)
-class GameKey:
-    """What a game is built from; equal for scenarios and settings that give the same game.
-
-    Attributes:
-      text: all that the game depends on; of a file, its content.
-      scenario, run: settings without lists.
-      content: fingerprint of the game in a file; empty for other games.
-      file: what was in that file when it was read for this key, if it was.
-    """
-
-    text: str
-    scenario: Scenario = dataclasses.field(compare=False)
-    run: RunSettings = dataclasses.field(compare=False)
-    content: str = dataclasses.field(default="", compare=False)
-    file: Problem | None = dataclasses.field(default=None, compare=False, repr=False)
-
-
-def game_key_of(
-    scenario: Scenario, run: RunSettings, content: str = "", file: Problem | None = None
-) -> GameKey:
-    """The key of a scenario without lists under settings without lists.
-
-    Args:
-      scenario, run: the settings.
-      content: fingerprint that the game in a file must have; see `Cell.content`.
-      file: what was read of that file. Without this and `content`, it is read now.
-
-    Raises:
-      ValueError, OSError: the file is not that of a game, or cannot be read.
-    """
-    settings = _flat(scenario) | {"ties": scenario.ties or run.ties}
-    settings.pop("name", None)
-    if isinstance(scenario, HardScenario) and scenario.epsilon is None:
-        settings["horizon"] = run.horizon
-    if isinstance(scenario, FileScenario):
-        if not content:
-            file = scenario.build(run) if file is None else dataclasses.replace(file, ties=settings["ties"])
-            content = _content_of(file)
-        settings["content"] = content
-    return GameKey(json.dumps(settings, sort_keys=True), scenario, run, content, file)
-
-
-def problem_of(key: GameKey) -> Problem:
-    """The game and its types, under the name that this scenario has for them.
-
-    Raises:
-      ValueError: a game file has changed since the key was made.
-    """
-    return dataclasses.replace(_built(key), name=key.scenario.title)
-
-
-@functools.lru_cache(maxsize=8)
-def _built(key: GameKey) -> Problem:
-    """The last few are kept, since learners and horizons share them, and scenarios that differ in name."""
-    if key.file is not None:
-        return key.file
-    problem = key.scenario.build(key.run)
-    if isinstance(key.scenario, FileScenario) and _content_of(problem) != key.content:
-        raise ValueError(
-            f"{key.scenario.path}: the game in this file is not the one that the sweep was planned with; the "
-            f"file was changed since (or another machine sees another file). Put the planned game back, or "
-            f"run the sweep again to play the new one; results of the two have different names."
-        )
-    return problem
-
-
-def _content_of(problem: Problem) -> str:
-    """Of the game that a file holds: equal for JSON and NPZ, and wherever the file lies."""
-    return content_fingerprint(problem.game, problem.types)
-
-
-@functools.lru_cache(maxsize=4)
-def table_of(key: GameKey, padded: bool) -> RegionTable:
-    """Regions of a game; padded, games of equal sizes mostly have tables of equal shape."""
-    problem = problem_of(key)
-    table = enumerate_regions(problem.game, ties=problem.ties)
-    if not padded:
-        return table
-    # One region more than there are: that is how learners tell that their lists are to be padded too.
-    return pad_table(table, rounded_up(table.padded_regions + 1, 16), rounded_up(table.padded_vertices, 8))
 
 
 def is_small(cell: Cell) -> bool:
@@ -324,15 +233,6 @@ def _renamed(axes: Sequence[Axis]) -> list[Axis]:
     return [Axis(tuple("game_seed" if k == "seed" else k for k in axis.keys), axis.values) for axis in axes]
 
 
-def _flat(table: Table) -> dict[str, Any]:
-    """Keys and values without nesting, a scenario's seed under a name of its own."""
-    content = table.content()
-    content |= content.pop("parameters", {})
-    if not isinstance(table, RunSettings | LearnerSettings) and "seed" in content:
-        content["game_seed"] = content.pop("seed")
-    return content
-
-
 def _place(axis: Axis, own: dict[str, Any], labels: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
     """Where a cell stands on an axis of another table: at its own values, or anywhere (None)."""
     if not all(key in own for key in axis.keys):
@@ -351,7 +251,7 @@ def _ordered(labels: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _chosen(table: Table, point: Table) -> dict[str, Any]:
     """The values that a point of a table has on the axes of that table."""
-    values = _flat(point)
+    values = flat(point)
     axes = table.axes() if isinstance(table, RunSettings | LearnerSettings) else _renamed(table.axes())
     return {key: values[key] for axis in axes for key in axis.keys}
 
@@ -368,12 +268,6 @@ def _checkpoints(run: RunSettings) -> list[int] | None:
     if run.checkpoints is None:
         return None
     return sorted({at for at in run.checkpoints if at < run.horizon} | {run.horizon})
-
-
-def _parameters(scenario: Scenario) -> str:
-    """What tells a game that is not in a file from others."""
-    content = _flat(scenario)
-    return json.dumps({k: v for k, v in content.items() if k not in ("name", "ties")}, sort_keys=True)
 
 
 def learner_of(cell: Cell) -> Learner:

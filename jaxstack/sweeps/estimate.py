@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxstack import simulation
 from jaxstack.regret import check_checkpoints
-from jaxstack.sweeps.cells import Cell, is_small, learner_of, problem_of, table_of
+from jaxstack.sweeps.cells import Cell, is_small, learner_of
+from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.run import simulate_cell
 
 _PROBE_SECONDS = 1.0  # of playing, compilation apart

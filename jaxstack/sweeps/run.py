@@ -20,7 +20,8 @@ from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
 from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import other_code, store
-from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan, problem_of, table_of
+from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
+from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost

@@ -11,7 +11,8 @@ import jaxstack as js
 from jaxstack.learners.candidates import list_candidates
 from jaxstack.simulation import MAX_HORIZON
 from jaxstack.sweeps import plan
-from jaxstack.sweeps.cells import Axis, game_key_of, problem_of, table_of
+from jaxstack.sweeps.cells import Axis
+from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import Spec, parse_spec
 
 SPEC = """

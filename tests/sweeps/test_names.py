@@ -13,7 +13,7 @@ import jaxstack as js
 from jaxstack import cli, fingerprints, learners
 from jaxstack.page import page
 from jaxstack.results import cells_of
-from jaxstack.sweeps import cells, compute_cell, plan, run, run_plan, store
+from jaxstack.sweeps import compute_cell, games, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 
 SPEC = """
@@ -156,8 +156,8 @@ def test_a_file_that_is_edited_after_planning_changes_nothing_here(game_file, tm
 def test_a_file_that_is_edited_on_the_way_to_a_worker_is_refused(game_file, tmp_path):
     (cell,) = plan(of_file(game_file)).cells
     write_game(game_file, 0.966)
-    cells._built.cache_clear()  # a worker has read nothing yet
-    cells.table_of.cache_clear()
+    games._built.cache_clear()  # a worker has read nothing yet
+    games.table_of.cache_clear()
     outcome = compute_cell(cell, tmp_path)
     assert outcome.status == "failed"
     assert "game.json: the game in this file is not the one that the sweep was planned with" in outcome.error
@@ -184,7 +184,7 @@ def test_a_file_is_read_once_while_planning(game_file, monkeypatch):
     planned = plan(spec(text))
     assert len(planned.cells) == 4
     assert len(reads) == 1
-    problems = [cells.problem_of(cell.game_key) for cell in planned.cells]
+    problems = [games.problem_of(cell.game_key) for cell in planned.cells]
     assert len(reads) == 1
     assert sorted({problem.ties for problem in problems}) == ["optimistic", "robust"]
 
