@@ -198,7 +198,7 @@ class _Walk:
     def _of_array(self, value: Any) -> str:
         if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
             return _hash("key", str(value.dtype), self.digest(jax.random.key_data(value)))
-        array = np.ascontiguousarray(value)
+        array = np.ascontiguousarray(jax.device_get(value))  # explicitly: a transfer guard may be on
         if array.dtype.hasobject:
             return _hash("array", np.shape(value), [self.digest(entry) for entry in array.ravel().tolist()])
         return _hash("array", str(array.dtype), np.shape(value), hashlib.sha256(array.tobytes()).hexdigest())
