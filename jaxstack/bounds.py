@@ -20,7 +20,8 @@ def regret(learner: str, game: Game, horizon: float) -> float:
     """Theorem's rate for a learner's regret after `horizon` rounds, in payoff units, with constant 1.
 
     Args:
-      learner: "erm_joint", "erm_product", "region_ucb", "oful", or "lower" for the lower bound.
+      learner: whose theorem: "erm_joint", "erm_product", "region_ucb", "oful" (as `Learner.theorem` says), or
+        "lower" for the lower bound.
       game: gives L, n, K, A and the payoff range.
       horizon: T >= 1.
 

@@ -265,6 +265,7 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
         os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
+    _print_other_code(summary.other_code, console)
     if spec.is_sweep():
         _print_cells(plan, summary, out, console)
     elif not summary.failed:
@@ -302,7 +303,7 @@ def _print_cells(plan: Plan, summary: Summary, out: Path, console: Console) -> N
 def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: float) -> None:
     """Table, curves and pictures of a spec without axes."""
     from jaxstack import plots, report
-    from jaxstack.sweeps import cells, run
+    from jaxstack.sweeps import cells, games, run
 
     records: list[dict[str, Any]] = []
     curves: list[tuple[str, RegretCurve]] = []
@@ -313,13 +314,14 @@ def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: f
         files.append(name)
 
     groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
-    problems = [cells.problem_of(cells.game_key_of(group[0].scenario, group[0].run)) for group in groups]
+    problems = [games.problem_of(group[0].game_key) for group in groups]
     for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
-        table = cells.table_of(cells.game_key_of(group[0].scenario, group[0].run), False)
+        table = games.table_of(group[0].game_key, False)
         played = [run.curve_of(out, cell) for cell in group]
-        for curve in played:
+        for cell, curve in zip(group, played, strict=True):
             curves.append((problem.name, curve))
-            records.append(report.record(problem.name, problem.game, table, curve))
+            theorem = cells.learner_of(cell).theorem
+            records.append(report.record(problem.name, problem.game, table, curve, theorem))
         title = f"{problem.name}: {_sizes(problem.game)}, {spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
@@ -343,7 +345,7 @@ def _write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: f
 def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     """The cells, what each will take, and all of them together."""
     from jaxstack import memory
-    from jaxstack.sweeps import cells, estimate, store
+    from jaxstack.sweeps import cells, estimate, other_code, store
 
     plan = cells.plan(spec, source)
     done = store.finished(out) - store.damaged(out, {cell.key for cell in plan.cells})
@@ -363,6 +365,16 @@ def _dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     if left:
         told += f": about {_duration(seconds)} in this process, at most {memory.readable(most)} at a time"
     console.print(Text(f"{told}."), soft_wrap=True)
+    _print_other_code(other_code.count(out, {cell.key for cell in plan.cells}), console)
+
+
+def _print_other_code(counts: dict[str, int], console: Console) -> None:
+    """What of this sweep another version of the code has left in the folder."""
+    from jaxstack.sweeps import other_code
+
+    if counts:
+        told = f"Made by other code, kept apart and not used: {other_code.describe(counts)}."
+        console.print(Text(told), soft_wrap=True)
 
 
 def _table_of_cells(plan: Plan, title: str, *columns: str) -> Table:

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack import bounds, memory
+from jaxstack.fingerprints import package_fingerprint
 from jaxstack.game import Game, unstack
 from jaxstack.regions.table import RegionTable
 from jaxstack.regret import RegretCurve, average_over_games, growth_exponent
@@ -29,7 +30,9 @@ from jaxstack.writing import write_file
 PACKAGES = ("jaxstack", "jax", "jaxlib", "numpy")
 
 
-def record(scenario: str, game: Game, table: RegionTable, curve: RegretCurve) -> dict[str, Any]:
+def record(
+    scenario: str, game: Game, table: RegionTable, curve: RegretCurve, theorem: str | None = None
+) -> dict[str, Any]:
     """Numbers of one scenario and one learner, ready for JSON (what is not a number becomes null).
 
     Args:
@@ -37,6 +40,7 @@ def record(scenario: str, game: Game, table: RegionTable, curve: RegretCurve) ->
       game: one game, or a stacked batch of G.
       table: the regions that were played.
       curve: from `simulate`.
+      theorem: that of the learner (`Learner.theorem`); the curve knows its label alone.
 
     Returns:
       A dictionary; among its entries:
@@ -66,12 +70,19 @@ def record(scenario: str, game: Game, table: RegionTable, curve: RegretCurve) ->
             "high": _number(exponent.high),
             "window": list(exponent.window),
         },
-        "rate": _rate(curve, games),
+        "rate": _number(mean_rate(theorem, games, curve.horizon)),
         "optimum": np.asarray(curve.optimum).tolist(),
         "regions": np.asarray(table.num_regions).tolist(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in curve.seconds.items()},
         "rounds_per_second": _number(played / max(curve.seconds["run"], 1e-9)),
     }
+
+
+def mean_rate(theorem: str | None, games: Sequence[Game], horizon: int) -> float:
+    """Rate of a theorem with constant 1, payoff units, averaged over games; nan without a theorem."""
+    if theorem is None:
+        return math.nan
+    return float(np.mean([bounds.regret(theorem, game, horizon) for game in games]))
 
 
 def results_table(records: Sequence[dict[str, Any]]) -> Table:
@@ -142,7 +153,9 @@ def environment() -> dict[str, Any]:
     """Versions of what computes, and the machine that it runs on, for a results file."""
     devices = jax.devices()
     return {
-        "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {p: _version(p) for p in PACKAGES}
+        | {"jaxstack code": package_fingerprint()},
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -172,12 +185,6 @@ def require_writable(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """`write_file` of JSON that any reader accepts (no NaN)."""
     write_file(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def _rate(curve: RegretCurve, games: Sequence[Game]) -> float | None:
-    if curve.learner not in ("erm_joint", "erm_product", "region_ucb", "oful"):
-        return None
-    return _number(np.mean([bounds.regret(curve.learner, game, curve.horizon) for game in games]))
 
 
 def _number(value: Any) -> float | None:

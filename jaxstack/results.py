@@ -1,7 +1,8 @@
 """The cells of a results dataset: what pictures and tables read of a sweep.
 
 A results dataset has one dimension per axis of its sweep (`scenario`, `learner`, `horizon`, ..) besides those
-of `WITHIN`. A cell is one point of that grid, with its curve and the final regret of every game and run.
+of `WITHIN`. A cell is one point of that grid, with its curve and the final regret of every game and run; or
+all points along an axis that its learner or scenario lacks, where the dataset repeats its numbers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ WITHIN = ("game", "run", "quantile", "checkpoint")
 _NEEDED = ("mean", "stderr", "final_regret", "round")
 _OPTIONAL = ("regret", "optimum", "num_regions", "bound", "num_runs")
 _SECONDS = ("seconds_compile", "seconds_run")
+_LACKING = {"learner": "lacks", "scenario": "scenario_lacks"}  # attributes: the axes that each label lacks
+_OF_LEARNERS = ("skips_ahead", "theorem")  # coordinates that are no place
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,11 +32,11 @@ class Cell:
     """One cell of a sweep.
 
     Attributes:
-      labels: where it stands: every axis, and every coordinate along one, with its value. A coordinate that
-        has been selected (`dataset.sel(horizon=1000)`) counts, too.
+      labels: where it stands: every axis, and every coordinate along one, with its value (the first, along an
+        axis that it lacks). A coordinate that has been selected (`dataset.sel(horizon=1000)`) counts, too.
       positions: of every label, its index along its axis.
       axes: those of the labels that are dimensions of the dataset.
-      lacks: those of the axes that its learner does not have; it stands at one label, and is meant for all.
+      lacks: axes that its learner or its scenario does not have: it stands at every label of them.
       learner: its label on the axis of learners.
       rounds: [C] int64, rounds at which regret is recorded.
       mean, stderr: [G, C], over runs; payoff units.
@@ -123,10 +126,11 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
     coordinates = {
         str(name): coordinate
         for name, coordinate in dataset.coords.items()
-        if coordinate.ndim == 0 or (coordinate.ndim == 1 and coordinate.dims[0] in names)
+        if name not in _OF_LEARNERS
+        and (coordinate.ndim == 0 or (coordinate.ndim == 1 and coordinate.dims[0] in names))
     }
 
-    lacks = json.loads(dataset.attrs.get("lacks", "{}"))
+    lacks_of = {table: json.loads(dataset.attrs.get(name, "{}")) for table, name in _LACKING.items()}
 
     def cell(index: tuple[int, ...]) -> Cell:
         def numbers(name: str) -> np.ndarray:
@@ -145,10 +149,25 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
                 along_axis = [place[str(dim)] for dim in coordinate.dims]
                 labels[name] = _plain(coordinate.values[tuple(along_axis)])
                 positions[name] = along_axis[0] if along_axis else 0
-        of_learner = tuple(lacks.get(str(labels.get("learner")), ()))
-        return _cell(labels, positions, names, of_learner, numbers, variables["regret"] is not None)
+        keys = (key for axis in lacked(index) for key in {axis: 0, **dict.fromkeys(axis.split("+"))})
+        return _cell(labels, positions, names, tuple(keys), numbers, variables["regret"] is not None)
 
-    return [cell(tuple(index)) for index in np.argwhere(there.transpose(*names).values)]
+    def lacked(index: tuple[int, ...]) -> list[str]:
+        """The axes that the learner or the scenario at an index does not have."""
+        place = dict(zip(names, index, strict=True))
+        found = []
+        for table, of in lacks_of.items():
+            if table in coordinates:
+                along = tuple(place[str(dim)] for dim in coordinates[table].dims)
+                found += of.get(str(coordinates[table].values[along]), ())
+        return found
+
+    first: dict[tuple[int, ...], tuple[int, ...]] = {}  # one of all that are the same cell
+    for index in map(tuple, np.argwhere(there.transpose(*names).values)):
+        everywhere = lacked(index)
+        own = tuple(-1 if name in everywhere else i for name, i in zip(names, index, strict=True))
+        first.setdefault(own, index)
+    return [cell(index) for index in first.values()]
 
 
 def _cell(

@@ -447,3 +447,57 @@ def test_sizes_that_have_no_picture_are_refused():
     game, types = three_action_game()
     with pytest.raises(ValueError, match="regions draws one game"):
         plots.regions(stack([game]), stack([types]), enumerate_regions(stack([game])))
+
+
+def tuned():
+    """erm_joint has no radius: 1.5 * 1000^0.3 at all of them; region_ucb grows with it."""
+    level = {"erm_joint": lambda at: 1.0, "region_ucb": lambda at: at["radius"]}
+    return results(
+        {"radius": [0.1, 0.3, 1.0]},
+        level=lambda at: level[at["learner"]](at),
+        attrs={"lacks": '{"erm_joint": ["radius"]}'},
+    )
+
+
+def test_a_learner_without_the_axis_is_a_reference_line():
+    figure = plots.final_regret(tuned(), "radius")
+    (axes,) = figure.axes
+    (line,) = (line for line in axes.lines if line.get_label() == "erm_joint (without radius)")
+    assert line.get_xdata() == [0, 1]  # in parts of the width: from side to side
+    np.testing.assert_allclose(line.get_ydata(), 1.5 * 1000**0.3)
+    assert to_hex(line.get_color()) == to_hex(LEARNER_STYLES["erm_joint"][0])
+    assert [container.get_label() for container in axes.containers] == ["region_ucb"]  # points with bars
+    (band,) = (patch for patch in axes.patches if patch.get_width() == 1)
+    assert band.get_y() < line.get_ydata()[0] < band.get_y() + band.get_height()
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1", "0.3", "1"]
+    assert "bars and bands: ± 2 standard errors" in texts(figure)
+    assert "bands" not in texts(plots.final_regret(tuned().sel(learner=["region_ucb"]), "radius"))
+
+
+def test_a_scenario_without_the_axis_is_a_reference_line():
+    lacks = {"scenario_lacks": '{"patrol": ["followers"]}'}
+    data = results({"followers": [1, 4]}, scenarios=("random", "patrol"), learners=("oful",), attrs=lacks)
+    (axes,) = plots.final_regret(data, "followers", lines="scenario").axes
+    assert [container.get_label() for container in axes.containers] == ["random"]
+    assert "patrol (without followers)" in [line.get_label() for line in axes.lines]
+
+
+def test_a_learner_without_the_axis_can_be_drawn_alone():
+    (axes,) = plots.final_regret(tuned().sel(learner=["erm_joint"]), "radius").axes
+    assert not axes.containers
+    assert axes.lines[0].get_label() == "erm_joint (without radius)"
+
+
+def test_heat_maps_show_who_lacks_an_axis_all_along_it():
+    figure = plots.heat_map(tuned(), "radius", "scenario")
+    assert "erm_joint (without radius) | " in texts(figure)
+    assert "region_ucb (without" not in texts(figure)
+    assert "no result" not in texts(figure)
+    values = [text.get_text() for text in figure.axes[0].texts]
+    assert values == ["11.9"] * 3
+
+
+def test_curves_at_one_label_show_who_lacks_the_axis():
+    for radius in (0.1, 1.0):
+        figure = plots.regret_curves(tuned().sel(radius=radius), scales=("log",))
+        assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["erm_joint", "region_ucb"]

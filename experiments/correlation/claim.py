@@ -25,7 +25,8 @@ from experiments.claims import (
     series,
 )
 from jaxstack.plots.style import line_options, line_styles
-from jaxstack.sweeps.cells import game_key_of, plan, problem_of, table_of
+from jaxstack.sweeps.cells import plan
+from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import parse_spec
 
 CLAIM = Claim(

@@ -5,7 +5,10 @@ with `figure.savefig(path)`. Colours are told apart with any colour vision (thos
 every line has a dash pattern and a marker of its own besides.
 """
 
-from jaxstack.plots.by_axis import final_regret, heat_map, regret_curves
-from jaxstack.plots.by_region import region_visits, regions
+from jaxstack.plots.by_axis import final_regret
+from jaxstack.plots.by_region import regions
+from jaxstack.plots.by_rounds import regret_curves
+from jaxstack.plots.by_two_axes import heat_map
+from jaxstack.plots.visits import region_visits
 
 __all__ = ["final_regret", "heat_map", "region_visits", "regions", "regret_curves"]

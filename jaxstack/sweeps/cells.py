@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
-from jaxstack.regions import RegionTable, enumerate_regions
-from jaxstack.regions.table import pad_table, rounded_up
+from jaxstack import learners
+from jaxstack.fingerprints import learner_fingerprint
+from jaxstack.learners import Learner
+from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, problem_of
 from jaxstack.sweeps.spec import (
     Axis,
-    FileScenario,
-    HardScenario,
     LearnerSettings,
-    Problem,
     RunSettings,
     Scenario,
     Spec,
@@ -37,10 +34,13 @@ class Cell:
     """One simulation of a sweep: small, picklable, complete without the spec.
 
     Attributes:
-      key: name of the cell's file, a hash of all that determines its numbers.
+      key: name of the cell's file: a hash of its settings, "-", and a hash of the code that plays it; see
+        `code_of`. Together they cover all that determines its numbers.
       at: label on every axis of the sweep, by the axis's name; a tuple where keys are zipped.
       scenario, run, learner: settings without lists; `run.skip_ahead` and `run.checkpoints` are this cell's.
-      lacks: axes that are none of this cell's: it stands at one of their labels, and is meant for all.
+      code: `learner_fingerprint` of the learner that the cell was planned with.
+      content: fingerprint of the game in a file, as it was when the cell was planned; empty for other games.
+      lacks: axes that are none of this cell's: `at` has one of their labels, and the cell stands at all.
     """
 
     key: str
@@ -48,7 +48,19 @@ class Cell:
     scenario: Scenario
     run: RunSettings
     learner: LearnerSettings
+    code: str
+    content: str = ""
     lacks: tuple[str, ...] = ()
+
+    @property
+    def game_key(self) -> GameKey:
+        """The game that the cell was planned with, and no other."""
+        return game_key_of(self.scenario, self.run, self.content)
+
+    @property
+    def own_labels(self) -> dict[str, Any]:
+        """Labels on the axes that it does not lack."""
+        return {name: label for name, label in self.at.items() if name not in self.lacks}
 
     @property
     def title(self) -> str:
@@ -85,15 +97,29 @@ class Plan:
     cells: tuple[Cell, ...]
 
     def learners(self) -> list[dict[str, Any]]:
-        """Label of every learner, the axes that all its cells lack, and whether it skips ahead."""
-        told: dict[str, dict[str, Any]] = {}
+        """Label of every learner, the axes that all its cells lack, whether it skips ahead, its theorem."""
+        of_label = {cell.at["learner"]: cell for cell in reversed(self.cells)}
+        return [
+            {
+                "label": label,
+                "lacks": lacks,
+                "skip_ahead": of_label[label].run.skip_ahead,
+                "theorem": learner_of(of_label[label]).theorem,
+            }
+            for label, lacks in self._lacking("learner").items()
+        ]
+
+    def scenarios(self) -> list[dict[str, Any]]:
+        """Name of every scenario, and the axes that all its cells lack."""
+        return [{"label": label, "lacks": lacks} for label, lacks in self._lacking("scenario").items()]
+
+    def _lacking(self, name: str) -> dict[str, list[str]]:
+        """Of every label on an axis, the axes that all its cells lack."""
+        told: dict[str, list[str]] = {}
         for cell in self.cells:
-            label = cell.at["learner"]
-            known = told.setdefault(
-                label, {"label": label, "lacks": list(cell.lacks), "skip_ahead": cell.run.skip_ahead}
-            )
-            known["lacks"] = [axis for axis in known["lacks"] if axis in cell.lacks]
-        return list(told.values())
+            before = told.setdefault(cell.at[name], list(cell.lacks))
+            told[cell.at[name]] = [axis for axis in before if axis in cell.lacks]
+        return told
 
     def distinct(self) -> list[Cell]:
         """One cell for every key."""
@@ -122,30 +148,33 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     labels = {axis_name(axis): list(axis.values) for axis in axes}
+    codes = {player.name: learner_fingerprint(learners.by_name(player.name)) for player in spec.learners()}
     cells = []
-    identities: dict[GameKey, str] = {}
+    built: set[str] = set()
     for number, table in enumerate(spec.scenario, 1):
+        file = None  # as it is read for the first point: what is played is what the name was made from
         points = [(scenario, run) for scenario in table.points() for run in spec.run.points()]
         for scenario, run in points:
-            game = game_key_of(scenario, run)
-            if game not in identities:
-                try:
-                    identities[game] = _game_identity(scenario, problem_of(game))
-                except ValueError as error:
-                    where = "".join(f", {key} = {value!r}" for key, value in _chosen(table, scenario).items())
-                    raise ValueError(
-                        f"{source}: scenario {number} ({table.title!r}){where}: {error}"
-                    ) from None
+            try:
+                game = game_key_of(scenario, run, file=file)
+                file = game.file
+                if game.text not in built:
+                    problem_of(game)
+                    built.add(game.text)
+            except ValueError as error:
+                where = "".join(f", {key} = {value!r}" for key, value in _chosen(table, scenario).items())
+                raise ValueError(f"{source}: scenario {number} ({table.title!r}){where}: {error}") from None
             for player in spec.learners():
                 ours = {"skip_ahead": spec.skips(player), "checkpoints": _checkpoints(run)}
                 settings = run.model_copy(update=ours)
                 for learner in player.points():
-                    own = _flat(settings) | _flat(scenario) | _flat(learner)
+                    own = flat(settings) | flat(scenario) | flat(learner)
                     own |= _chosen(spec.run, run) | _chosen(table, scenario) | _chosen(player, learner)
                     own |= {"scenario": scenario.title, "learner": player.title}
                     at = {axis_name(axis): _place(axis, own, labels[axis_name(axis)]) for axis in axes}
-                    key = _key(identities[game], settings, scenario, learner)
-                    cells.append(Cell(key, at, scenario, settings, learner))
+                    code = codes[player.name]
+                    key = _key(game.content or parameters_of(scenario), settings, scenario, learner, code)
+                    cells.append(Cell(key, at, scenario, settings, learner, code, game.content))
     axes = [Axis(axis.keys, tuple(_ordered(labels[axis_name(axis)]))) for axis in axes]
     anywhere = {axis_name(axis): axis.values[0] for axis in axes}
     cells = [
@@ -162,49 +191,6 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
 def plain_label(values: Sequence[Any]) -> Any:
     """The label of an axis of one key is the value itself; that of zipped keys is a tuple."""
     return values[0] if len(values) == 1 else tuple(values)
-
-
-# --- games ---
-
-
-@dataclasses.dataclass(frozen=True)
-class GameKey:
-    """What a game is built from; equal for scenarios and settings that give the same game."""
-
-    text: str
-    scenario: Scenario = dataclasses.field(compare=False)
-    run: RunSettings = dataclasses.field(compare=False)
-
-
-def game_key_of(scenario: Scenario, run: RunSettings) -> GameKey:
-    """The key of a scenario without lists under settings without lists."""
-    content = _flat(scenario) | {"ties": scenario.ties or run.ties}
-    content.pop("name", None)
-    if isinstance(scenario, HardScenario) and scenario.epsilon is None:
-        content["horizon"] = run.horizon
-    return GameKey(json.dumps(content, sort_keys=True), scenario, run)
-
-
-def problem_of(key: GameKey) -> Problem:
-    """The game and its types, under the name that this scenario has for them."""
-    return dataclasses.replace(_built(key), name=key.scenario.title)
-
-
-@functools.lru_cache(maxsize=8)
-def _built(key: GameKey) -> Problem:
-    """The last few are kept, since learners and horizons share them, and scenarios that differ in name."""
-    return key.scenario.build(key.run)
-
-
-@functools.lru_cache(maxsize=4)
-def table_of(key: GameKey, padded: bool) -> RegionTable:
-    """Regions of a game; padded, games of equal sizes mostly have tables of equal shape."""
-    problem = problem_of(key)
-    table = enumerate_regions(problem.game, ties=problem.ties)
-    if not padded:
-        return table
-    # One region more than there are: that is how learners tell that their lists are to be padded too.
-    return pad_table(table, rounded_up(table.padded_regions + 1, 16), rounded_up(table.padded_vertices, 8))
 
 
 def is_small(cell: Cell) -> bool:
@@ -247,15 +233,6 @@ def _renamed(axes: Sequence[Axis]) -> list[Axis]:
     return [Axis(tuple("game_seed" if k == "seed" else k for k in axis.keys), axis.values) for axis in axes]
 
 
-def _flat(table: Table) -> dict[str, Any]:
-    """Keys and values without nesting, a scenario's seed under a name of its own."""
-    content = table.content()
-    content |= content.pop("parameters", {})
-    if not isinstance(table, RunSettings | LearnerSettings) and "seed" in content:
-        content["game_seed"] = content.pop("seed")
-    return content
-
-
 def _place(axis: Axis, own: dict[str, Any], labels: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
     """Where a cell stands on an axis of another table: at its own values, or anywhere (None)."""
     if not all(key in own for key in axis.keys):
@@ -274,7 +251,7 @@ def _ordered(labels: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _chosen(table: Table, point: Table) -> dict[str, Any]:
     """The values that a point of a table has on the axes of that table."""
-    values = _flat(point)
+    values = flat(point)
     axes = table.axes() if isinstance(table, RunSettings | LearnerSettings) else _renamed(table.axes())
     return {key: values[key] for axis in axes for key in axis.keys}
 
@@ -293,23 +270,21 @@ def _checkpoints(run: RunSettings) -> list[int] | None:
     return sorted({at for at in run.checkpoints if at < run.horizon} | {run.horizon})
 
 
-def _game_identity(scenario: Scenario, problem: Problem) -> str:
-    """What tells a game from others: of a file the content, wherever it is; otherwise the parameters."""
-    if not isinstance(scenario, FileScenario):
-        content = _flat(scenario)
-        return json.dumps({k: v for k, v in content.items() if k not in ("name", "ties")}, sort_keys=True)
-    digest = hashlib.sha256()
-    for part in (problem.game, problem.types):
-        leaves, tree = jax.tree.flatten(part)
-        digest.update(str(tree).encode())
-        for leaf in leaves:
-            array = np.ascontiguousarray(leaf)
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(array.tobytes())
-    return digest.hexdigest()
+def learner_of(cell: Cell) -> Learner:
+    """The learner that a cell is played by, as this process has it."""
+    return learners.by_name(cell.learner.name)
 
 
-def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettings) -> str:
+def code_of(key: str) -> tuple[str, str]:
+    """The two parts of a cell's key: what it is (settings), and what code plays it.
+
+    Equal settings and other code: the same cell, of another version.
+    """
+    settings, _, code = key.partition("-")
+    return settings, code
+
+
+def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettings, code: str) -> str:
     identity = {
         "format": FORMAT,
         "game": game,
@@ -324,4 +299,5 @@ def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettin
         "skip_ahead": run.skip_ahead,
         "x64": bool(getattr(jax.config, "jax_enable_x64", False)),
     }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+    settings = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+    return f"{settings}-{code}"

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxstack import learners, simulation
+from jaxstack import simulation
 from jaxstack.regret import check_checkpoints
-from jaxstack.sweeps.cells import Cell, game_key_of, is_small, problem_of, table_of
+from jaxstack.sweeps.cells import Cell, is_small, learner_of
+from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.run import simulate_cell
 
 _PROBE_SECONDS = 1.0  # of playing, compilation apart
@@ -65,24 +66,24 @@ def estimates(cells: Sequence[Cell], devices: Sequence[jax.Device] | None = None
 
 def _shape(cell: Cell) -> object:
     """Equal for cells that share compiled code and take equally long per round."""
-    game_key = game_key_of(cell.scenario, cell.run)
+    game_key = cell.game_key
     problem = problem_of(game_key)
     tree = (problem.game, problem.types, table_of(game_key, is_small(cell)))
     leaves, structure = jax.tree.flatten(tree)
     # The number of jumps of a skipping learner does not grow like the horizon.
     horizon = cell.run.horizon if cell.run.skip_ahead else None
     run = (cell.run.runs, cell.run.batch_size, cell.run.keep_runs, horizon)
-    return (cell.learner.name, *run, structure, *(np.shape(leaf) for leaf in leaves))
+    return (cell.learner.name, cell.code, *run, structure, *(np.shape(leaf) for leaf in leaves))
 
 
 def _num_bytes(cell: Cell, devices: Sequence[jax.Device]) -> int:
-    game_key = game_key_of(cell.scenario, cell.run)
+    game_key = cell.game_key
     problem = problem_of(game_key)
     setup = simulation.prepare(
         jax.random.key(cell.run.seed),
         problem.game,
         problem.types,
-        learners.by_name(cell.learner.name),
+        learner_of(cell),
         horizon=cell.run.horizon,
         table=table_of(game_key, is_small(cell)),
         hparams=cell.learner.hparams,

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxstack.checks import did_you_mean
 from jaxstack.regret import QUANTILE_LEVELS
-from jaxstack.sweeps import store
+from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cells import Axis, axis_name, plain_label
 
 _PER_CELL = {  # trailing dimensions of what a cell's file holds
@@ -32,9 +32,11 @@ def load_results(folder: str | Path) -> Any:
 
     Dimensions: one for every axis of the sweep ("scenario" and "learner" always; keys that were zipped share
     one, named "key+key", with a coordinate for each), then "game", "run", "quantile" and "checkpoint".
-    A scenario or learner that lacks an axis stands at its own value of that key, or at the first label.
-    Cells that are not there are nan. Curves of different length are aligned at the end: the last checkpoint
-    is the horizon everywhere.
+    A scenario or learner that lacks an axis stands at its own value of that key; where it has none (another
+    learner's hyperparameter, another scenario's size), its numbers stand at every label. Cells that are not
+    there are nan. What other code made (see `jaxstack.fingerprints`) is never among the results; a warning
+    says how many cells that are. Curves of different length are aligned at the end: the last checkpoint is
+    the horizon everywhere.
 
     Args:
       folder: of `run_sweep` or `jaxstack run`.
@@ -48,10 +50,12 @@ def load_results(folder: str | Path) -> Any:
       optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
       bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
       seconds_run, seconds_compile, num_runs [axes..].
-      Coordinates `round` [checkpoint], or [axes on which it depends.., checkpoint]; `skips_ahead` [learner].
+      Coordinates `round` [checkpoint], or [axes on which it depends.., checkpoint]; `skips_ahead` [learner],
+      and `theorem` [learner], whose rate `bound` is ("" for none).
       Attributes: `spec` (TOML), `versions` and `hardware` (JSON; a list where cells differ), `missing` (JSON
-      list of labels), `failed` (JSON list of {cell, error}), `lacks` (JSON, of every learner the axes that it
-      does not have: other learners' hyperparameters).
+      list of labels), `failed` (JSON list of {cell, error}), `lacks` and `scenario_lacks` (JSON, of every
+      learner and scenario the axes that it does not have), `other_code` (JSON, number of cells of this sweep
+      that other code made, by its version).
 
     Raises:
       ValueError: there is no sweep in the folder.
@@ -64,6 +68,12 @@ def load_results(folder: str | Path) -> Any:
     names = [axis_name(axis) for axis in axes]
     of_label = {learner["label"]: learner for learner in planned["learners"]}
     learners = [of_label[label] for (label,) in axes[names.index("learner")].values]
+    lacks = {"learner": {learner["label"]: learner["lacks"] for learner in learners}}
+    lacks["scenario"] = {scenario["label"]: scenario["lacks"] for scenario in planned.get("scenarios", [])}
+
+    def lacked(cell: dict[str, Any]) -> set[str]:
+        return {axis for table, of in lacks.items() for axis in of.get(cell["at"][table], ())}
+
     places = [{_label(values): i for i, values in enumerate(axis.values)} for axis in axes]
     found, missing = [], []
     at_hand: dict[str, Any] = {}  # cells that share a key share a file
@@ -78,11 +88,22 @@ def load_results(folder: str | Path) -> Any:
                 warnings.warn(f"{damage}; run the sweep again to replace it", stacklevel=2)
                 at_hand[key] = None
         if at_hand[key] is None:
-            missing.append(cell)
+            own = {name: label for name, label in cell["at"].items() if name not in lacked(cell)}
+            missing.append(cell | {"at": own})
         else:
-            labels = (_label(cell["at"][name]) for name in names)
-            place = tuple(of[label] for of, label in zip(places, labels, strict=True))
+            everywhere = lacked(cell)
+            place = tuple(
+                slice(None) if name in everywhere else of[_label(cell["at"][name])]
+                for of, name in zip(places, names, strict=True)
+            )
             found.append((place, *at_hand[key]))
+    others = other_code.count(folder, at_hand)
+    if others:
+        warnings.warn(
+            f"{folder}: left out what was made by other code: {other_code.describe(others)}. To be rid of "
+            f"this warning, use another folder for every version.",
+            stacklevel=2,
+        )
 
     sizes = _sizes([arrays for _, arrays, _ in found])
     variables: dict[str, Any] = {}
@@ -111,6 +132,7 @@ def load_results(folder: str | Path) -> Any:
             "round": _rounds(names, rounds),
             "quantile": list(QUANTILE_LEVELS),
             "skips_ahead": ("learner", [learner["skip_ahead"] for learner in learners]),
+            "theorem": ("learner", [learner.get("theorem") or "" for learner in learners]),
         },
         attrs={
             "spec": planned["spec"],
@@ -118,7 +140,9 @@ def load_results(folder: str | Path) -> Any:
             "hardware": _one_or_all([attrs["hardware"] for _, _, attrs in found]),
             "missing": json.dumps([cell["at"] for cell in missing], ensure_ascii=False),
             "failed": _failed(folder, missing),
-            "lacks": json.dumps({learner["label"]: learner["lacks"] for learner in learners}),
+            "lacks": json.dumps(lacks["learner"], ensure_ascii=False),
+            "scenario_lacks": json.dumps(lacks["scenario"], ensure_ascii=False),
+            "other_code": json.dumps(others),
         },
     )
 
@@ -134,13 +158,10 @@ def _sizes(cells: list[dict[str, np.ndarray]]) -> dict[str, int]:
 
 
 def _put(target: np.ndarray, values: np.ndarray, dims: tuple[str, ...]) -> None:
-    """Write values into a larger array: from the start of every axis, checkpoints up to the end."""
-    target[
-        tuple(
-            slice(full - size, None) if dim == "checkpoint" else slice(size)
-            for dim, full, size in zip(dims, target.shape, values.shape, strict=True)
-        )
-    ] = values
+    """Write values into a larger array's last axes: from the start of each, checkpoints up to the end."""
+    sizes = zip(dims, target.shape[target.ndim - len(dims) :], values.shape, strict=True)
+    within = [slice(full - size, None) if dim == "checkpoint" else slice(size) for dim, full, size in sizes]
+    target[(..., *within)] = values  # type: ignore[index]
 
 
 def _coordinates(axes: list[Axis]) -> dict[str, Any]:
@@ -189,8 +210,8 @@ def paired_differences(dataset: Any, reference: str) -> Any:
     """Regret of every learner minus that of a reference, run by run, averaged over games.
 
     Runs share their draws of types, so a difference is known far better than either regret. A learner that
-    skips ahead draws by itself: it is compared with nobody (nan). Of two learners of which one lacks an axis
-    of the other, that one is compared at each label.
+    skips ahead draws by itself: it is compared with nobody (nan). A learner that lacks an axis stands at
+    every label of it, and is compared at each.
 
     Args:
       dataset: from `load_results`.
@@ -219,24 +240,14 @@ def paired_differences(dataset: Any, reference: str) -> Any:
             f"{reference} skips ahead, with draws of its own: no difference can be paired with it. Take "
             f"another reference, or run it without skip_ahead."
         )
-    lacks = json.loads(dataset.attrs.get("lacks", "{}"))
     result = {}
     for prefix, name in (("", "final_regret"), ("curve_", "regret")):
         if name not in dataset:
             continue
         regret = dataset[name]
-
-        def at(label: str, regret: Any = regret) -> tuple[Any, Any]:
-            """Regret of a learner, without the axes that it lacks, and where it stands on all axes."""
-            own = regret.sel(learner=label, drop=True)
-            return own.max([axis for axis in lacks.get(label, ()) if axis in own.dims]), own.notnull()
-
-        other, other_stands = at(reference)
-        differences = []
-        for label in known:
-            own, stands = at(label)
-            # Games share their draws, so a run is averaged over the games first.
-            differences.append((own - other).where(stands | other_stands).mean("game"))
+        other = regret.sel(learner=reference, drop=True)
+        # Games share their draws, so a run is averaged over the games first.
+        differences = [(regret.sel(learner=label, drop=True) - other).mean("game") for label in known]
         runs = xarray.concat(differences, dataset.learner).where(~own_draws)
         runs = runs.transpose(*(dim for dim in regret.dims if dim != "game"))
         mean, count = runs.mean("run"), runs.notnull().sum("run")

@@ -15,11 +15,13 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from jaxstack import bounds, learners, report, simulation
+from jaxstack import report, simulation
+from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
 from jaxstack.regret import RegretCurve
-from jaxstack.sweeps import store
-from jaxstack.sweeps.cells import Cell, Plan, game_key_of, is_small, plan, problem_of, table_of
+from jaxstack.sweeps import other_code, store
+from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
+from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
@@ -53,6 +55,8 @@ class Summary:
       there: number of cells that others had computed, before or meanwhile.
       failed: outcomes of the cells that could not be computed.
       damaged: where files that did not match their SHA-256 were put.
+      other_code: number of these cells that other code has left in the folder, by its version; they are kept
+        apart, and were computed again.
     """
 
     plan: Plan
@@ -60,6 +64,7 @@ class Summary:
     there: int
     failed: tuple[Outcome, ...]
     damaged: tuple[Path, ...]
+    other_code: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class FolderFull(OSError):
@@ -94,7 +99,8 @@ def run_sweep(
       snapshot_seconds: how often the state of a long cell is saved (by the default engine).
 
     Returns:
-      xarray.Dataset, as `load_results`; `attrs["failed"]` names the cells that could not be computed.
+      xarray.Dataset, as `load_results`; `attrs["failed"]` names the cells that could not be computed, and
+      `attrs["other_code"]` tells of cells that another version of the code left in the folder.
 
     Raises:
       ValueError: a mistake in the spec, found before anything is computed.
@@ -131,7 +137,9 @@ def run_plan(
     store.sweep_up(folder)
     store.write_plan(folder, planned)
     cells = planned.distinct()
-    damaged = store.verify(folder, {cell.key for cell in cells})
+    keys = {cell.key for cell in cells}
+    damaged = store.verify(folder, keys)
+    other_code.forget_failures(folder, keys)
     pending, failed = cells, []
     computed = 0
     try:
@@ -157,7 +165,9 @@ def run_plan(
             pending = held
     finally:
         store.sweep_up(folder)
-    return Summary(planned, computed, len(cells) - computed - len(failed), tuple(failed), tuple(damaged))
+    there = len(cells) - computed - len(failed)
+    others = other_code.count(folder, keys)
+    return Summary(planned, computed, there, tuple(failed), tuple(damaged), others)
 
 
 def in_process(
@@ -243,17 +253,25 @@ def simulate_cell(
     snapshots: simulation.Snapshots | None = None,
     progress: simulation.Progress | None = None,
 ) -> RegretCurve:
-    """The simulation that a cell stands for."""
-    game_key = game_key_of(cell.scenario, cell.run)
-    problem = problem_of(game_key)
+    """The simulation that a cell stands for.
+
+    Raises:
+      ValueError: the code here, or a game file, is not what the cell was planned with.
+    """
+    problem, learner = problem_of(cell.game_key), learner_of(cell)
+    if learner_fingerprint(learner) != cell.code:
+        raise ValueError(
+            f"{cell.learner.title} is other code here (jaxstack {package_fingerprint()}) than where the cell "
+            f"was planned. All processes of a sweep need the same jaxstack, and learners that stay the same."
+        )
     return simulation.simulate(
         jax.random.key(cell.run.seed),
         problem.game,
         problem.types,
-        learners.by_name(cell.learner.name),
+        learner,
         horizon=cell.run.horizon,
         num_runs=cell.run.runs,
-        table=table_of(game_key, is_small(cell)),
+        table=table_of(cell.game_key, is_small(cell)),
         hparams=cell.learner.hparams,
         checkpoints=cell.run.checkpoints,
         batch_size=cell.run.batch_size,
@@ -272,7 +290,7 @@ def curve_of(folder: Path, cell: Cell) -> RegretCurve:
       store.Damaged, FileNotFoundError: there is no such file, or it is not what was written.
     """
     arrays, attrs = store.read_cell(folder, cell.key)
-    one = problem_of(game_key_of(cell.scenario, cell.run)).game.num_games is None
+    one = getattr(cell.scenario, "games", 1) == 1
 
     def per_game(name: str) -> np.ndarray:
         return arrays[name][0] if one else arrays[name]
@@ -333,8 +351,7 @@ class FolderSnapshots:
 
 def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
     """Arrays and texts of a cell's file."""
-    game_key = game_key_of(cell.scenario, cell.run)
-    game = problem_of(game_key).game
+    game = problem_of(cell.game_key).game
     games = [game] if game.num_games is None else [unstack(game, g) for g in range(game.num_games)]
     one = game.num_games is None
 
@@ -350,13 +367,14 @@ def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, 
         "quantiles": (("game", "quantile", "checkpoint"), per_game(quantiles)),
         "final_regret": (("game", "kept_run"), per_game(curve.final_regret)),
         "optimum": (("game",), per_game(curve.optimum)),
-        "num_regions": (("game",), per_game(table_of(game_key, is_small(cell)).num_regions, np.int64)),
-        "bound": ((), np.asarray(_bound(curve, games))),
+        "num_regions": (("game",), per_game(table_of(cell.game_key, is_small(cell)).num_regions, np.int64)),
+        "bound": ((), np.asarray(report.mean_rate(learner_of(cell).theorem, games, curve.horizon))),
     }
     if curve.regret is not None:
         arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))
     attrs = {
-        "cell": json.dumps(cell.at, ensure_ascii=False),
+        "cell": json.dumps(cell.own_labels, ensure_ascii=False),
+        "code": cell.code,
         "spec": cell.spec.to_toml(),
         "ties": curve.ties,
         "num_runs": str(curve.num_runs),
@@ -365,13 +383,6 @@ def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, 
         "hardware": json.dumps(hardware()),
     }
     return arrays, attrs
-
-
-def _bound(curve: RegretCurve, games: Sequence[Any]) -> float:
-    """Right-hand side of the learner's theorem, averaged over games; nan without a theorem."""
-    if curve.learner not in ("erm_joint", "erm_product", "region_ucb", "oful"):
-        return float("nan")
-    return float(np.mean([bounds.regret(curve.learner, game, curve.horizon) for game in games]))
 
 
 def _versions() -> dict[str, str | None]:

@@ -251,6 +251,7 @@ def write_plan(folder: Path, plan: Plan) -> None:
         "spec": plan.spec,
         "axes": [{"keys": axis.keys, "values": axis.values} for axis in plan.axes],
         "learners": plan.learners(),
+        "scenarios": plan.scenarios(),
         "cells": [{"key": cell.key, "at": cell.at} for cell in plan.cells],
     }
     write_file(folder / "sweep.json", json.dumps(content, ensure_ascii=False))

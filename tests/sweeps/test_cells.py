@@ -11,7 +11,8 @@ import jaxstack as js
 from jaxstack.learners.candidates import list_candidates
 from jaxstack.simulation import MAX_HORIZON
 from jaxstack.sweeps import plan
-from jaxstack.sweeps.cells import Axis, game_key_of, problem_of, table_of
+from jaxstack.sweeps.cells import Axis
+from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import Spec, parse_spec
 
 SPEC = """
@@ -108,7 +109,7 @@ def test_who_lacks_an_axis_stands_at_its_own_value_or_at_the_first():
     assert [cell.at["num_followers"] for cell in result.cells] == [4, 1, 3, 1]
     assert [cell.lacks for cell in result.cells] == [(), (), (), ("num_followers",)]
     assert result.cells[-1].title == "security_patrol, uniform"
-    assert result.learners() == [{"label": "uniform", "lacks": [], "skip_ahead": False}]
+    assert result.learners() == [{"label": "uniform", "lacks": [], "skip_ahead": False, "theorem": None}]
 
 
 def test_seed_of_the_games_is_an_axis_of_its_own():

@@ -1,0 +1,99 @@
+"""Pictures of a page: which are drawn, and how they get into it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from jaxstack import plots
+from jaxstack.page.order import varying_axes
+from jaxstack.page.pieces import escaped
+from jaxstack.results import Cell, describe, labels_on
+
+MAX_PICTURES = 40
+
+_DOTS_PER_INCH = 140
+
+
+class Pictures:
+    """Draws pictures until the page holds enough of them."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def draw(self, caption: str, figure: Callable[[], Figure]) -> str:
+        """A figure with its caption, or what stands in its place."""
+        self.drawn += 1
+        if self.drawn > MAX_PICTURES:
+            return (
+                f'<p class="muted">Not drawn (the page has {MAX_PICTURES} pictures): {escaped(caption)}</p>'
+            )
+        data = base64.b64encode(_png(figure())).decode()
+        alt = html.escape(caption, quote=True)
+        return (
+            f'<figure><img alt="{alt}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{escaped(caption)}</figcaption></figure>"
+        )
+
+
+def scenario_pictures(cells: list[Cell], varying: list[str], pictures: Pictures) -> Iterator[str]:
+    """Curves and one picture per axis at one place of the grid, then one per pair of axes."""
+    base = one_place(cells)
+
+    def at(*free: str) -> tuple[list[Cell], str]:
+        """The cells to draw along free axes, and where that is."""
+        fixed = {axis: label for axis, label in base.items() if axis not in free}
+        return cells_at(cells, fixed), f" at {describe(fixed)}" if fixed else ""
+
+    here, where = at()
+    for scale, word in (("log", "logarithmic"), ("linear", "linear")):
+        yield pictures.draw(
+            f"Regret against rounds, {word} axes{where}",
+            lambda scale=scale: plots.regret_curves(here, scales=(scale,)),  # type: ignore[misc]
+        )
+    for axis in varying:
+        along, where = at(axis)
+        yield pictures.draw(
+            f"Final regret against {axis}{where}",
+            lambda along=along, axis=axis: plots.final_regret(along, axis),  # type: ignore[misc]
+        )
+    for x, y in itertools.combinations(varying, 2):
+        over, where = at(x, y)
+        yield pictures.draw(
+            f"Final regret over {x} and {y}{where}",
+            lambda over=over, x=x, y=y: plots.heat_map(over, x, y),  # type: ignore[misc]
+        )
+
+
+def one_place(cells: list[Cell]) -> dict[str, Any]:
+    """One place of the grid: the longest horizon, and of any other axis the label with the most cells."""
+    base = {}
+    for axis in varying_axes(cells):
+        there = [cell for cell in cells if axis not in cell.lacks]
+        labels = [cell.labels[axis] for cell in there]
+        base[axis] = max(labels) if axis == "horizon" else max(labels_on(there, axis), key=labels.count)
+    return base
+
+
+def cells_at(cells: list[Cell], fixed: Mapping[str, Any]) -> list[Cell]:
+    """Cells at fixed labels; a learner that lacks an axis is there whatever is fixed of it."""
+    return [
+        cell
+        for cell in cells
+        if all(cell.labels[axis] == label for axis, label in fixed.items() if axis not in cell.lacks)
+    ]
+
+
+def _png(figure: Figure) -> bytes:
+    """A picture in few bytes: flat colours need no more than a palette."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DOTS_PER_INCH)
+    Image.open(drawn).convert("RGB").quantize(128).save(small, "png", optimize=True)
+    return small.getvalue()
