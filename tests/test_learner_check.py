@@ -35,7 +35,7 @@ def init(known: Known, hparams: Params) -> Means:
 
 
 def act(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
-    means = state.sums / jnp.maximum(state.visits, 1)[:, None]
+    means = state.sums / jnp.maximum(state.visits, 1)[:, None].astype(state.sums.dtype)
     values = (known.table.vertices * means[:, None, :]).sum(axis=-1)
     values = jnp.where(state.visits[:, None] == 0, hparams.bonus, values)
     values = jnp.where(known.table.vertex_mask & known.table.region_mask[:, None], values, -jnp.inf)
@@ -150,7 +150,7 @@ def calling(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any)
 
 
 def capturing(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
-    return act(key, state, known, Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]]), t)
+    return act(key, state, known, Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]].astype(hparams.bonus.dtype)), t)
 
 
 def keeping(*args: Any) -> Any:
@@ -178,7 +178,7 @@ def any_vertex(key: jax.Array, state: Means, known: Known, hparams: Params, t: A
 
 def first_nan(state: Means, known: Known, *rest: Any) -> Means:
     after = update(state, known, *rest)
-    means = state.sums / state.visits[:, None]
+    means = state.sums / state.visits[:, None].astype(state.sums.dtype)
     return after._replace(sums=jnp.where(after.visits[:, None] > 0, after.sums, means))
 
 
@@ -236,7 +236,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         r"update must return a state of the same tree.*'visits': shapes: \(6,\) != \(7,\).*cannot grow",
     ),
     "dtype": (
-        broken(update=lambda s, *_: s._replace(visits=s.visits + 1.0)),
+        broken(update=lambda s, *_: s._replace(visits=s.visits.astype(jnp.float32))),
         r"update must return .*'visits': types: int32 != float32.*\.astype",
     ),
     "tree": (broken(update=lambda s, *_: Few(s.sums)), r"update must return a state of the same tree"),
@@ -362,7 +362,7 @@ def test_regret_that_cannot_be() -> None:
 
 def test_errors_of_the_learner_itself_come_through_with_a_note() -> None:
     def only_tables(state: Means, known: Known, *rest: Any) -> Means:
-        return state._replace(sums=state.sums + 0 * known.unit_payoffs[0])
+        return state._replace(sums=state.sums + 0 * known.unit_payoffs[:1])
 
     with pytest.raises(TypeError, match="not subscriptable") as error:
         js.check_learner(broken(update=only_tables))
