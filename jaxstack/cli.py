@@ -134,8 +134,9 @@ def run(
             _dry_run(spec, name, out, Console())
             return
         if multihost:
-            from jaxstack.sweeps.multihost import join
+            from jaxstack.sweeps.multihost import end_in_one_line, join
 
+            end_in_one_line()
             join(coordinator, processes, process_id)
         _run(spec, name, out, _Engines(workers, scheduler, multihost))
 
