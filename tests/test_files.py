@@ -188,9 +188,12 @@ def removing(*where):
         (setting("leader_payoff", "table", 0, 1, 0, to={}), "but entry [0, 1, 0] is {}"),
         (
             setting("leader_payoff", "table", 0, 1, 0, to=10**400),
-            "not a rectangular table of numbers (int too large",
+            "must be nested lists of numbers, but NumPy says: int too large",
         ),
-        (setting("leader_payoff", "table", 0, 1, 0, to=[1]), "not a rectangular table of numbers"),
+        (
+            setting("leader_payoff", "table", 0, 1, 0, to=[1]),
+            "must be nested lists of numbers, but NumPy says: ",
+        ),
         (
             setting("leader_payoff", "table", to=5),
             "field 'leader_payoff': leader payoff table must have axes [L A*]",

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import reprlib
 import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ import jax
 import numpy as np
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from jaxstack import checks
+from jaxstack import checks, reading
 from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
@@ -32,7 +31,6 @@ FORMAT, VERSION = "jaxstack-game", 1
 MAX_FILE_BYTES = 1 << 32  # unpacked
 
 _LINE = 100  # characters; JSON lists that fit stay on one line
-_MAX_DIMENSIONS = 64  # NumPy's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,26 +124,12 @@ def load_game_file(path: str | os.PathLike[str]) -> GameFile:
 
 def _numbers(value: Any) -> np.ndarray:
     """Float64 array of nested lists of numbers (no strings, no truth values), or of a numeric array."""
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "fiu":
-            raise ValueError(f"an array of {value.dtype} is not an array of real numbers")
-        return np.asarray(value, np.float64)
-    _require_numbers(value, ())
+    if not isinstance(value, list | np.ndarray) and type(value) not in (int, float):
+        raise ValueError(f"must be nested lists of numbers, but {checks.brief(value)} arrived")
     try:
-        return np.array(value, np.float64)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"not a rectangular table of numbers ({error})") from error
-
-
-def _require_numbers(value: Any, index: tuple[int, ...]) -> None:
-    """Raise ValueError, saying where, unless `value` is nested lists of ints and floats."""
-    if isinstance(value, list) and len(index) < _MAX_DIMENSIONS:
-        for position, entry in enumerate(value):
-            if not isinstance(entry, float):
-                _require_numbers(entry, (*index, position))
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        where = f"entry {list(index)} is {_brief(value)}" if index else f"{_brief(value)} arrived"
-        raise ValueError(f"must be nested lists of numbers, but {where}")
+        return checks.real_array(value)
+    except ValueError as error:
+        raise ValueError(f"must be nested lists of numbers, but {error}") from error
 
 
 def _text(value: str) -> str:
@@ -277,20 +261,23 @@ def _keeping_bits(types: TypeDistribution, *stored: np.ndarray) -> TypeDistribut
 def _validate(path: Path, document: Any) -> _Document:
     """The document with every field checked."""
     if not isinstance(document, dict):
-        raise ValueError(f"{path}: a game file is one object of fields, but {_brief(document)} arrived.")
+        raise ValueError(
+            f"{path}: a game file is one object of fields, but {checks.brief(document)} arrived."
+        )
     for field, expected in (("format", FORMAT), ("version", VERSION)):
         arrived = document.get(field)
         if type(arrived) is not type(expected) or arrived != expected:
             raise ValueError(
                 f"{path}: field {field!r} must be {expected!r} (this version of jaxstack reads no other), "
-                f"but {_brief(arrived) if field in document else 'nothing'} arrived."
+                f"but {checks.brief(arrived) if field in document else 'nothing'} arrived."
             )
     try:
         return _Document.model_validate(document)
     except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
-        more = [f"... and {len(problems) - 5} more."] if len(problems) > 5 else []
-        raise ValueError("\n".join(f"{path}: {line}" for line in problems[:5] + more)) from None
+        found = error.errors()
+        problems = [_explain(problem) for problem in found[:5]]
+        more = [f"... and {len(found) - 5:,} more."] if len(found) > 5 else []
+        raise ValueError("\n".join(f"{path}: {line}" for line in problems + more)) from None
 
 
 def _explain(problem: Any) -> str:
@@ -307,15 +294,10 @@ def _explain(problem: Any) -> str:
     if problem["type"].startswith("union_tag"):
         given = problem["input"].get("kind", "nothing") if isinstance(problem["input"], dict) else "nothing"
         known = [kind for kind, _ in (_PAYOFFS if field == "leader_payoff" else _TYPES).values()]
-        return f"field '{field}.kind' must be one of {', '.join(known)}, but {_brief(given)} arrived."
+        return f"field '{field}.kind' must be one of {', '.join(known)}, but {checks.brief(given)} arrived."
     if problem["type"] == "value_error":
         return f"field {field!r}: {problem['ctx']['error']}."
-    return f"field {field!r}: {problem['msg']}, but {_brief(problem['input'])} arrived."
-
-
-def _brief(value: Any) -> str:
-    """`value` in few characters."""
-    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else reprlib.repr(value)
+    return f"field {field!r}: {problem['msg']}, but {checks.brief(problem['input'])} arrived."
 
 
 def _build(path: Path, document: _Document) -> GameFile:
@@ -350,7 +332,7 @@ def _naming(path: Path, field: str) -> Iterator[None]:
 
 def _known_suffix(path: str | os.PathLike[str]) -> Path:
     """`path`, if its suffix names a format."""
-    path = Path(path)
+    path = checks.path("path", path)
     if path.suffix.lower() not in (".json", ".npz"):
         raise ValueError(
             f"{path}: a game file's name must end in .json or .npz, but it ends in {path.suffix!r}."
@@ -360,10 +342,8 @@ def _known_suffix(path: str | os.PathLike[str]) -> Path:
 
 def _read_json(path: Path) -> Any:
     """The document of a JSON file."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: {path.stat().st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = reading.read_file(path, MAX_FILE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a JSON file: it is not UTF-8 text ({error}).") from error
     return _parse(path, text)
@@ -373,12 +353,12 @@ def _parse(path: Path, text: str) -> Any:
     """JSON text as a document; a field given twice, or one whose name is no text, is an error."""
 
     def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            _text(key)
-            if keys.count(key) > 1:
-                raise ValueError(f"field {key!r} is given twice")
-        return dict(pairs)
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if _text(key) in found:
+                raise ValueError(f"field {checks.brief(key)} is given twice")
+            found[key] = value
+        return found
 
     try:
         return json.loads(text, object_pairs_hook=fields)
@@ -394,7 +374,7 @@ def _read_npz(path: Path) -> Any:
     """The document of an NPZ file, its arrays put where they belong."""
     arrays: dict[str, np.ndarray] = {}
     field = "(archive)"
-    with path.open("rb") as raw:
+    with reading.open_file(path, MAX_FILE_BYTES) as raw:
         try:
             with zipfile.ZipFile(raw) as archive:
                 members = archive.infolist()
