@@ -353,5 +353,7 @@ def test_a_gather_that_fails_is_a_lost_host_whatever_jax_raises(monkeypatch, kin
         raise kind("Gloo AllGather failed:\nConnection closed by peer")
 
     monkeypatch.setattr(multihost_utils, "process_allgather", fails)
-    with pytest.raises(hosts.HostsLost, match=r"any more \(Gloo AllGather failed: Connection closed by peer\)"):
+    with pytest.raises(
+        hosts.HostsLost, match=r"any more \(Gloo AllGather failed: Connection closed by peer\)"
+    ):
         hosts.gather(np.zeros(1))
