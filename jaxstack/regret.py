@@ -194,7 +194,7 @@ def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, see
     centred = log_rounds - log_rounds.mean()
     weights = centred / np.square(centred).sum()
     estimate = float(np.log(mean.mean(axis=0)) @ weights)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     if curve.regret is None:
         error = curve.stderr[..., inside].reshape(mean.shape)
         relative = np.sqrt(np.square(error).mean(axis=0) / len(mean)) / mean.mean(axis=0)

@@ -27,7 +27,7 @@ NO_NUMBERS = {
     "truth value in a list": ([[1, True]], "entry [0, 1] is True; pass 1.0 and 0.0"),
     "dates": (np.array([["2020-01-01"]], "M8[D]"), "of dtype datetime64[D]; pass times as numbers"),
     "date": ([[datetime.date(2020, 1, 1)]], "of type date, which is no number"),
-    "duration": (np.timedelta64(3), "of dtype timedelta64; pass times as numbers"),
+    "duration": (np.timedelta64(3, "s"), "of dtype timedelta64[s]; pass times as numbers"),
     "structured": (np.array([(1, 2.0)], [("a", "i4"), ("b", "f8")]), "pass one array of numbers for each"),
     "masked": (np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), "a masked array; say what masked entries stand for"),
     "masked in a list": ([np.ma.array([1.0, 2.0], mask=[0, 1])], "entry [0] is a masked array"),
