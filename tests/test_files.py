@@ -17,7 +17,8 @@ import pytest
 from jaxstack.distributions import IndependentTypes, MixtureTypes
 from jaxstack.game import Game, stack
 from jaxstack.payoffs import AnonymousPayoff
-from jaxstack.scenarios import files, load_game, load_game_file, random_game, save_game
+from jaxstack.scenarios import load_game, load_game_file, random_game, save_game
+from jaxstack.scenarios.files import encoding
 
 KINDS = list(itertools.product(("tabular", "separable", "anonymous"), ("joint", "independent", "mixture")))
 LABELS = {
@@ -435,7 +436,7 @@ def test_compressed_archives_are_read(tmp_path):
 def test_oversized_files_are_refused_before_reading(tmp_path, monkeypatch):
     path = good_npz(tmp_path)
     save_game(tmp_path / "game.json", *random_game(0))
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 500)
+    monkeypatch.setattr(encoding, "MAX_FILE_BYTES", 500)
     for name in (path, tmp_path / "game.json"):
         with pytest.raises(ValueError, match="at most 500 are read"):
             load_game(name)
