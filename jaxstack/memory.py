@@ -40,6 +40,17 @@ def require_curves(num_runs: int, num_rounds: int, num_games: int = 1, available
     )
 
 
+def require_trace(horizon: int, num_followers: int, num_leader_actions: int) -> None:
+    """Raise MemoryError when a run would not fit with every round's types, choice, commitment and regret."""
+    per_round = 4 * num_followers + 2 * 4 + 8 * num_leader_actions + 2 * 8
+    require(
+        2 * per_round * horizon,  # on the device, then on the host
+        what="every round of a run",
+        driver=f"{horizon:,} rounds of {per_round} bytes, twice",
+        remedy="play fewer rounds; simulate records checkpoints alone, whatever the horizon",
+    )
+
+
 def readable(num_bytes: float | int) -> str:
     """Bytes with a binary unit."""
     units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")

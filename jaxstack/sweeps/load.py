@@ -211,6 +211,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
 
     from jaxstack.results import skips_ahead
 
+    checks.instance("dataset", dataset, xarray.Dataset, "Load one: jaxstack.load_results(folder).")
     known = [str(label) for label in dataset.learner.values]
     if reference not in known:
         raise ValueError(
