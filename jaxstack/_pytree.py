@@ -63,7 +63,11 @@ def _short_repr(tree: Any) -> str:
 
 def is_traced(*values: Any) -> bool:
     """True when any leaf is a tracer, so that nothing about its numbers can be checked."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+    try:
+        leaves = jax.tree.leaves(values)
+    except (RecursionError, SystemError, TypeError):  # lists nested without end, or no tree at all
+        return False
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
 
 
 def set_field(tree: Any, name: str, value: Any) -> None:

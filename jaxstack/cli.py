@@ -15,6 +15,7 @@ import shlex
 import signal
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jaxstack.terminal import Terminal
 from jaxstack.writing import write_file
 
 if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
@@ -131,11 +133,12 @@ def run(
         )
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
-            _dry_run(spec, name, out, Console())
+            _dry_run(spec, name, out, Terminal())
             return
         if multihost:
-            from jaxstack.sweeps.multihost import join
+            from jaxstack.sweeps.multihost import end_in_one_line, join
 
+            end_in_one_line()
             join(coordinator, processes, process_id)
         _run(spec, name, out, _Engines(workers, scheduler, multihost))
 
@@ -159,7 +162,7 @@ def inspect(
         if out is not None:
             _check_picture_name(out)
             report.require_writable(out.parent)
-        _inspect(game, out, ties, Console())
+        _inspect(game, out, ties, Terminal())
 
 
 @app.command()
@@ -176,7 +179,7 @@ def report(
 ) -> None:
     """One self-contained HTML page about a folder of results, finished or not."""
     with _clean_errors(context):
-        _report(folder, out, reference, Console())
+        _report(folder, out, reference, Terminal())
 
 
 # --- run ----------------------------------------------------------------------------------------------------
@@ -237,7 +240,7 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
     from jaxstack import hosts
     from jaxstack.sweeps import cells, run
 
-    console = Console()
+    console = Terminal()
     began = time.perf_counter()
     plan = cells.plan(spec, source)
     try:
@@ -255,13 +258,13 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
             summary = run.run_plan(plan, out, engine, on_outcome)
     except KeyboardInterrupt:
         told = "Interrupted. What is finished is safe; to go on, run the same command again."
-        Console(stderr=True).print(Text(told), soft_wrap=True)
+        Terminal(stderr=True).print(Text(told), soft_wrap=True)
         if engines.multihost:  # the others may never come to say goodbye
             os._exit(130)
         raise typer.Exit(130) from None
     except hosts.HostsLost as error:
         told = f"{error}. What is finished is safe; to go on, start all processes again."
-        Console(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
+        Terminal(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
         os._exit(2)
     for path in summary.damaged:
         console.print(Text(f"Damaged, set aside as {path} and computed again."))
@@ -271,7 +274,7 @@ def _run(spec: Spec, source: str, out: Path, engines: _Engines) -> None:
     elif not summary.failed:
         _write_results(spec, plan, out, console, began)
     if summary.failed:
-        errors = Console(stderr=True)
+        errors = Terminal(stderr=True)
         for outcome in summary.failed:
             what = Text(f"{outcome.cell.title}: {outcome.error}")
             errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
@@ -552,7 +555,7 @@ def _report(folder: Path, out: Path, reference: str | None, console: Console) ->
         warnings.simplefilter("always", UserWarning)
         results = jaxstack.load_results(folder)
     for damage in damages:
-        Console(stderr=True).print(Text(f"Warning: {damage.message}"), soft_wrap=True)
+        Terminal(stderr=True).print(Text(f"Warning: {damage.message}"), soft_wrap=True)
     write_file(out, page(results, f"Results in {folder.resolve().name}", reference))
     console.print(Text(f"Written to {out}: {memory.readable(out.stat().st_size)}"))
 
@@ -658,16 +661,25 @@ def _use_every_core() -> None:
         jax.config.update("jax_num_cpu_devices", cores)
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """In place of Python's own, which shows a line of code, and texts of files as they are."""
+    Terminal(stderr=True).print(Text(f"Warning: {message}"), soft_wrap=True)
+
+
 @contextlib.contextmanager
 def _clean_errors(context: typer.Context) -> Iterator[None]:
     """A person's mistake becomes one message on standard error and exit status 2."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield
     except (ValueError, OSError, MemoryError, ImportError) as error:
+        console = Terminal(stderr=True)
         if context.find_root().params.get("traceback"):
-            raise
+            console.print(Text(traceback.format_exc()), soft_wrap=True)
+            raise typer.Exit(2) from None
         of_file = isinstance(error, OSError) and error.filename
         message = f"{error.filename}: {error.strerror}" if of_file else str(error)  # type: ignore[union-attr]
-        console = Console(stderr=True)
+        message = message or f"{type(error).__name__}, without a word of why"
         console.print(Text("Error: ", style="bold red") + Text(message), soft_wrap=True)
         raise typer.Exit(2) from None

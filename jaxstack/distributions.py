@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
-from jaxstack._settings import pinned
+from jaxstack import checks, memory
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
+from jaxstack._settings import pinned
 from jaxstack.axes import Array, Int, UInt32
 
 SAMPLER_BITS = 31  # probabilities are resolved to 2^-31; a type of probability zero is never drawn
@@ -113,10 +113,12 @@ class MixtureTypes:
         Args:
           marginals: [n, K], rows sum to 1; the result's marginals for every `correlation`.
           correlation: in [0, 1].
+
+        Raises:
+          ValueError: marginals that are no probabilities, or a correlation outside [0, 1].
         """
         marginals = checks.probabilities("marginals", marginals, "n K")
-        if not 0 <= correlation <= 1:
-            raise ValueError(f"correlation must lie in [0, 1], but {correlation!r} arrived.")
+        correlation = checks.fraction("correlation", correlation)
         cumulative = np.cumsum(marginals, axis=1)
         cumulative[:, -1] = 1.0
         breaks = np.unique(cumulative)
@@ -161,10 +163,11 @@ class JointTypes:
     num_followers: int = static_field(default=0)
 
     def __post_init__(self) -> None:
-        set_field(self, "num_followers", np.ndim(self.probabilities))
         if is_traced(self.probabilities):
+            set_field(self, "num_followers", np.ndim(self.probabilities))
             return
         table = checks.probabilities("joint type probabilities", self.probabilities, "K*", over=0)
+        set_field(self, "num_followers", table.ndim)
         if len(set(table.shape)) > 1:
             raise ValueError(
                 f"joint type probabilities must have axes [K, .., K], one per follower, but the shape is "
@@ -268,11 +271,20 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
     Probabilities are resolved to 2^-31. `simulate` draws with the same samplers, keyed by run and round.
 
     Raises:
-      ValueError: a key that `simulate` would refuse too, or a number of rounds below 1.
+      ValueError: no type distribution, a key that `simulate` would refuse too, or a number of rounds below 1.
+      MemoryError: the draws would not fit.
     """
     num_rounds = checks.positive_int("num_rounds", num_rounds)
+    remedy = "Types are JointTypes, IndependentTypes or MixtureTypes."
+    checks.instance("types", types, TypeDistribution, remedy)
+    sampler = types.sampler()
+    memory.require(
+        8 * num_rounds * sampler.num_words,
+        what="the random words of all rounds",
+        driver=f"num_rounds = {num_rounds:,} times {sampler.num_words} words",
+        remedy="draw fewer rounds at a time, with a key of their own",
+    )
     with pinned():
-        sampler = types.sampler()
         bits = jax.random.bits(check_key(key), (num_rounds, sampler.num_words), jnp.uint32)
         return sampler.draw(bits)
 
@@ -300,7 +312,18 @@ def check_key(key: Any, num_games: int | None = None) -> jax.Array:
 
 
 def joint_probabilities(types: TypeDistribution) -> np.ndarray:
-    """[J] float64: probability of every joint type in C order (small K**n only). One game, host only."""
+    """[J] float64: probability of every joint type in C order (small K**n only). One game, host only.
+
+    Raises:
+      MemoryError: there are too many joint types to hold.
+    """
+    num_joint_types = int(types.num_types) ** int(types.num_followers)
+    memory.require(
+        8 * num_joint_types,
+        what="the probability of every joint type",
+        driver=f"K^n = {types.num_types}^{types.num_followers} joint types",
+        remedy="use marginals, or sample_types",
+    )
     if isinstance(types, JointTypes):
         return np.asarray(types.flat())
     weights, probabilities = types.mixture()  # type: ignore[attr-defined]

@@ -55,6 +55,7 @@ def _exchange(array: np.ndarray) -> np.ndarray:
         return np.empty((jax.process_count(), *array.shape), array.dtype)
     try:
         gathered = np.asarray(multihost_utils.process_allgather(words))
-    except RuntimeError as error:
-        raise HostsLost(f"the other processes cannot be reached any more: {error}") from error
+    except (RuntimeError, ValueError, OSError) as error:  # which of them depends on where JAX notices it
+        reason = " ".join(str(error).split())
+        raise HostsLost(f"the other processes cannot be reached any more ({reason})") from error
     return gathered.reshape(jax.process_count(), -1).view(array.dtype).reshape(-1, *array.shape)

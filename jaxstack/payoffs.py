@@ -224,7 +224,7 @@ class AnonymousPayoff:
         set_field(self, "num_actions", num_actions)
         if is_traced(self.table):
             return
-        cleaned = np.where(self._reachable(), np.asarray(self.table, np.float64), 0.0)
+        cleaned = np.where(self._reachable(), checks.real_array(self.table), 0.0)
         axes = " ".join(["L", *(f"c_{b}" for b in range(1, num_actions))])
         set_field(self, "table", checks.finite_array("anonymous leader payoff", cleaned, axes))
 

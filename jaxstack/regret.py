@@ -9,8 +9,9 @@ import numpy as np
 
 from jaxstack import checks
 
+NUM_CHECKPOINTS = 64  # unless a person names some
 QUANTILE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
-_QUANTILE_RUNS = 1 << 14  # runs are i.i.d., so the first so many are a fair sample of all
+QUANTILE_RUNS = 1 << 14  # runs are i.i.d., so the first so many are a fair sample of all
 _TOGETHER = 256  # runs whose moments are merged at once
 _BOOTSTRAPS = 1000
 
@@ -79,8 +80,8 @@ class Moments:
 
     def add(self, regret: np.ndarray) -> None:
         """Add runs: [.., s, C] float64."""
-        if self._sampled < _QUANTILE_RUNS:
-            self._sample.append(regret[..., : _QUANTILE_RUNS - self._sampled, :])
+        if self._sampled < QUANTILE_RUNS:
+            self._sample.append(regret[..., : QUANTILE_RUNS - self._sampled, :])
             self._sampled += self._sample[-1].shape[-2]
         regret = np.concatenate([*self._waiting, regret], axis=-2)
         whole = regret.shape[-2] // _TOGETHER * _TOGETHER
@@ -193,7 +194,7 @@ def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, see
     centred = log_rounds - log_rounds.mean()
     weights = centred / np.square(centred).sum()
     estimate = float(np.log(mean.mean(axis=0)) @ weights)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     if curve.regret is None:
         error = curve.stderr[..., inside].reshape(mean.shape)
         relative = np.sqrt(np.square(error).mean(axis=0) / len(mean)) / mean.mean(axis=0)
@@ -268,7 +269,7 @@ def paired_difference(first: RegretCurve, second: RegretCurve) -> PairedDifferen
     return PairedDifference(first.rounds, summary["mean"], summary["stderr"])
 
 
-def log_spaced_rounds(horizon: int, count: int = 64) -> np.ndarray:
+def log_spaced_rounds(horizon: int, count: int = NUM_CHECKPOINTS) -> np.ndarray:
     """Distinct rounds from 1 to `horizon`, evenly spaced on a logarithmic axis; [C] int64, C <= count."""
     return np.unique(np.rint(np.geomspace(1, horizon, count)).astype(np.int64))
 

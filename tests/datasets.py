@@ -19,6 +19,22 @@ def numbers(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.drop_vars(["seconds_run", "seconds_compile"]).drop_attrs()
 
 
+def small_cell() -> tuple[dict[str, Any], dict[str, str]]:
+    """Arrays with their dimensions, and texts, of a finished cell: one game, 3 runs, 2 checkpoints."""
+    zeros = {name: np.zeros((1, 2)) for name in ("mean", "stderr")}
+    arrays = {
+        "round": (("checkpoint",), np.array([1, 40])),
+        **{name: (("game", "checkpoint"), values) for name, values in zeros.items()},
+        "quantiles": (("game", "quantile", "checkpoint"), np.zeros((1, 5, 2))),
+        "final_regret": (("game", "kept_run"), np.zeros((1, 3))),
+        "optimum": (("game",), np.ones(1)),
+        "num_regions": (("game",), np.array([4])),
+        "bound": ((), np.array(9.0)),
+    }
+    seconds = json.dumps({"compile": 1.0, "run": 1.0})
+    return arrays, {"num_runs": "3", "seconds": seconds, "versions": "{}", "hardware": "{}"}
+
+
 def results(
     axes: Mapping[str, Sequence[Any]] | None = None,
     *,

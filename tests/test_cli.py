@@ -16,7 +16,7 @@ import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.sweeps import estimate, load_spec, plan, store
 from jaxstack.writing import write_file
-from tests.datasets import results
+from tests.datasets import results, small_cell
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SPEC = """
@@ -252,7 +252,9 @@ def test_mistakes_of_inspect_are_one_message(tmp_path):
 
 def test_traceback_on_request(tmp_path):
     result = invoke("--traceback", "inspect", tmp_path / "no.json")
-    assert isinstance(result.exception, OSError)
+    assert result.exit_code == 2
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "in load_game_file" in result.stderr
 
 
 def test_version_and_help():
@@ -371,7 +373,7 @@ def test_dry_run_leaves_out_axes_of_others_and_counts_damaged_files_as_missing(m
     monkeypatch.setattr(estimate, "estimates", lambda cells: [(cell, 1024, 0.5) for cell in cells])
     (tmp_path / "out").mkdir()
     for cell in cells[:2]:
-        store.write_sealed(store.cell_path(tmp_path / "out", cell.key), b"content")
+        store.write_cell(tmp_path / "out", cell.key, *small_cell())
     store.cell_path(tmp_path / "out", cells[0].key).write_bytes(b"torn")
     result = invoke("run", spec, "--out", tmp_path / "out", "--dry-run")
     assert result.exit_code == 0, result.output

@@ -17,7 +17,8 @@ import pytest
 from jaxstack.distributions import IndependentTypes, MixtureTypes
 from jaxstack.game import Game, stack
 from jaxstack.payoffs import AnonymousPayoff
-from jaxstack.scenarios import files, load_game, load_game_file, random_game, save_game
+from jaxstack.scenarios import load_game, load_game_file, random_game, save_game
+from jaxstack.scenarios.files import encoding
 
 KINDS = list(itertools.product(("tabular", "separable", "anonymous"), ("joint", "independent", "mixture")))
 LABELS = {
@@ -188,9 +189,12 @@ def removing(*where):
         (setting("leader_payoff", "table", 0, 1, 0, to={}), "but entry [0, 1, 0] is {}"),
         (
             setting("leader_payoff", "table", 0, 1, 0, to=10**400),
-            "not a rectangular table of numbers (int too large",
+            "must be nested lists of numbers, but NumPy says: int too large",
         ),
-        (setting("leader_payoff", "table", 0, 1, 0, to=[1]), "not a rectangular table of numbers"),
+        (
+            setting("leader_payoff", "table", 0, 1, 0, to=[1]),
+            "must be nested lists of numbers, but NumPy says: ",
+        ),
         (
             setting("leader_payoff", "table", to=5),
             "field 'leader_payoff': leader payoff table must have axes [L A*]",
@@ -432,7 +436,7 @@ def test_compressed_archives_are_read(tmp_path):
 def test_oversized_files_are_refused_before_reading(tmp_path, monkeypatch):
     path = good_npz(tmp_path)
     save_game(tmp_path / "game.json", *random_game(0))
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 500)
+    monkeypatch.setattr(encoding, "MAX_FILE_BYTES", 500)
     for name in (path, tmp_path / "game.json"):
         with pytest.raises(ValueError, match="at most 500 are read"):
             load_game(name)

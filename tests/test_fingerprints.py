@@ -71,7 +71,7 @@ def test_a_state_of_a_checkout_has_a_name_of_its_own(checkout):
 
 def test_code_that_was_edited_after_it_was_loaded_has_no_name(checkout):
     os.utime(checkout / "skip_ahead.py")
-    with pytest.raises(RuntimeError, match=r"simulation\.py was changed after.*Start a new process"):
+    with pytest.raises(RuntimeError, match=r"skip_ahead\.py was changed after.*Start a new process"):
         package_fingerprint.__wrapped__()
 
 

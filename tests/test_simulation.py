@@ -191,6 +191,7 @@ def test_devices_of_other_processes_are_checked(monkeypatch: pytest.MonkeyPatch)
         return str(caught.value)
 
     monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr("jaxstack.checks.devices", list)
     assert "equally many of each, but 2 of process 0, 1 of process 1" in refusal(0, 0, 1)
     assert "0 of process 0, 2 of process 1" in refusal(1, 1)
     assert "snapshots hold the state of one process" in refusal(0, 1, snapshots=object())
@@ -489,7 +490,7 @@ def test_memory_bounds_the_devices_and_never_the_tile(monkeypatch: pytest.Monkey
 
 
 def test_curves_that_would_not_fit_are_refused() -> None:
-    with pytest.raises(MemoryError, match=r"keeping the curves of 1 game.* x 1,000,000,000 runs.*keep_runs=False"):
+    with pytest.raises(MemoryError, match=r"keeping the curve of every run.* 1,000,000,000 runs.*keep_runs=False"):
         simulate(SMALL, js.learners.oracle(), num_runs=10**9)
 
 
@@ -549,9 +550,13 @@ def other_shape() -> Small:
         ),
         (
             {"hparams": {"radius_scale": np.nan}},
-            "hyperparameter radius_scale of region_ucb must be one number",
+            "hyperparameter radius_scale of region_ucb must be a finite number",
         ),
-        ({"hparams": {"radius_scale": [1.0, 2.0]}}, "must be one number"),
+        ({"hparams": {"radius_scale": [1.0, 2.0]}}, "must be a finite number"),
+        ({"hparams": {"radius_scale": "2"}}, "must be a finite number, but '2' arrived"),
+        ({"hparams": 3}, r"hparams must be a mapping from names to numbers.* but 3 arrived"),
+        ({"devices": "cpu"}, "devices must be a list of JAX devices, but 'cpu' arrived"),
+        ({"horizon": True}, "horizon must be a whole number"),
         ({"table": other_shape().table}, r"region table does not belong to Game\(L=3.*Enumerate the regions"),
     ],
     ids=str,
@@ -608,3 +613,14 @@ def test_a_learner_must_be_one() -> None:
         js.simulate(jax.random.key(0), game, types, js.learners.erm_joint, horizon=9, num_runs=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"run must be a whole number in 0\.\.2\^31-1, but -1 arrived"):
         js.play(jax.random.key(0), game, types, js.learners.erm_joint(), horizon=9, run=-1)
+
+
+def test_a_game_and_a_table_must_be_some() -> None:
+    with pytest.raises(ValueError, match=r"game must be a.*Game, but None arrived"):
+        simulate(SMALL._replace(game=None), js.learners.uniform())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"game must be a.*Game, but None arrived"):
+        play(SMALL._replace(game=None), js.learners.uniform())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"table must be a.*RegionTable, but 3 arrived"):
+        simulate(SMALL._replace(table=3), js.learners.uniform())  # type: ignore[arg-type]
+    with pytest.raises(MemoryError, match=r"every round of a run.*play fewer rounds"):
+        play(SMALL, js.learners.uniform(), horizon=2 * 10**9)

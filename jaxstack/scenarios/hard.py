@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, memory
 from jaxstack.distributions import IndependentTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
@@ -65,23 +65,26 @@ def hard_game(
 
     Raises:
       ValueError: both or neither of horizon and epsilon, or a value out of range.
+      MemoryError: a game that would not fit, before anything is allocated.
 
     Source: arXiv 2510.01387, lower bound. Departures: `margin`; more than one follower.
     """
-    m = checks.positive_int("num_decisions", num_decisions)
-    n = checks.positive_int("num_followers", num_followers)
-    plus = _probabilities_of_plus(m, _epsilon(m, horizon, epsilon), signs)
-    if not 0 <= margin < 1:
-        raise ValueError(f"margin must lie in [0, 1), but {margin!r} arrived.")
+    m = checks.positive_int("num_decisions", num_decisions, checks.MAX_SIZE)
+    n = checks.positive_int("num_followers", num_followers, checks.MAX_SIZE)
+    epsilon = _epsilon(m, horizon, epsilon)
+    margin = checks.fraction("margin", margin, below_one=True)
     tau = 1 / (2 * m)
     slots = -(-m // n)  # decisions of the busiest follower
     num_types = 2 * slots + (n > 1)
+    _require_room(m, n, num_types)
+    plus = _probabilities_of_plus(m, epsilon, signs)
     follower = np.zeros((n, num_types, m + 1, 2))
     follower[..., 0] = 1.0  # null until a decision takes the type
     active = []  # (follower, type, probability)
     for j in range(m):
         i, slot = j % n, j // n
-        chosen = np.eye(m + 1)[j]
+        chosen = np.zeros(m + 1)
+        chosen[j] = 1.0
         for k, probability in ((2 * slot, plus[j]), (2 * slot + 1, 1 / m - plus[j])):
             positive = k == 2 * slot
             follower[i, k, :, 1] = chosen if positive else (1 - margin) * tau
@@ -89,6 +92,17 @@ def hard_game(
             active.append((i, k, probability))
     leader = SeparablePayoff(np.broadcast_to([0.0, 1.0], (n, m + 1, 2)))
     return Game(leader, follower), _one_active(active, n, num_types)
+
+
+def _require_room(m: int, n: int, num_types: int) -> None:
+    """Refuse a game that would not fit."""
+    types = 0 if n == 1 else 2 * m * n * num_types
+    memory.require(
+        8 * (2 * n * num_types * (m + 1) + 2 * n * (m + 1) + types),
+        what=f"the hard game of {m:,} decisions",
+        driver=f"follower payoffs [n, K, L, A] = [{n:,}, {num_types:,}, {m + 1:,}, 2]",
+        remedy="fewer decisions; num_decisions is the number of signs to learn",
+    )
 
 
 def _epsilon(m: int, horizon: int | None, epsilon: float | None) -> float:
@@ -100,17 +114,15 @@ def _epsilon(m: int, horizon: int | None, epsilon: float | None) -> float:
         )
     if epsilon is None:
         return min(1.0, math.sqrt(m / checks.positive_int("horizon", horizon)))
-    if not 0 <= epsilon <= 1:
-        raise ValueError(f"epsilon must lie in [0, 1], but {epsilon!r} arrived.")
-    return float(epsilon)
+    return checks.fraction("epsilon", epsilon)
 
 
 def _probabilities_of_plus(m: int, epsilon: float, signs: Sequence[int] | None) -> np.ndarray:
     """[m]: P(j, +)."""
-    chosen = np.resize([1, -1], m) if signs is None else np.asarray(signs)
+    chosen = np.resize([1.0, -1.0], m) if signs is None else checks.finite_array("signs", signs, "m")
     if chosen.shape != (m,) or not np.isin(chosen, (1, -1)).all():
         raise ValueError(
-            f"signs must be {m} numbers (one per decision), each 1 or -1, but {signs!r} arrived."
+            f"signs must be {m} numbers (one per decision), each 1 or -1, but {checks.brief(signs)} arrived."
         )
     return (1 + epsilon * chosen) / (2 * m)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack.distributions import MixtureTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff
@@ -68,6 +69,7 @@ def feature_mix(
         engage_income=(engage_income, "L"),
         network_income=(network_income, "L"),
     )
+    hosting_cost = checks.finite_number("hosting_cost", hosting_cost)
     if len(depth) != 3:
         raise ValueError(
             f"depth and time must have 3 entries (leave, skim, engage), but {len(depth)} arrived."

@@ -51,15 +51,17 @@ def random_game(
       The game and the distribution of its types.
 
     Raises:
-      ValueError: unknown kind, sizes below 1, or a table of more than 2^24 entries (128 MiB of float64);
-        checked before anything is allocated.
+      ValueError: unknown kind, a seed, size or correlation that is no number in its range, or a table of more
+        than 2^24 entries (128 MiB of float64); checked before anything is allocated.
     """
     checks.one_of("leader payoff kind", payoff, ("tabular", "separable", "anonymous"))
     checks.one_of("type distribution kind", types, ("joint", "independent", "mixture"))
-    L = checks.positive_int("num_leader_actions", num_leader_actions)
-    n = checks.positive_int("num_followers", num_followers)
-    K = checks.positive_int("num_types", num_types)
-    A = checks.positive_int("num_actions", num_actions)
+    L = checks.positive_int("num_leader_actions", num_leader_actions, checks.MAX_SIZE)
+    n = checks.positive_int("num_followers", num_followers, checks.MAX_SIZE)
+    K = checks.positive_int("num_types", num_types, checks.MAX_SIZE)
+    A = checks.positive_int("num_actions", num_actions, checks.MAX_SIZE)
+    seed = checks.seed("seed", seed)
+    correlation = checks.fraction("correlation", correlation)
     for_follower, for_leader, for_types = (
         np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(3)
     )

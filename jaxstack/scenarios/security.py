@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack.distributions import JointTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
@@ -63,6 +64,7 @@ def security_patrol(
         penalty=(penalty, "K"),
         effort=(effort, "n M"),
     )
+    arrest_value = checks.finite_number("arrest_value", arrest_value)
     if c.min() < 0 or c.max() > 1:
         raise ValueError(
             f"coverage must be probabilities in [0, 1], but its range is {c.min():g} to {c.max():g}."

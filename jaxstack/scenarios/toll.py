@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff
@@ -66,6 +67,8 @@ def toll_pricing(
         trip_value=(trip_value, "n"),
         access_minutes=(access_minutes, "n lanes"),
     )
+    congestion_cost = checks.finite_number("congestion_cost", congestion_cost)
+    lost_trip_cost = checks.finite_number("lost_trip_cost", lost_trip_cost)
     if access.shape[1] != 2:
         raise ValueError(f"access_minutes must have 2 columns (free, express), but has {access.shape[1]}.")
     L, n, K = len(toll), len(trip_value), len(value_of_time)

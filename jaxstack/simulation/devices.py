@@ -8,27 +8,18 @@ from typing import Any
 
 import jax
 
+from jaxstack import checks
+
 
 def checked(devices: Any) -> list[jax.Device]:
     """`devices`, or all local ones.
 
     Raises:
-      ValueError: not a sequence of devices, an empty one, or one that is shared out unequally.
+      ValueError: no list of devices, an empty one, or one of several processes that have unequally many.
     """
-    if devices is None:
-        return list(jax.local_devices())
-    if isinstance(devices, str) or not isinstance(devices, Sequence):
-        raise ValueError(
-            f"devices must be a list of devices, such as jax.devices('cpu')[:1], but "
-            f"{type(devices).__name__} arrived: {devices!r}."
-        )
-    for device in devices:
-        if not hasattr(device, "process_index"):
-            raise ValueError(f"devices must hold devices of JAX, but {device!r} is among them.")
-    if not devices:
-        raise ValueError("devices must name at least one device, but an empty list arrived.")
-    share(devices)
-    return list(devices)
+    chosen = checks.devices(devices)
+    share(chosen)
+    return chosen
 
 
 def share(devices: Sequence[jax.Device]) -> tuple[list[jax.Device], int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -48,8 +47,7 @@ def prepare(
     Raises:
       ValueError: as `simulate`.
     """
-    if not isinstance(game, Game):
-        raise ValueError(f"game must be a jaxstack.Game, but {type(game).__name__} arrived: {game!r}.")
+    checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     check_types(game, types)
     if not isinstance(learner, Learner):
         raise ValueError(
@@ -84,11 +82,7 @@ def prepare(
 
 def _check_table(game: Game, table: RegionTable) -> None:
     """Raise ValueError unless the table is one of this game (as far as shapes tell)."""
-    if not isinstance(table, RegionTable):
-        raise ValueError(
-            f"table must be a RegionTable, as jaxstack.enumerate_regions(game) returns, but "
-            f"{type(table).__name__} arrived: {table!r}."
-        )
+    checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
     batch = () if game.num_games is None else (game.num_games,)
     expected = (*batch, table.padded_regions, game.num_followers, game.num_types)
     vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
@@ -100,20 +94,9 @@ def _check_table(game: Game, table: RegionTable) -> None:
         )
 
 
-def _overrides(hparams: Any) -> Mapping[str, Any]:
-    """What a person passes for hyperparameters, by name."""
-    given = {} if hparams is None else hparams._asdict() if hasattr(hparams, "_asdict") else hparams
-    if not isinstance(given, Mapping):
-        raise ValueError(
-            f"hparams must be a mapping from names to numbers, such as {{'radius_scale': 0.1}}, or the "
-            f"learner's NamedTuple, but {type(given).__name__} arrived: {given!r}."
-        )
-    return given
-
-
 def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
     """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
-    overrides = _overrides(hparams)
+    overrides = checks.named_numbers("hparams", hparams)
     with jax.enable_x64(True):
         values = jax.tree.map(np.asarray, learner.hparams(known))
     shape = np.shape(known.horizon)
@@ -136,10 +119,6 @@ def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
                 f"{learner.name} has no hyperparameter {name!r}.{checks.did_you_mean(name, values._fields)} "
                 f"Known: {', '.join(values._fields) or 'none'}."
             )
-        number = np.asarray(value, np.float64)
-        if number.ndim or not np.isfinite(number):
-            raise ValueError(
-                f"hyperparameter {name} of {learner.name} must be one number, but {value!r} arrived."
-            )
-        values = values._replace(**{name: number})
+        number = checks.finite_number(f"hyperparameter {name} of {learner.name}", value)
+        values = values._replace(**{name: np.asarray(number)})
     return jax.tree.map(lambda value: np.broadcast_to(value, shape).astype(np.float64), values)

@@ -103,7 +103,7 @@ def simulate(
     devices = checked(devices)
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     if keep_runs:
-        _require_room(setup.num_games, num_runs, len(rounds))
+        memory.require_curves(num_runs, len(rounds), setup.num_games)
     if skip_ahead:
         return _by_jumps(setup, types, rounds, num_runs, keep_runs, progress)
     if snapshots is not None and share(devices)[1] > 1:
@@ -239,17 +239,6 @@ def _play(
         so_far.moments.add(regret)
         if keep_runs:
             so_far.kept.append(regret)
-
-
-def _require_room(num_games: int, num_runs: int, num_checkpoints: int) -> None:
-    """Raise MemoryError where the curves of all runs would not fit."""
-    # Twice: in pieces, and put together.
-    memory.require(
-        16.0 * num_games * num_runs * num_checkpoints,
-        what=f"keeping the curves of {num_games} game(s) x {num_runs:,} runs x {num_checkpoints} checkpoints",
-        driver="every run is kept",
-        remedy="keep_runs=False (moments and quantiles do not need them), fewer runs, or fewer checkpoints",
-    )
 
 
 def _by_jumps(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, memory
 from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
@@ -53,16 +53,20 @@ def play(
 
     Raises:
       ValueError: as `simulate`; also for a batch of games (pass one: `jaxstack.game.unstack`).
+      MemoryError: every round of the run would not fit.
     """
     horizon = checks.positive_int("horizon", horizon, MAX_HORIZON)
-    if isinstance(game, Game) and game.num_games is not None:
+    checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
+    if game.num_games is not None:
         raise ValueError(
             f"play takes one game, but {game!r} arrived. Pick one: jaxstack.game.unstack(game, 0)."
         )
-    if isinstance(run, bool) or not isinstance(run, int | np.integer) or not 0 <= run < 2**31:
-        raise ValueError(f"run must be a whole number in 0..2^31-1, but {run!r} arrived.")
+    number = checks.whole_number(run)
+    if number is None or not 0 <= number < 2**31:
+        raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
-    _, region, vertex, drawn = trace_run(setup, int(run), horizon)
+    memory.require_trace(horizon, game.num_followers, game.num_leader_actions)
+    _, region, vertex, drawn = trace_run(setup, number, horizon)
     return Trace(
         types=drawn,
         region=region,

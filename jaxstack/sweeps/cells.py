@@ -141,12 +141,14 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
     Raises:
       ValueError: axes that contradict each other, or a game that cannot be built; the message names the
         table and the values.
+      MemoryError: a game, its regions, or the curves of its runs would not fit; likewise.
       OSError: a game file cannot be read.
     """
     try:
+        spec.require_room()
         axes = _axes(spec)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+    except (ValueError, MemoryError) as error:
+        raise _kind(error)(f"{source}: {error}") from None
     labels = {axis_name(axis): list(axis.values) for axis in axes}
     codes = {player.name: learner_fingerprint(learners.by_name(player.name)) for player in spec.learners()}
     cells = []
@@ -161,9 +163,10 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                 if game.text not in built:
                     problem_of(game)
                     built.add(game.text)
-            except ValueError as error:
+            except (ValueError, MemoryError) as error:
                 where = "".join(f", {key} = {value!r}" for key, value in _chosen(table, scenario).items())
-                raise ValueError(f"{source}: scenario {number} ({table.title!r}){where}: {error}") from None
+                told = f"{source}: scenario {number} ({table.title!r}){where}: {error}"
+                raise _kind(error)(told) from None
             for player in spec.learners():
                 ours = {"skip_ahead": spec.skips(player), "checkpoints": _checkpoints(run)}
                 settings = run.model_copy(update=ours)
@@ -186,6 +189,11 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
         for cell in cells
     ]
     return Plan(spec.to_toml(), tuple(axes), tuple(cells))
+
+
+def _kind(error: Exception) -> type[Exception]:
+    """Kind of an error that says more: what libraries derive from these takes other arguments."""
+    return MemoryError if isinstance(error, MemoryError) else ValueError
 
 
 def plain_label(values: Sequence[Any]) -> Any:

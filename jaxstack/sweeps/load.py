@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxstack import checks, memory
 from jaxstack.checks import did_you_mean
 from jaxstack.regret import QUANTILE_LEVELS
 from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cells import Axis, axis_name, plain_label
 
-_PER_CELL = {  # trailing dimensions of what a cell's file holds
-    "mean": ("game", "checkpoint"),
-    "stderr": ("game", "checkpoint"),
-    "quantiles": ("game", "quantile", "checkpoint"),
-    "regret": ("game", "run", "checkpoint"),
-    "final_regret": ("game", "run"),
-    "optimum": ("game",),
-    "num_regions": ("game",),
-    "bound": (),
-}
+_PER_CELL = {name: dims for name, dims in store.CELL_DIMS.items() if name != "round"}
 
 
 def load_results(folder: str | Path) -> Any:
@@ -57,12 +50,16 @@ def load_results(folder: str | Path) -> Any:
       learner and scenario the axes that it does not have), `other_code` (JSON, number of cells of this sweep
       that other code made, by its version).
 
+    Warns:
+      UserWarning: names each file that is not what a sweep wrote, and is read as missing.
+
     Raises:
-      ValueError: there is no sweep in the folder.
+      ValueError: there is no sweep in the folder, or its plan is none.
+      MemoryError: all results together would not fit.
     """
     import xarray
 
-    folder = Path(folder)
+    folder = checks.path("folder", folder)
     planned = store.read_plan(folder)
     axes: list[Axis] = planned["axes"]
     names = [axis_name(axis) for axis in axes]
@@ -111,7 +108,14 @@ def load_results(folder: str | Path) -> Any:
     for name, dims in _PER_CELL.items():
         if name == "regret" and not any(name in arrays for _, arrays, _ in found):
             continue
-        full = np.full(shape + tuple(sizes[dim] for dim in dims), np.nan)
+        whole = shape + tuple(sizes[dim] for dim in dims)
+        memory.require(
+            8 * math.prod(whole),
+            what=f"{name!r} of all cells in one array",
+            driver=f"axes of lengths {whole}: {', '.join((*names, *dims))}",
+            remedy="keep fewer curves (keep_runs = false), or split the sweep into several folders",
+        )
+        full = np.full(whole, np.nan)
         for place, arrays, _ in found:
             if name in arrays:
                 _put(full[(*place, ...)], np.asarray(arrays[name], np.float64), dims)
@@ -228,6 +232,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
 
     from jaxstack.results import skips_ahead
 
+    checks.instance("dataset", dataset, xarray.Dataset, "Load one: jaxstack.load_results(folder).")
     known = [str(label) for label in dataset.learner.values]
     if reference not in known:
         raise ValueError(

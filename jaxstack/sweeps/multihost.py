@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +25,34 @@ from jaxstack.sweeps.run import Engine, Outcome, in_process, simulate_cell
 
 _NO_MORE = -1
 
+_LOST = (
+    "Error: the other processes cannot be reached any more: one of them has died. What is finished is safe; "
+    "to go on, start all processes again.\n"
+)
+# Lines of the library under JAX are held back for a moment: they may be the first of its last words.
+_LAST_WORDS = """
+import os, select, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that it listens to
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+held, dying, line = b"", False, b""
+while True:
+    quiet = not select.select([0], [], [], 1.0 if held and not dying else None)[0]
+    data = b"" if quiet else os.read(0, 65536)
+    if not quiet and not data:
+        break
+    *lines, line = (line + data).split(b"\\n")
+    for each in lines:
+        dying = dying or b"JAX distributed service detected fatal errors" in each
+        if held or any(word in each for word in (b"coordination_service", b"preemption_sync", b"client.h:")):
+            held += each + b"\\n"
+        else:
+            os.write(2, each + b"\\n")
+    if quiet and not dying:
+        os.write(2, held)
+        held = b""
+os.write(2, sys.argv[1].encode() if dying else held + line)
+"""
+
 
 def join(coordinator: str | None = None, processes: int | None = None, process_id: int | None = None) -> None:
     """Make this process one of a program of several, before the first use of JAX's devices.
@@ -35,6 +66,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
     Raises:
       ValueError: what is not given cannot be found out, or the others did not come.
     """
+    with contextlib.suppress(AttributeError):  # nobody here asks whether a host is to be preempted
+        jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, processes, process_id)
     except (ValueError, RuntimeError) as error:
@@ -42,6 +75,23 @@ def join(coordinator: str | None = None, processes: int | None = None, process_i
             f"cannot join several hosts into one program: {error} Start one process per host with srun, or "
             f"give --coordinator HOST:PORT --processes N --process-id I (0..N-1) to each."
         ) from error
+
+
+def end_in_one_line() -> None:
+    """Have the loss of another host told in one line, however this process hears of it; call before `join`.
+
+    Where JAX's own service notices first that a host is gone (always, when it is that of process 0), it ends
+    this process from within: nothing in Python runs any more, and pages of its log are all that is said. So
+    what this process writes on standard error passes through a small process, which puts a line in place of
+    those pages. POSIX only.
+    """
+    if os.name != "posix":
+        return
+    sys.stderr.flush()
+    words = subprocess.Popen([sys.executable, "-I", "-S", "-c", _LAST_WORDS, _LOST], stdin=subprocess.PIPE)
+    assert words.stdin is not None
+    os.dup2(words.stdin.fileno(), 2)
+    words.stdin.close()
 
 
 @contextlib.contextmanager

@@ -225,6 +225,7 @@ def compute_cell(
                 return Outcome(cell, "held")
             if store.cell_path(folder, cell.key).exists():
                 return Outcome(cell, "there")
+            store.require_space(folder, cell)
             snapshots = (
                 None if snapshot_seconds is None else FolderSnapshots(folder, cell.key, snapshot_seconds)
             )

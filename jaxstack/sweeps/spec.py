@@ -32,12 +32,14 @@ Every key has a type and a default; an unknown key is an error that suggests the
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import inspect
 import itertools
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from importlib import resources
@@ -58,13 +60,19 @@ from pydantic import (
     model_validator,
 )
 
-from jaxstack import learners, scenarios, simulation, skip_ahead
+from jaxstack import checks, learners, memory, reading, scenarios, simulation, skip_ahead
 from jaxstack.checks import did_you_mean
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game, stack
+from jaxstack.regret import NUM_CHECKPOINTS
 from jaxstack.scenarios import platform, security, toll
 
 Ties = Literal["optimistic", "robust"]
+
+MAX_CELLS = 100_000
+"""Of one sweep. Each is a file in one folder, and a simulation of seconds at least."""
+
+_MAX_PROBLEMS = 20  # mistakes of a file that are told at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +85,9 @@ class Problem:
       types: D, as many as games.
       ties: tie rule of the region table.
       leader_names: [L], leader actions in words, or None.
+
+    Raises:
+      MemoryError: regions of the game would not fit, whatever its followers do.
     """
 
     name: str
@@ -84,6 +95,15 @@ class Problem:
     types: TypeDistribution
     ties: str
     leader_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        L, games = self.game.num_leader_actions, self.game.num_games or 1
+        memory.require(
+            8 * games * L * L,
+            what="a region table",
+            driver=f"L = {L:,} leader actions in {games:,} games: the simplex alone has vertices [L, L]",
+            remedy="fewer leader actions or games",
+        )
 
 
 class _Strict(BaseModel):
@@ -118,7 +138,7 @@ class Table(_Strict):
     @model_validator(mode="after")
     def _axes_are_sound(self) -> Self:
         lists = self.lists()
-        zipped = list(itertools.chain(*self.zip))
+        zipped = collections.Counter(itertools.chain(*self.zip))
         for group in self.zip:
             if len(group) < 2:
                 raise ValueError(f"zip {group}: name at least two keys that go hand in hand.")
@@ -128,20 +148,19 @@ class Table(_Strict):
                         f"zip {group}: {key!r} is not a list of this table.{did_you_mean(key, lists)} "
                         f"Lists: {', '.join(lists) or 'none'}."
                     )
-                if zipped.count(key) > 1:
+                if zipped[key] > 1:
                     raise ValueError(f"zip: {key!r} is named twice; a key goes with one group.")
             lengths = {key: len(lists[key]) for key in group}
             if len(set(lengths.values())) > 1:
                 told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
                 raise ValueError(f"zip {group}: lists that go hand in hand must be equally long, but {told}.")
         for axis in self.axes():
-            for values in axis.values:
-                if axis.values.count(values) > 1:
-                    told = ", ".join(map(repr, values))
-                    raise ValueError(
-                        f"key '{'+'.join(axis.keys)}': {told} is there {axis.values.count(values)} times; "
-                        f"the values of an axis must differ."
-                    )
+            values, times = collections.Counter(axis.values).most_common(1)[0]
+            if times > 1:
+                raise ValueError(
+                    f"key '{'+'.join(axis.keys)}': {', '.join(map(repr, values))} is there {times} times; "
+                    f"the values of an axis must differ."
+                )
         return self
 
     def lists(self) -> dict[str, tuple[Any, ...]]:
@@ -155,6 +174,10 @@ class Table(_Strict):
         alone = set(lists) - set(itertools.chain(*self.zip))
         grouped = [groups.get(key, (key,)) for key in lists if key in groups or key in alone]
         return [Axis(keys, tuple(zip(*(lists[key] for key in keys), strict=True))) for keys in grouped]
+
+    def num_points(self) -> int:
+        """How many combinations of its axes' values there are."""
+        return math.prod(len(axis.values) for axis in self.axes())
 
     def points(self) -> Iterator[Self]:
         """This table once for every combination of its axes' values, without lists."""
@@ -199,7 +222,7 @@ class RunSettings(Table):
     never_axes = frozenset({"zip", "learners", "checkpoints", "keep_runs", "skip_ahead", "batch_size"})
 
     horizon: int = Field(default=10_000, ge=1)
-    runs: int = Field(default=200, ge=1)
+    runs: int = Field(default=200, ge=1, lt=2**31)
     seed: int = Field(default=0, ge=0, lt=2**32)
     learners: list[str] = Field(
         default_factory=lambda: ["erm_joint", "erm_product", "region_ucb", "oful"], min_length=1
@@ -258,6 +281,11 @@ class LearnerSettings(Table):
         if not isinstance(content, dict):
             return content
         known = set(cls.model_fields)
+        if not isinstance(content.get("hparams", {}), dict):
+            raise ValueError(
+                f"key 'hparams': is a table of hyperparameters by name, which in a file stand beside `name` "
+                f"(radius_scale = 0.5), but {checks.brief(content['hparams'])} arrived."
+            )
         return {key: value for key, value in content.items() if key in known} | {
             "hparams": content.get("hparams", {})
             | {key: value for key, value in content.items() if key not in known}
@@ -283,8 +311,7 @@ class LearnerSettings(Table):
                 )
             is_list = isinstance(value, list | tuple)
             for each in _some(value) if is_list else [value]:
-                if isinstance(each, bool) or not isinstance(each, int | float) or not math.isfinite(each):
-                    raise ValueError(f"hyperparameter {key!r} must be a finite number, but {each!r} arrived.")
+                checks.finite_number(f"hyperparameter {key!r}", each)
             numbers[key] = tuple(map(float, value)) if is_list else float(value)
         return numbers
 
@@ -331,10 +358,17 @@ class RandomScenario(_Scenario):
 
     def build(self, run: RunSettings) -> Problem:
         keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
-        pairs = [scenarios.random_game(self.seed + g, **keys) for g in range(self.games)]
-        games, types = zip(*pairs, strict=True)
+        first = scenarios.random_game(self.seed, **keys)
         if self.games == 1:
-            return Problem(self.title, games[0], types[0], self.ties or run.ties)
+            return Problem(self.title, *first, self.ties or run.ties)
+        memory.require(
+            2 * self.games * sum(leaf.nbytes for leaf in jax.tree.leaves(first)),  # one by one, then stacked
+            what="a batch of games",
+            driver=f"games = {checks.written(self.games)}, of which each is {first[0]!r}",
+            remedy="fewer games at a time, as scenarios with seeds of their own",
+        )
+        pairs = [first, *(scenarios.random_game(self.seed + g, **keys) for g in range(1, self.games))]
+        games, types = zip(*pairs, strict=True)
         return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
 
 
@@ -381,6 +415,13 @@ class WorkedScenario(_Scenario):
                     raise ValueError(
                         f"unknown parameter {key!r}.{did_you_mean(key, known)} Known: {', '.join(known)}."
                     )
+        for key, value in parameters.items():
+            try:
+                checks.real_array(value)
+            except ValueError as error:
+                raise ValueError(
+                    f"parameter {key!r} must be a number or lists of numbers, but {error}."
+                ) from None
         return parameters
 
     def lists(self) -> dict[str, tuple[Any, ...]]:
@@ -458,19 +499,17 @@ class Spec(_Strict):
     @field_validator("scenario")
     @classmethod
     def _distinct(cls, scenarios: list[Scenario]) -> list[Scenario]:
-        titles = [scenario.title for scenario in scenarios]
-        for title in titles:
-            if titles.count(title) > 1:
-                raise ValueError(f"{titles.count(title)} scenarios are called {title!r}; give each a `name`.")
+        title, times = collections.Counter(scenario.title for scenario in scenarios).most_common(1)[0]
+        if times > 1:
+            raise ValueError(f"{times} scenarios are called {title!r}; give each a `name`.")
         return scenarios
 
     @field_validator("learner")
     @classmethod
     def _labelled(cls, tables: list[LearnerSettings]) -> list[LearnerSettings]:
-        titles = [table.title for table in tables]
-        for title in titles:
-            if titles.count(title) > 1:
-                raise ValueError(f"{titles.count(title)} learners are called {title!r}; give each a `label`.")
+        for title, times in collections.Counter(table.title for table in tables).most_common(1):
+            if times > 1:
+                raise ValueError(f"{times} learners are called {title!r}; give each a `label`.")
         return tables
 
     @model_validator(mode="after")
@@ -485,14 +524,40 @@ class Spec(_Strict):
             if self.run.longest > longest:
                 raise ValueError(
                     f"[run], key 'horizon': {learner.title} plays at most {longest:,} rounds, but "
-                    f"{self.run.longest:,} arrived."
+                    f"{checks.written(self.run.longest)} arrived."
                 )
         if self.run.checkpoints and max(self.run.checkpoints) > self.run.longest:
             raise ValueError(
                 f"[run], key 'checkpoints': must lie in 1..horizon = {self.run.longest:,}, but "
-                f"{max(self.run.checkpoints):,} arrived."
+                f"{checks.written(max(self.run.checkpoints))} arrived."
+            )
+        if self.num_cells() > MAX_CELLS:
+            tables: list[tuple[str, Table]] = [
+                ("[run]", self.run),
+                *((f"scenario {table.title!r}", table) for table in self.scenario),
+            ]
+            tables += [(f"learner {table.title!r}", table) for table in self.learners()]
+            told = [f"{where}: {points:,}" for where, table in tables if (points := table.num_points()) > 1]
+            raise ValueError(
+                f"{self.num_cells():,} cells, and a sweep has at most {MAX_CELLS:,}. Combinations of the "
+                f"lists of {'; '.join(told[:5])}. Name fewer values, or zip lists that go hand in hand."
             )
         return self
+
+    def num_cells(self) -> int:
+        """How many cells the sweep has, without making one."""
+        games = sum(table.num_points() for table in self.scenario) * self.run.num_points()
+        return games * sum(table.num_points() for table in self.learners())
+
+    def require_room(self) -> None:
+        """Raise MemoryError where curves of every run are to be kept and would not fit on this machine."""
+        if not self.run.keep_runs:
+            return
+        for run in self.run.points():
+            num_rounds = min(run.horizon, len(run.checkpoints) + 1 if run.checkpoints else NUM_CHECKPOINTS)
+            for scenario in self.scenario:
+                sizes = scenario.lists().get("games", (getattr(scenario, "games", 1),))
+                memory.require_curves(run.runs, num_rounds, max(sizes))
 
     def learners(self) -> list[LearnerSettings]:
         """Who plays: the `[[learner]]` tables, or the names of `[run]`."""
@@ -541,6 +606,9 @@ def _settings(run: RunSettings) -> dict[str, Any]:
     return {key: value for key, value in run.content().items() if named or key != "learners"}
 
 
+_DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){100}""")
+
+
 def default_spec() -> Spec:
     """What `jaxstack run` does without a file: random games, the hard family, a security patrol."""
     text = resources.files("jaxstack.sweeps").joinpath("default.toml").read_text(encoding="utf-8")
@@ -554,12 +622,8 @@ def load_spec(path: str | Path) -> Spec:
       ValueError: not TOML, an unknown key, or a wrong value; the message names the file and the key.
       OSError: the file cannot be read.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason}, byte {error.start}).") from error
-    return parse_spec(text, str(path), path.parent)
+    path = checks.path("path", path)
+    return parse_spec(reading.read_text(path), str(path), path.parent)
 
 
 def parse_spec(text: str, source: str, folder: Path | None = None) -> Spec:
@@ -569,9 +633,15 @@ def parse_spec(text: str, source: str, folder: Path | None = None) -> Spec:
       ValueError: as `load_spec`.
     """
     try:
+        if _DEEP_KEY.search(text):  # of which the parser takes a time quadratic in their length
+            raise RecursionError
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{source}: not valid TOML: {error}.") from error
+    except RecursionError:
+        raise ValueError(f"{source}: lists or tables are nested too deeply for a spec.") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"{source}: cannot be read: {error}.") from error
     return _validated(Spec, content, source, folder)
 
 
@@ -585,7 +655,10 @@ def _validated(model: type[Any], content: dict[str, Any], source: str, folder: P
     try:
         return model.model_validate(content, context={"folder": folder})
     except ValidationError as error:
-        problems = [_explain(problem, model, content) for problem in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        problems = [_explain(problem, model, content) for problem in found[:_MAX_PROBLEMS]]
+        if len(found) > _MAX_PROBLEMS:
+            problems.append(f"... and {len(found) - _MAX_PROBLEMS:,} more.")
         raise ValueError("\n".join(f"{source}: {problem}" for problem in dict.fromkeys(problems))) from None
 
 
@@ -629,11 +702,11 @@ def _reason(problem: Any, model: type[BaseModel], rest: list[Any]) -> str:
         return f"key 'kind' is missing. Known kinds: {', '.join(_TABLES)}."
     if kind == "union_tag_invalid":
         tag = problem["ctx"]["tag"]
-        return f"unknown kind {tag!r}.{did_you_mean(tag, _TABLES)} Known: {', '.join(_TABLES)}."
+        return f"unknown kind {checks.brief(tag)}.{did_you_mean(tag, _TABLES)} Known: {', '.join(_TABLES)}."
     if kind == "literal_error":
         options = get_args(_literal(model, rest))
-        suggestion = did_you_mean(str(arrived), options)
-        return f"must be one of {', '.join(map(repr, options))}, but {arrived!r} arrived.{suggestion}"
+        told = f"must be one of {', '.join(map(repr, options))}, but {checks.brief(arrived)} arrived."
+        return told + did_you_mean(arrived, options)
     if kind == "missing":
         return "is missing." + (" What to play on is a [[scenario]] table." if rest == ["scenario"] else "")
     if kind == "list_type" and rest in (["scenario"], ["learner"]):
@@ -643,7 +716,7 @@ def _reason(problem: Any, model: type[BaseModel], rest: list[Any]) -> str:
     if kind == "value_error":
         return str(problem["ctx"]["error"])
     message = str(problem["msg"]).replace("Input should be", "must be").replace("List should", "must")
-    return f"{message[0].lower()}{message[1:]}, but {arrived!r} arrived."
+    return f"{message[0].lower()}{message[1:]}, but {checks.brief(arrived)} arrived."
 
 
 def _literal(model: type[BaseModel], rest: list[Any]) -> Any:

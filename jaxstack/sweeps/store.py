@@ -7,7 +7,7 @@ cells/KEY.nc        netCDF, one for every finished cell; its last 32 bytes are t
 running/KEY.lock    held by the process that plays the cell; the system lets go of it when that process dies
 running/KEY.part    where a long cell stood a few minutes ago
 failed/KEY.json     what a learner raised; the cell is tried again by the next run
-damaged/KEY.nc      files that did not match their SHA-256, set aside
+damaged/            files that are not what a run of a sweep wrote, set aside
 ```
 """
 
@@ -19,15 +19,20 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxstack.sweeps.cells import FORMAT, Axis, Cell, Plan
+from jaxstack import checks, memory, reading
+from jaxstack.regret import QUANTILE_LEVELS, QUANTILE_RUNS, check_checkpoints
+from jaxstack.sweeps.cells import FORMAT, Axis, Cell, Plan, axis_name, plain_label
 from jaxstack.writing import write_file
 
 try:
@@ -35,12 +40,31 @@ try:
 except ImportError:  # not POSIX: two runs on one folder may compute a cell twice, to the same numbers
     fcntl = None  # type: ignore[assignment]
 
+_KEY = re.compile(r"[0-9A-Za-z_-]{1,128}")  # no path
 _DIGEST = 32  # bytes at the end of a file
 _STALE = 3600.0  # seconds after which an unfinished file of a plan belongs to nobody
 
 
+CELL_DIMS = {
+    "mean": ("game", "checkpoint"),
+    "stderr": ("game", "checkpoint"),
+    "quantiles": ("game", "quantile", "checkpoint"),
+    "regret": ("game", "run", "checkpoint"),
+    "final_regret": ("game", "run"),
+    "optimum": ("game",),
+    "num_regions": ("game",),
+    "bound": (),
+    "round": ("checkpoint",),
+}
+"""Arrays of a cell's file, with their dimensions."""
+
+_OPTIONAL = {"regret"}
+_MAX_FILE_BYTES = 1 << 40  # of a cell; its arrays are no larger than the file
+_OVERHEAD = 1 << 16  # bytes of a cell's file beside the numbers, at most
+
+
 class Damaged(Exception):
-    """A file whose content does not match its SHA-256."""
+    """A file that is not what a run of a sweep wrote; the message names it and says why."""
 
 
 # --- files with their own SHA-256 ---
@@ -60,7 +84,12 @@ def read_sealed(path: Path) -> bytes:
       Damaged: the file is shorter, longer or other than it was.
       OSError: it cannot be read.
     """
-    data = path.read_bytes()
+    try:
+        data = reading.read_file(path, _MAX_FILE_BYTES)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (ValueError, OSError) as error:  # no regular file
+        raise Damaged(str(error)) from None
     content = data[:-_DIGEST]
     if len(data) <= _DIGEST or hashlib.sha256(content).digest() != data[-_DIGEST:]:
         raise Damaged(f"{path}: the content does not match its SHA-256 (torn or changed)")
@@ -99,7 +128,7 @@ def write_cell(
 
     buffer = io.BytesIO()
     with h5netcdf.File(buffer, "w") as file:
-        file.attrs.update(attrs | {"content_hash": content_hash(arrays)})
+        file.attrs.update(attrs | {"key": key, "content_hash": content_hash(arrays)})
         sizes = {d: n for dims, values in arrays.values() for d, n in zip(dims, values.shape, strict=True)}
         for dim, size in sizes.items():
             file.dimensions[dim] = size
@@ -118,18 +147,97 @@ def content_hash(arrays: dict[str, tuple[tuple[str, ...], Any]]) -> str:
     return digest.hexdigest()
 
 
+def cell_bytes(cell: Cell) -> int:
+    """About how large a cell's file will be, from above."""
+    run, games = cell.run, getattr(cell.scenario, "games", 1)
+    rounds = len(check_checkpoints(run.checkpoints, run.horizon))
+    per_game = rounds * (2 + len(QUANTILE_LEVELS) + (run.runs if run.keep_runs else 0))
+    return 8 * games * (per_game + min(run.runs, QUANTILE_RUNS)) + _OVERHEAD
+
+
+def require_space(folder: Path, cell: Cell) -> None:
+    """Raise OSError unless the file of a cell will fit into the folder as it is now."""
+    need, free = cell_bytes(cell), shutil.disk_usage(folder).free
+    if need > free:
+        raise OSError(
+            f"the results of this cell take about {memory.readable(need)}, but {memory.readable(free)} are "
+            f"free in {folder}. It was not played: make room, or keep fewer curves (keep_runs = false, fewer "
+            f"runs or checkpoints), and run the same command again."
+        )
+
+
 def read_cell(folder: Path, key: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and texts of a finished cell.
 
+    Nothing but the file itself is read: HDF5 can link to other files, and keep or find numbers in them.
+
     Raises:
-      Damaged: its file is not what was written.
+      Damaged: its file is not what was written, or is that of another cell.
       FileNotFoundError: there is none.
     """
     import h5py
 
-    content = read_sealed(cell_path(folder, key))
-    with h5py.File(io.BytesIO(content), "r") as file:  # every netCDF 4 file is one
-        return {name: np.asarray(values[()]) for name, values in file.items()}, dict(file.attrs)
+    path = cell_path(folder, key)
+    content = read_sealed(path)
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:  # every netCDF 4 file is one
+            arrays = {name: _own_array(file, name, len(content)) for name in file}
+            attrs = dict(file.attrs)
+        _require_cell(key, arrays, attrs)
+    except Exception as error:  # odd bytes make HDF5 raise almost anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise Damaged(f"{path}: not the results of this cell: {reason}") from None
+    return arrays, attrs
+
+
+def _own_array(file: Any, name: str, num_bytes: int) -> np.ndarray:
+    """One array of an HDF5 file, stored as `write_cell` does: in one piece, within the file itself."""
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name!r} is a link to another place")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{name!r} is not an array")
+    properties = dataset.id.get_create_plist()
+    if properties.get_external_count() or properties.get_layout() not in (
+        h5py.h5d.CONTIGUOUS,
+        h5py.h5d.COMPACT,
+    ):
+        raise ValueError(f"{name!r} is not stored in one piece within the file")
+    if dataset.dtype.kind not in "fiu" or dataset.nbytes > num_bytes:
+        raise ValueError(
+            f"{name!r} is {dataset.dtype}{list(dataset.shape)}, which is not what the file holds"
+        )
+    return np.asarray(dataset[()])
+
+
+def _require_cell(key: str, arrays: dict[str, np.ndarray], attrs: dict[str, Any]) -> None:
+    """Raise ValueError unless these are the content of this cell, with all that readers rely on."""
+    if "key" not in attrs:
+        raise ValueError("another version wrote it")
+    if attrs["key"] != key:
+        raise ValueError(f"it holds cell {attrs['key']!r} (was the file renamed?)")
+    lengths = {"quantile": len(QUANTILE_LEVELS)}
+    for name, dims in CELL_DIMS.items():
+        if name not in arrays:
+            if name in _OPTIONAL:
+                continue
+            raise ValueError(f"{name!r} is missing")
+        shape = arrays[name].shape
+        if len(shape) != len(dims):
+            raise ValueError(f"{name!r} must have axes {list(dims)}, but its shape is {shape}")
+        for dim, length in zip(dims, shape, strict=True):
+            if dim != "run" and lengths.setdefault(dim, length) != length:  # final regret is of fewer runs
+                raise ValueError(f"{name!r} has {length} for {dim!r}, where {lengths[dim]} were expected")
+    for name, fields in (("seconds", ("compile", "run")), ("versions", ()), ("hardware", ())):
+        try:
+            told = json.loads(attrs[name])
+        except ValueError:
+            raise ValueError(f"{name!r} is no JSON") from None
+        if not isinstance(told, dict) or not all(isinstance(told[field], int | float) for field in fields):
+            raise ValueError(f"{name!r} is {checks.brief(told)}")
+    checks.positive_int("num_runs", int(attrs["num_runs"]))
 
 
 def damaged(folder: Path, keys: set[str]) -> set[str]:
@@ -137,7 +245,7 @@ def damaged(folder: Path, keys: set[str]) -> set[str]:
     found = set()
     for key in keys & finished(folder):
         try:
-            read_sealed(cell_path(folder, key))
+            read_cell(folder, key)
         except Damaged:
             found.add(key)
         except FileNotFoundError:
@@ -146,8 +254,9 @@ def damaged(folder: Path, keys: set[str]) -> set[str]:
 
 
 def verify(folder: Path, keys: set[str]) -> list[Path]:
-    """Set damaged files of these cells aside; returns where they are now."""
-    return [_set_aside(folder, cell_path(folder, key)) for key in sorted(damaged(folder, keys))]
+    """Set aside damaged files of these cells, and notes that are none; returns where they are now."""
+    odd = [cell_path(folder, key) for key in sorted(damaged(folder, keys))]
+    return [_set_aside(folder, path) for path in (*odd, *_notes(folder)[1])]
 
 
 def _set_aside(folder: Path, path: Path) -> Path:
@@ -182,12 +291,27 @@ def clear_failure(folder: Path, key: str) -> None:
 
 
 def failures(folder: Path) -> dict[str, dict[str, Any]]:
-    """What is noted of failed cells, by key."""
-    noted = {}
-    for path in sorted((folder / "failed").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError):
-            noted[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    """What is noted of failed cells, by key; warns of files that hold no such note."""
+    noted, odd = _notes(folder)
+    for path in odd:
+        warnings.warn(f"{path}: no note on a failed cell; it is not read", stacklevel=2)
     return noted
+
+
+def _notes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Path]]:
+    """Notes on failed cells by key, and files that are none."""
+    noted, odd = {}, []
+    for path in sorted((folder / "failed").glob("*.json")):
+        try:
+            note = json.loads(reading.read_text(path))
+            if not isinstance(note, dict) or not isinstance(note["error"], str):
+                raise ValueError("no note")
+            noted[path.stem] = note
+        except FileNotFoundError:  # tried again, meanwhile
+            continue
+        except (OSError, ValueError, KeyError, RecursionError):
+            odd.append(path)
+    return noted, odd
 
 
 # --- locks ---
@@ -266,21 +390,56 @@ def read_plan(folder: Path) -> dict[str, Any]:
     """
     path = folder / "sweep.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        axes = [Axis(tuple(a["keys"]), tuple(map(tuple, a["values"]))) for a in content["axes"]]
-        content["learners"]
+        content = json.loads(reading.read_text(path))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, and this version reads format {FORMAT}")
+        _require_plan(content)
+        axes = [Axis(tuple(a["keys"]), tuple(map(tuple, a["values"]))) for a in content["axes"]]
+        _require_places(content, axes)
     except FileNotFoundError:
         raise ValueError(
             f"{folder} holds no results of a sweep: there is no sweep.json in it. "
             f"Make some: jaxstack run SPEC.toml --out {folder}"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{path}: not the plan of a sweep ({error}). Run the spec again to write it."
+            f"{path}: not the plan of a sweep ({reason}). Run the spec again to write it."
         ) from error
     return content | {"axes": axes}
+
+
+def _require_plan(content: Any) -> None:
+    """Raise ValueError, KeyError or TypeError unless a plan has the fields that readers rely on."""
+    kinds = {"spec": str, "axes": list, "learners": list, "cells": list}
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            raise ValueError(f"{name!r} is {checks.brief(content[name])}")
+    for learner in content["learners"]:
+        if not isinstance(learner["label"], str) or not isinstance(learner["lacks"], list):
+            raise ValueError(f"a learner is {checks.brief(learner)}")
+        if not isinstance(learner["skip_ahead"], bool):
+            raise ValueError(f"'skip_ahead' is {checks.brief(learner['skip_ahead'])}")
+    for cell in content["cells"]:
+        if not isinstance(cell["key"], str) or not _KEY.fullmatch(cell["key"]):
+            raise ValueError(f"the key of a cell is {checks.brief(cell['key'])}")
+
+
+def _require_places(content: Any, axes: list[Axis]) -> None:
+    """Raise ValueError, KeyError or TypeError unless every learner and every cell stands on the axes."""
+    labels = {axis_name(axis): {plain_label(values) for values in axis.values} for axis in axes}
+    for cell in content["cells"]:
+        for name, known in labels.items():
+            label = cell["at"][name]
+            if (tuple(label) if isinstance(label, list) else label) not in known:
+                raise ValueError(
+                    f"a cell stands at {name} = {checks.brief(label)}, which is not on that axis"
+                )
+    if (
+        not labels["learner"] <= {learner["label"] for learner in content["learners"]}
+        or not labels["scenario"]
+    ):
+        raise ValueError("axes and learners are not the same")
 
 
 def sweep_up(folder: Path) -> None:

@@ -312,7 +312,24 @@ def test_a_host_that_fails_alone_fails_its_cells_alone(start, spec, undisturbed,
     xarray.testing.assert_identical(whole(tmp_path / "out"), undisturbed)
 
 
-def test_a_killed_host_ends_the_run_and_no_more(start, spec, tmp_path, address):
+def test_without_process_0_the_others_end_in_one_line(start, tmp_path, address):
+    spec, out = tmp_path / "long.toml", tmp_path / "out"
+    spec.write_text(SPEC.replace("[100, 40_000]", "100_000_000").replace("batch_size = 4\n", ""))
+    options = ["--out", out, "--multihost", "--coordinator", address, "--processes", 2, "--process-id"]
+    both = [start(COMMAND, "run", spec, *options, process) for process in range(2)]
+    wait_for(both[0], lambda: any(out.glob("running/*.lock")))
+    time.sleep(1)  # it is in the middle of the cell
+    both[0].kill()
+    _, errors = both[1].communicate(timeout=100)
+    assert both[1].returncode != 0
+    (line,) = errors.splitlines()
+    assert line.startswith("Error: the other processes cannot be reached any more")
+    assert line.endswith("start all processes again.")
+    assert json.loads(js.load_results(out).failed) == []
+    assert not list(out.glob("failed/*"))
+
+
+def test_a_host_that_is_gone_when_the_shares_are_gathered_ends_the_run(start, spec, tmp_path, address):
     out = tmp_path / "out"
     options = ["--out", out, "--multihost", "--coordinator", address, "--processes", 2, "--process-id"]
     both = [start(COMMAND, "run", spec, *options, process) for process in range(2)]
@@ -320,6 +337,23 @@ def test_a_killed_host_ends_the_run_and_no_more(start, spec, tmp_path, address):
     both[1].kill()
     _, errors = both[0].communicate(timeout=300)
     assert both[0].returncode == 2
-    assert "the other processes cannot be reached any more" in errors
-    assert "start all processes again" in errors
+    (line,) = errors.splitlines()
+    assert line.startswith("Error: the other processes cannot be reached any more")
+    assert "start all processes again" in line
     assert json.loads(js.load_results(out).failed) == []
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_a_gather_that_fails_is_a_lost_host_whatever_jax_raises(monkeypatch, kind):
+    from jax.experimental import multihost_utils
+
+    from jaxstack import hosts
+
+    def fails(words):
+        raise kind("Gloo AllGather failed:\nConnection closed by peer")
+
+    monkeypatch.setattr(multihost_utils, "process_allgather", fails)
+    with pytest.raises(
+        hosts.HostsLost, match=r"any more \(Gloo AllGather failed: Connection closed by peer\)"
+    ):
+        hosts.gather(np.zeros(1))

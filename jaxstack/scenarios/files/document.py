@@ -1,0 +1,251 @@
+"""The document of a game file: its fields, what they must hold, and the containers that they become."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax
+import numpy as np
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from jaxstack import checks
+from jaxstack._pytree import host_float64
+from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
+from jaxstack.game import Game, check_types
+from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+
+FORMAT, VERSION = "jaxstack-game", 1
+
+
+@dataclasses.dataclass(frozen=True)
+class GameFile:
+    """A game, its types, and what they stand for.
+
+    Attributes:
+      game: one game.
+      types: distribution of its types.
+      title, description, source: free text; where the numbers come from.
+      leader_names: [L], the leader's actions in words, or None.
+      follower_names: [n], or None.
+      type_names: [K], or None.
+      action_names: [A], the followers' actions in words, or None.
+    """
+
+    game: Game
+    types: TypeDistribution
+    title: str | None = None
+    description: str | None = None
+    source: str | None = None
+    leader_names: tuple[str, ...] | None = None
+    follower_names: tuple[str, ...] | None = None
+    type_names: tuple[str, ...] | None = None
+    action_names: tuple[str, ...] | None = None
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """Float64 array of nested lists of numbers (no strings, no truth values), or of a numeric array."""
+    if not isinstance(value, list | np.ndarray) and type(value) not in (int, float):
+        raise ValueError(f"must be nested lists of numbers, but {checks.brief(value)} arrived")
+    try:
+        return checks.real_array(value)
+    except ValueError as error:
+        raise ValueError(f"must be nested lists of numbers, but {error}") from error
+
+
+def text_of(value: str) -> str:
+    """`value`, if it can be written out (half of a surrogate pair cannot)."""
+    value.encode()
+    return value
+
+
+Numbers = Annotated[Any, BeforeValidator(_numbers)]
+Text = Annotated[str, AfterValidator(text_of)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Tabular(_Strict):
+    kind: Literal["tabular"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return TabularPayoff(self.table)
+
+
+class _Separable(_Strict):
+    kind: Literal["separable"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return SeparablePayoff(self.table)
+
+
+class _Anonymous(_Strict):
+    kind: Literal["anonymous"]
+    table: Numbers
+    num_followers: int = 0  # needed when A = 1 alone
+
+    def build(self) -> LeaderPayoff:
+        return AnonymousPayoff(self.table, num_followers=self.num_followers)
+
+
+class _Joint(_Strict):
+    kind: Literal["joint"]
+    probabilities: Numbers
+
+    def build(self) -> TypeDistribution:
+        return _keeping_bits(JointTypes(self.probabilities), self.probabilities)
+
+
+class _Independent(_Strict):
+    kind: Literal["independent"]
+    probabilities: Numbers
+
+    def build(self) -> TypeDistribution:
+        return _keeping_bits(IndependentTypes(self.probabilities), self.probabilities)
+
+
+class _Mixture(_Strict):
+    kind: Literal["mixture"]
+    weights: Numbers
+    probabilities: Numbers
+
+    def build(self) -> TypeDistribution:
+        mixture = MixtureTypes(self.weights, self.probabilities)
+        return _keeping_bits(mixture, self.weights, self.probabilities)
+
+
+class _Document(_Strict):
+    format: Literal["jaxstack-game"]
+    version: Literal[1]
+    title: Text | None = None
+    description: Text | None = None
+    source: Text | None = None
+    leader_names: list[Text] | None = None
+    follower_names: list[Text] | None = None
+    type_names: list[Text] | None = None
+    action_names: list[Text] | None = None
+    leader_payoff: Annotated[_Tabular | _Separable | _Anonymous, Field(discriminator="kind")]
+    follower_payoffs: Numbers
+    types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
+
+
+PAYOFFS = {
+    TabularPayoff: ("tabular", ("table",)),
+    SeparablePayoff: ("separable", ("table",)),
+    AnonymousPayoff: ("anonymous", ("table", "num_followers")),
+}
+TYPES = {
+    JointTypes: ("joint", ("probabilities",)),
+    IndependentTypes: ("independent", ("probabilities",)),
+    MixtureTypes: ("mixture", ("weights", "probabilities")),
+}
+_KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
+_NAMES = {
+    "leader_names": "num_leader_actions",
+    "follower_names": "num_followers",
+    "type_names": "num_types",
+    "action_names": "num_actions",
+}
+
+
+def fields_of(value: Any, known: dict[type, tuple[str, tuple[str, ...]]]) -> dict[str, Any]:
+    """A payoff or a type distribution as its part of the document."""
+    if type(value) not in known:
+        raise ValueError(
+            f"a file can hold {', '.join(c.__name__ for c in known)}, but {type(value).__name__} arrived."
+        )
+    kind, fields = known[type(value)]
+    arrays = {name: getattr(value, name) for name in fields}
+    return {"kind": kind} | {
+        name: array if isinstance(array, int) else np.asarray(array, np.float64)
+        for name, array in arrays.items()
+    }
+
+
+def _keeping_bits(types: TypeDistribution, *stored: np.ndarray) -> TypeDistribution:
+    """`types` with the stored probabilities, where construction changed no more than their rounding.
+
+    Dividing by a sum of 1 - 1e-16 would give other last bits in every file that is loaded and saved again.
+    """
+    leaves, structure = jax.tree.flatten(types)
+    kept = [
+        host_float64(mine) if np.allclose(mine, leaf, rtol=1e-14, atol=0) else leaf
+        for mine, leaf in zip(stored, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, kept)
+
+
+def validate(path: Path, document: Any) -> _Document:
+    """The document with every field checked."""
+    if not isinstance(document, dict):
+        raise ValueError(
+            f"{path}: a game file is one object of fields, but {checks.brief(document)} arrived."
+        )
+    for field, expected in (("format", FORMAT), ("version", VERSION)):
+        arrived = document.get(field)
+        if type(arrived) is not type(expected) or arrived != expected:
+            raise ValueError(
+                f"{path}: field {field!r} must be {expected!r} (this version of jaxstack reads no other), "
+                f"but {checks.brief(arrived) if field in document else 'nothing'} arrived."
+            )
+    try:
+        return _Document.model_validate(document)
+    except ValidationError as error:
+        found = error.errors()
+        problems = [_explain(problem) for problem in found[:5]]
+        more = [f"... and {len(found) - 5:,} more."] if len(found) > 5 else []
+        raise ValueError("\n".join(f"{path}: {line}" for line in problems + more)) from None
+
+
+def _explain(problem: Any) -> str:
+    """One line about one field."""
+    where = [part for i, part in enumerate(problem["loc"]) if not (i == 1 and part in _KINDS)]
+    field = ""
+    for part in where:
+        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
+    if problem["type"] == "missing":
+        return f"field {field!r} is missing."
+    if problem["type"] == "extra_forbidden":
+        known = list(_Document.model_fields) if len(where) == 1 else ["table", "weights", "probabilities"]
+        return f"unknown field {field!r}.{checks.did_you_mean(str(where[-1]), known)}"
+    if problem["type"].startswith("union_tag"):
+        given = problem["input"].get("kind", "nothing") if isinstance(problem["input"], dict) else "nothing"
+        known = [kind for kind, _ in (PAYOFFS if field == "leader_payoff" else TYPES).values()]
+        return f"field '{field}.kind' must be one of {', '.join(known)}, but {checks.brief(given)} arrived."
+    if problem["type"] == "value_error":
+        return f"field {field!r}: {problem['ctx']['error']}."
+    return f"field {field!r}: {problem['msg']}, but {checks.brief(problem['input'])} arrived."
+
+
+def build(path: Path, document: _Document) -> GameFile:
+    """The containers of a document."""
+    with _naming(path, "leader_payoff"):
+        leader = document.leader_payoff.build()
+    with _naming(path, "follower_payoffs"):
+        game = Game(leader, document.follower_payoffs)
+    with _naming(path, "types"):
+        types = document.types.build()
+        check_types(game, types)
+    names = {}
+    for field, count in _NAMES.items():
+        words, expected = getattr(document, field), getattr(game, count)
+        if words is not None and len(words) != expected:
+            raise ValueError(f"{path}: field {field!r} must hold {expected} names, but {len(words)} arrived.")
+        names[field] = None if words is None else tuple(words)
+    return GameFile(game, types, document.title, document.description, document.source, **names)
+
+
+@contextlib.contextmanager
+def _naming(path: Path, field: str) -> Iterator[None]:
+    """Put the file and the field in front of what a constructor complains about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: field {field!r}: {error}") from error
