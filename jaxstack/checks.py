@@ -29,13 +29,7 @@ def finite_array(name: str, value: Any, axes: str) -> np.ndarray:
 
     A letter followed by `*` stands for one axis or more (``"L A*"``).
     """
-    try:
-        array = real_array(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be a rectangular array of numbers with axes [{axes}], but it could not "
-            f"be converted: {error}."
-        ) from error
+    array = converted_array(name, value, axes)
     letters = axes.split()
     if array.ndim != len(letters) and not (axes.endswith("*") and array.ndim >= len(letters)):
         raise ValueError(
@@ -57,6 +51,17 @@ def finite_array(name: str, value: Any, axes: str) -> np.ndarray:
             f"({int((~finite).sum())} such entries in all). Replace missing payoffs with real numbers."
         )
     return array
+
+
+def converted_array(name: str, value: Any, axes: str) -> np.ndarray:
+    """`real_array`, with an error that names the argument."""
+    try:
+        return real_array(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be a rectangular array of numbers with axes [{axes}], but it could not "
+            f"be converted: {error}."
+        ) from error
 
 
 def real_array(value: Any) -> np.ndarray:

@@ -206,6 +206,9 @@ class AnonymousPayoff:
     num_actions: int = static_field(default=0)
 
     def __post_init__(self) -> None:
+        if not is_traced(self.table):
+            axes = "L n+1 .. n+1"
+            set_field(self, "table", checks.converted_array("anonymous leader payoff", self.table, axes))
         shape = np.shape(self.table)
         num_actions, sizes = len(shape), set(shape[1:])
         if num_actions == 0 or len(sizes) > 1 or sizes & {0, 1}:
@@ -224,7 +227,7 @@ class AnonymousPayoff:
         set_field(self, "num_actions", num_actions)
         if is_traced(self.table):
             return
-        cleaned = np.where(self._reachable(), checks.real_array(self.table), 0.0)
+        cleaned = np.where(self._reachable(), self.table, 0.0)
         axes = " ".join(["L", *(f"c_{b}" for b in range(1, num_actions))])
         set_field(self, "table", checks.finite_array("anonymous leader payoff", cleaned, axes))
 

@@ -150,7 +150,13 @@ def calling(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any)
 
 
 def capturing(key: jax.Array, state: Means, known: Known, hparams: Params, t: Any) -> Choice:
-    return act(key, state, known, Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]].astype(hparams.bonus.dtype)), t)
+    return act(
+        key,
+        state,
+        known,
+        Params(hparams.bonus + jnp.asarray(CAPTURED)[state.visits[0]].astype(hparams.bonus.dtype)),
+        t,
+    )
 
 
 def keeping(*args: Any) -> Any:

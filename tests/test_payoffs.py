@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxstack as js
 from jaxstack.game import stack, unstack
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff, joint_index
 from tests import games
@@ -223,3 +225,104 @@ def test_joint_index_counts_in_c_order():
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize(
+    "table", [np.eye(2) * 1j, [["1", "2"], ["3", "4"]], [[1, 2], [3]], np.eye(2, dtype=bool)]
+)
+def test_anonymous_payoffs_are_numbers(table: Any) -> None:
+    with pytest.raises(ValueError, match="anonymous leader payoff must be a rectangular array of numbers"):
+        js.AnonymousPayoff(table)
+
+
+# Units of payoffs that can occur -----------------------------------------------------------------------
+
+
+def payoffs_of(rng: np.random.Generator, kind: str, n: int, A: int) -> Any:
+    """A payoff of L = 3 in which one action of follower 0 costs a million."""
+    if kind == "separable":
+        table = rng.uniform(size=(n, 3, A))
+        table[0, :, -1] = -1e6
+        return js.SeparablePayoff(table)
+    table = rng.uniform(size=(3, *(A,) * n))
+    table[:, -1] = -1e6
+    return js.TabularPayoff(table)
+
+
+@pytest.mark.parametrize("kind", ["tabular", "separable"])
+def test_bounds_and_units_of_what_is_played(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    n, A = 2, 3
+    payoff = payoffs_of(rng, kind, n, A)
+    played = np.ones((n, A), bool)
+    played[0, -1] = False
+    seen = [
+        np.asarray(payoff.payoff_vector(np.array(actions)), np.float64)
+        for actions in itertools.product(range(A), repeat=n)
+        if all(played[i, a] for i, a in enumerate(actions))
+    ]
+    low, high = payoff.bounds(played)
+    assert (low, high) == (pytest.approx(np.min(seen), abs=1e-6), pytest.approx(np.max(seen), abs=1e-6))
+    assert payoff.bounds()[0] < -9e5
+    units = payoff.in_units(low, high - low, played)
+    for actions in itertools.product(range(A - 1), range(A)):
+        expected = (np.asarray(payoff.payoff_vector(np.array(actions)), np.float64) - low) / (high - low)
+        np.testing.assert_allclose(units.payoff_vector(np.array(actions)), expected, atol=1e-5)
+    assert np.abs(np.asarray(units.table)).max() <= 2, "what is never played is moderate too"
+
+
+def test_bounds_of_counts_that_can_occur() -> None:
+    """Two of three followers may play action 1, and one of those action 2 as well."""
+    table = np.full((1, 4, 4), 99.0)
+    played = np.array([[True, False, False], [True, True, False], [False, True, True]])
+    possible = [(0, 1), (1, 0), (1, 1), (2, 0)]  # counts of actions 1 and 2
+    for value, counts in enumerate(possible):
+        table[0, *counts] = value
+    assert [float(b) for b in js.AnonymousPayoff(table).bounds(played)] == [0.0, 3.0]
+
+
+@pytest.mark.parametrize("scale", [1e39, 1e-39, 1e300])
+@pytest.mark.parametrize("offset", [0.0, 1e9])
+def test_any_scale_and_offset_is_the_same_game(scale: float, offset: float) -> None:
+    """Decisions do not change, and regret scales, where float32 overflows, underflows or rounds all away."""
+    game, types = js.scenarios.random_game(2, num_leader_actions=3, num_types=2)
+    if offset and scale != 1e39:
+        pytest.skip("an offset of 10^9 units once is enough")
+    # Multiples of 2^-20, so that an offset of 10^9 loses no bit in float64.
+    table = np.rint(game.leader.table * 2**20) / 2**20
+    plain = js.Game(js.TabularPayoff(table), game.follower)
+    scaled = js.Game(js.TabularPayoff((table + offset) * (1.0 if offset else scale)), game.follower)
+    unit = 1.0 if offset else scale
+    for learner in (
+        js.learners.erm_joint(),
+        js.learners.erm_product(),
+        js.learners.region_ucb(),
+        js.learners.oful(),
+    ):
+        curves = [
+            js.simulate(jax.random.key(1), g, types, learner, horizon=300, num_runs=3)
+            for g in (plain, scaled)
+        ]
+        np.testing.assert_allclose(curves[1].regret / unit, curves[0].regret, rtol=1e-5, atol=1e-6)
+        assert np.isfinite(curves[1].regret).all()
+
+
+def test_an_action_that_nobody_plays_does_not_blunt_the_learners() -> None:
+    """Its leader payoff of a million once spanned the units, in which all else was rounding."""
+    sizes = {"num_leader_actions": 3, "num_followers": 1, "num_types": 2, "num_actions": 2}
+    game, types = js.scenarios.random_game(seed=3, types="independent", **sizes)
+    follower = np.concatenate([game.follower, np.full((1, 2, 3, 1), -1.0)], axis=-1)
+    leader = np.concatenate([game.leader.table, np.full((3, 1), -1e6)], axis=-1)
+    never = js.Game(js.TabularPayoff(leader), follower)
+    for learner in (js.learners.erm_joint(), js.learners.region_ucb()):
+        curves = [
+            js.simulate(jax.random.key(0), g, types, learner, horizon=2000, num_runs=4) for g in (game, never)
+        ]
+        np.testing.assert_allclose(curves[1].regret, curves[0].regret, rtol=1e-5, atol=1e-5)
+
+
+def test_a_range_that_is_no_number_is_refused() -> None:
+    game, types = js.scenarios.random_game(0)
+    huge = js.Game(js.TabularPayoff(np.where(game.leader.table > 0.5, 1.7e308, -1.7e308)), game.follower)
+    with pytest.raises(ValueError, match=r"their range is no finite number.*Divide them by a constant"):
+        js.simulate(jax.random.key(0), huge, types, js.learners.oracle(), horizon=1, num_runs=1)

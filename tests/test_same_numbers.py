@@ -52,7 +52,9 @@ def products() -> Learner:
     def update(
         state: Weights, known: Known, hparams: Any, choice: Choice, feedback: ActionFeedback, t: jax.Array
     ) -> Weights:
-        seen = jnp.sin((feedback.actions.sum() + choice.region + t).astype(known.dtype) * jnp.arange(1.0, 9.0))
+        seen = jnp.sin(
+            (feedback.actions.sum() + choice.region + t).astype(known.dtype) * jnp.arange(1.0, 9.0)
+        )
         features = jnp.tanh(state.features @ state.features.T / 3 + seen[:, None] * seen[None])
         return Weights(features, jnp.tanh(features @ state.target + seen))
 
@@ -224,7 +226,9 @@ def test_a_fork_after_the_first_use_says_so() -> None:
     child = os.fork()
     if child == 0:
         try:
-            js.simulate(jax.random.key(0), game, types, js.learners.uniform(), horizon=1, num_runs=1, table=table)
+            js.simulate(
+                jax.random.key(0), game, types, js.learners.uniform(), horizon=1, num_runs=1, table=table
+            )
         except RuntimeError as error:
             os.write(write, str(error).encode())
         os._exit(0)

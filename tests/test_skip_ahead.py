@@ -193,7 +193,9 @@ def test_every_game_of_a_batch_jumps_with_its_own_key() -> None:
     game, types = js.scenarios.random_game(0, types="independent")
     keys = jax.random.split(jax.random.key(5), 2)
     options = {"horizon": 10**3, "num_runs": 20, "skip_ahead": True}
-    both = js.simulate(keys, js.stack([game, game]), js.stack([types, types]), js.learners.erm_joint(), **options)
+    both = js.simulate(
+        keys, js.stack([game, game]), js.stack([types, types]), js.learners.erm_joint(), **options
+    )
     for row, key in zip(both.regret, keys, strict=True):
         alone = js.simulate(key, game, types, js.learners.erm_joint(), **options)
         np.testing.assert_array_equal(row, alone.regret)

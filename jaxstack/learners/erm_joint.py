@@ -92,7 +92,10 @@ def _init(known: Known, hparams: NoParams) -> State:
 def _act(key: jax.Array, state: State, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     scoring: Scoring = known.prepared
     if isinstance(state, TypeCounts):
-        place = (take_row(scoring.candidates.region, state.best), take_row(scoring.candidates.vertex, state.best))
+        place = (
+            take_row(scoring.candidates.region, state.best),
+            take_row(scoring.candidates.vertex, state.best),
+        )
         return Choice(*place)
     mean = (state.total + state.error) / jnp.maximum(t - 1, 1).astype(known.dtype)
     scores = (jnp.asarray(scoring.commitment) * mean[scoring.candidates.region]).sum(axis=-1)

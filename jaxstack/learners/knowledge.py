@@ -45,7 +45,14 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
 
 def with_prepared(known: Known, prepared: Any) -> Known:
     """`known`, with what a learner's own `prepare` derived from game and table."""
-    fields = (known.game, known.table, known.horizon, known.payoff_low, known.payoff_range, known.unit_payoffs)
+    fields = (
+        known.game,
+        known.table,
+        known.horizon,
+        known.payoff_low,
+        known.payoff_range,
+        known.unit_payoffs,
+    )
     return Known(*fields, prepared)
 
 

@@ -54,9 +54,7 @@ def _act_optimally(key: jax.Array, state: tuple[()], known: Known, hparams: NoPa
     return Choice(*known.prepared)
 
 
-def _act_uniformly(
-    key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array
-) -> Choice:
+def _act_uniformly(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     region_key, vertex_key = jax.random.split(key)
     region = jax.random.randint(region_key, (), 0, known.table.num_regions, jnp.int32)
     num_vertices = known.table.vertex_mask[region].sum(dtype=jnp.int32)

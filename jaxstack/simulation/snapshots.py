@@ -57,7 +57,12 @@ class SoFar:
             **{f"tile{number}": dict(enumerate(leaves)) for number, leaves in enumerate(self.tiles)},
         }
         named = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-        place = {"tile": self.tile, "first_run": self.first_run, "block": self.block, "tiles": len(self.tiles)}
+        place = {
+            "tile": self.tile,
+            "first_run": self.first_run,
+            "block": self.block,
+            "tiles": len(self.tiles),
+        }
         return {name: np.asarray(value) for name, value in (place | named).items()}
 
     @classmethod

@@ -49,7 +49,9 @@ def working_bytes(setup: Setup) -> int:
     return tree_bytes(state_shapes(setup.learner, setup.inputs)) + vertices * _float_bytes()
 
 
-def held_bytes(setup: Setup, num_checkpoints: int, batch_size: int | None, devices: Sequence[jax.Device]) -> int:
+def held_bytes(
+    setup: Setup, num_checkpoints: int, batch_size: int | None, devices: Sequence[jax.Device]
+) -> int:
     """Memory that a simulation takes on all devices together, curves that are kept apart.
 
     Raises:

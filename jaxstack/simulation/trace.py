@@ -20,7 +20,6 @@ from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.simulate import MAX_HORIZON, Tiles
 from jaxstack.simulation.tiles import tile_size
 
-
 _types = jax.jit(draw_types)
 
 
