@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.game import TIE_TOLERANCE, Game, stack
+from jaxstack.game import Game, stack
 from jaxstack.regions.assembly import (
     Codec,
     Regions,
@@ -41,9 +41,11 @@ from jaxstack.regions.assembly import (
     ranges,
     require,
 )
-from jaxstack.regions.corners import from_corners, leads
+from jaxstack.regions.corners import from_corners
+from jaxstack.regions.meeting import scaled
 from jaxstack.regions.table import RegionTable
 
+TIE_TOLERANCE = 1e-9
 TIE_RULES = ("optimistic", "robust")
 _WORD = 64  # facets per word of a vertex's facet set
 
@@ -208,7 +210,7 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     row = (nodes.game * num_items + item)[parent]
     shape, full = nodes.shape.take(parent), nodes.full[parent]
     for step in range(1, num_actions):
-        normals = leads(payoffs[row, action], payoffs[row, (action + step) % num_actions])
+        normals = scaled(payoffs[row, action] - payoffs[row, (action + step) % num_actions])
         shape, kept, still_full = _clip(shape, normals)
         full = full[kept] & still_full
         parent, action, row = parent[kept], action[kept], row[kept]
@@ -255,7 +257,7 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     settled = np.ones(len(row), bool)
     for step in range(1, num_actions):
         other = (best + step) % num_actions
-        normals = leads(payoffs[row, best], payoffs[row, other])
+        normals = scaled(payoffs[row, best] - payoffs[row, other])
         lead = _dot(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
         smallest = np.minimum.reduceat(lead, starts)
         if robust:  # touching does not matter, being equal everywhere does
@@ -279,7 +281,7 @@ def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarra
     counts, starts = shape.counts, shape.first[:-1]
     owner = np.repeat(np.arange(len(counts)), counts)
     height = _dot(shape.vertices, normals[owner])
-    above, below = height > TIE_TOLERANCE, height < -TIE_TOLERANCE
+    above, below = height > 1e-9, height < -1e-9
     has_above, has_below = np.logical_or.reduceat(above, starts), np.logical_or.reduceat(below, starts)
     keep = ~below
     tight = shape.tight
