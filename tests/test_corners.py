@@ -7,7 +7,7 @@ import pytest
 
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
-from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions
+from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions, meeting
 from tests import games
 
 CASES = [
@@ -76,7 +76,7 @@ def test_both_ways_agree_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     game = game_of(np.random.default_rng(2).uniform(-1, 1, (3, 4, 4, 3)))
     before = enumerate_regions(game)
-    monkeypatch.setattr(corners, "_BLOCK", 50)
+    monkeypatch.setattr(meeting, "BLOCK", 50)
     assert_same(before, enumerate_regions(game))
 
 
@@ -92,8 +92,8 @@ def test_too_much_to_try_is_clipped(limit: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_hyperplanes_through_one_point_are_clipped_when_robust() -> None:
     # 25 indifferences meet in the centre: 2^25 response maps there, but only 50 full-dimensional regions.
-    normals = np.random.default_rng(4).normal(size=(1, 25, 3))
-    normals -= normals.mean(axis=2, keepdims=True)
+    normals = np.random.default_rng(4).integers(-1000, 1000, size=(1, 25, 3)).astype(float)
+    normals[..., 2] = -normals[..., :2].sum(axis=2)
     game = game_of(np.stack([normals, np.zeros_like(normals)], axis=3))
     assert enumerate_regions(game, ties="robust").num_regions == 50
     with pytest.raises(ValueError, match=r"at least 33,554,432 so far"):

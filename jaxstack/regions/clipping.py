@@ -18,8 +18,8 @@ Closed regions of lower dimension (`ties="optimistic"`) come out of the same rul
 as two actions are optimal anywhere on the closed polytope, and a halfspace that only touches a polytope
 leaves the face that it touches.
 
-Geometry is NumPy in float64. Hyperplanes are scaled to unit maximum norm; a vertex within `TIE_TOLERANCE` of
-a hyperplane lies on it.
+Geometry is NumPy in float64. A vertex lies on a hyperplane where the relative lead there (`jaxstack.ties`) is
+at most `TOLERANCE`: here, unlike there, what is within a few units of rounding is not decided exactly.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ from jaxstack.regions.assembly import (
 from jaxstack.regions.corners import from_corners
 from jaxstack.regions.meeting import scaled
 from jaxstack.regions.table import RegionTable
+from jaxstack.ties import TIE_TOLERANCE
 
-TIE_TOLERANCE = 1e-9
 TIE_RULES = ("optimistic", "robust")
+TOLERANCE = 2 * TIE_TOLERANCE  # relative lead up to which a vertex, cut out of others, lies on a hyperplane
 _WORD = 64  # facets per word of a vertex's facet set
 
 
@@ -258,12 +259,12 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     for step in range(1, num_actions):
         other = (best + step) % num_actions
         normals = scaled(payoffs[row, best] - payoffs[row, other])
-        lead = _dot(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
-        smallest = np.minimum.reduceat(lead, starts)
+        lead, margin = _heights(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
         if robust:  # touching does not matter, being equal everywhere does
-            settled &= (smallest >= -TIE_TOLERANCE) & (np.maximum.reduceat(lead, starts) > TIE_TOLERANCE)
+            settled &= np.logical_and.reduceat(lead >= -margin, starts)
+            settled &= np.logical_or.reduceat(lead > margin, starts)
         else:
-            settled &= smallest > TIE_TOLERANCE
+            settled &= np.logical_and.reduceat(lead > margin, starts)
     nodes.responses[owner[settled], nodes.open_items[settled]] = best[settled]
     still_open = ~settled
     open_counts = np.bincount(owner[still_open], minlength=len(nodes.game))
@@ -280,8 +281,8 @@ def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarra
     """
     counts, starts = shape.counts, shape.first[:-1]
     owner = np.repeat(np.arange(len(counts)), counts)
-    height = _dot(shape.vertices, normals[owner])
-    above, below = height > 1e-9, height < -1e-9
+    height, margin = _heights(shape.vertices, normals[owner])
+    above, below = height > margin, height < -margin
     has_above, has_below = np.logical_or.reduceat(above, starts), np.logical_or.reduceat(below, starts)
     keep = ~below
     tight = shape.tight
@@ -347,6 +348,11 @@ def _edges_across(
         on_all = np.add.reduceat(~missing.any(axis=1), offsets(candidates)[:-1], dtype=np.int64)
         upper, lower = upper[on_all == 2], lower[on_all == 2]
     return upper, lower
+
+
+def _heights(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """<normal, point> row by row, and how much of it counts as 0."""
+    return _dot(points, normals), TOLERANCE * _dot(points, np.abs(normals))
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -84,23 +84,13 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
 def _planes(payoffs: np.ndarray) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
-    planes = _crossing(payoffs)
+    planes = Planes.crossing(payoffs)
     work = _work(num_leader, len(planes.ties))
     to_look = num_items * _work(num_leader, math.comb(num_actions, 2))
     if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
-        planes = Planes(payoffs, _not_hidden(planes))
+        planes = Planes(payoffs, planes.leads, _not_hidden(planes))
         work = _work(num_leader, len(planes.ties))
     return planes if work <= MAX_WORK else None
-
-
-def _crossing(payoffs: np.ndarray) -> Planes:
-    """Ties of two actions that are equally good somewhere in the simplex, and not everywhere."""
-    lower, higher = pairs(payoffs.shape[2])
-    none = Planes(payoffs, np.zeros((0, 3), np.int64))
-    rows = none.leads[:, :, lower, higher]
-    crossing = (rows.min(axis=-1) <= 0) & (rows.max(axis=-1) >= 0) & rows.any(axis=-1)
-    item, pair = np.nonzero(crossing.any(axis=0))
-    return Planes(payoffs, np.stack([item, lower[pair], higher[pair]], axis=1))
 
 
 def _work(num_leader: int, num_ties: int) -> int:
@@ -112,7 +102,7 @@ def _work(num_leader: int, num_ties: int) -> int:
 def _not_hidden(planes: Planes) -> np.ndarray:
     """Those ties that may be between best actions, found by taking every item as a game of its own."""
     num_games, num_items, num_actions, num_leader = planes.payoffs.shape
-    alone = _crossing(planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader))
+    alone = Planes.crossing(planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader))
     points, doubtful = meeting.candidates(alone)
     decided = meeting.exactly(alone, *doubtful)
     x, owner = np.concatenate([points.x, decided.x]), np.concatenate([points.game, decided.game])
@@ -213,7 +203,7 @@ def _best_at(
             lead = x @ rows[owner[0]].T
         else:
             lead = np.einsum("ml,mhl->mh", x, rows[owner])
-        lead = lead.reshape(len(x), -1, num_items)
+        lead = lead.reshape(len(x), of_pairs.shape[1], num_items)
         bound = error[start : start + step, None]
         if numerators is not None:
             point, pair, item = np.nonzero(np.abs(lead) <= bound[:, None])
@@ -240,9 +230,10 @@ def _best_at(
     if planes.num_equal:
         tight = tie_best & planes.first_of_equals[game[tie_point], tie_item]
     num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points)) + (points == 0).sum(axis=1)
-    shares = points / points.sum(axis=1, keepdims=True)
+    if not planes.rounding.all():
+        points = points / points.sum(axis=1, keepdims=True)
     return _Corners(
-        shares, game, np.concatenate(codes), num_tight, tie_point, tie_item, tie_best, tie_best.sum(axis=1)
+        points, game, np.concatenate(codes), num_tight, tie_point, tie_item, tie_best, tie_best.sum(axis=1)
     )
 
 

@@ -36,21 +36,28 @@ class Planes:
 
     Attributes:
       payoffs: [G, items, A, L], follower payoffs; an item is a follower type.
+      leads: [G, items, A, A, L], their differences, each row scaled by a power of two to at most 1.
       ties: [h, 3], item, action and higher action of every hyperplane that is no facet.
     """
 
     payoffs: np.ndarray
+    leads: np.ndarray
     ties: np.ndarray
 
-    @functools.cached_property
-    def leads(self) -> np.ndarray:
-        """[G, items, A, A, L]: payoff differences, each row scaled by a power of two to at most 1."""
-        return scaled(self.payoffs[:, :, :, None] - self.payoffs[:, :, None])
+    @classmethod
+    def crossing(cls, payoffs: np.ndarray) -> Planes:
+        """Ties of two actions that are equally good somewhere in the simplex, and not everywhere."""
+        leads = scaled(payoffs[:, :, :, None] - payoffs[:, :, None])
+        lower, higher = pairs(payoffs.shape[2])
+        low, high = _extremes(leads[:, :, lower, higher])
+        item, pair = np.nonzero(((low <= 0) & (high >= 0) & (low < high)).any(axis=0))
+        return cls(payoffs, leads, np.stack([item, lower[pair], higher[pair]], axis=1))
 
     @functools.cached_property
     def equal(self) -> np.ndarray:
         """[G, items, A, A] bool, True where two actions are equal."""
-        return ~self.leads.any(axis=-1)
+        low, high = _extremes(self.leads)
+        return (low == 0) & (high == 0)
 
     @functools.cached_property
     def first_of_equals(self) -> np.ndarray:
@@ -72,9 +79,11 @@ class Planes:
     def alive(self) -> np.ndarray:
         """[G, H] bool: a hyperplane, meeting the simplex, and the first of those that are equal to it."""
         rows, (item, lower, higher) = self.rows, self.ties.T
-        alive = rows.any(axis=-1) & (rows.min(axis=-1) <= 0) & (rows.max(axis=-1) >= 0)
-        first = self.first_of_equals
-        alive[:, self.num_leader :] &= first[:, item, lower] & first[:, item, higher]
+        low, high = _extremes(rows)
+        alive = (low <= 0) & (high >= 0) & (low < high)
+        if self.num_equal:
+            first = self.first_of_equals
+            alive[:, self.num_leader :] &= first[:, item, lower] & first[:, item, higher]
         return alive
 
     @functools.cached_property
@@ -161,8 +170,15 @@ def pairs(num_actions: int) -> np.ndarray:
 
 def scaled(rows: np.ndarray) -> np.ndarray:
     """Rows [.., L] times a power of two each, so that the largest entry is in [1/2, 1); 0 stays 0."""
-    _, exponent = np.frexp(np.abs(rows).max(axis=-1, keepdims=True))
-    return np.ldexp(rows, -exponent)
+    low, high = _extremes(rows)
+    _, exponent = np.frexp(np.maximum(high, -low))
+    return np.ldexp(rows, -exponent[..., None])
+
+
+def _extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest entry of each row [.., L]: column by column, since rows are short."""
+    columns = np.moveaxis(rows, -1, 0)
+    return functools.reduce(np.minimum, columns), functools.reduce(np.maximum, columns)
 
 
 def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
@@ -179,16 +195,16 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
         high, low = minors.max(axis=0), minors.min(axis=0)
         bound = of_minor[:, None]
         game, column = np.nonzero((high <= bound) | (low >= -bound))
-        y, choice, bound = minors[:, game, column].T, chosen[:, column].T, of_minor[game]
+        y, choice, bound = minors[:, game, column], chosen[:, column].T, of_minor[game]
         size = np.maximum(high[game, column], -low[game, column])
         possible = _may_be_best(planes, game, choice)
         dependent = size <= 4 * L * bound  # and not only within rounding, where there is none
         uncertain = possible & dependent & (bound > 0)
         unsure.append((game[uncertain], choice[uncertain]))
         kept = possible & ~dependent
-        sure.append(_as_points(planes, y[kept], game[kept], bound[kept], choice[kept]))
+        sure.append(_as_points(planes, y[:, kept], game[kept], bound[kept], choice[kept]))
     points = Points(*(np.concatenate(parts) for parts in zip(*sure, strict=True)))
-    shares = points.x / points.x.sum(axis=1, keepdims=True)
+    shares = points.x if rounding.all() else points.x / points.x.sum(axis=1, keepdims=True)
     order = descending(points.game, shares)
     points, shares = points.where(order), shares[order]
 
@@ -196,8 +212,9 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
     whole = rounding[points.game] == 0
     near = np.where(whole, 0.0, 2 * points.error + 1e-12)
     with_previous = np.zeros(len(shares) + 1, bool)
-    with_previous[1:-1] = (np.abs(np.diff(shares, axis=0)) <= near[1:, None]).all(axis=1)
-    with_previous[1:-1] &= points.game[1:] == points.game[:-1]
+    with_previous[1:-1] = points.game[1:] == points.game[:-1]
+    for column in shares.T:
+        with_previous[1:-1] &= np.abs(np.diff(column)) <= near[1:]
     doubtful = ~whole & (with_previous[:-1] | with_previous[1:] | (points.error > ILL_CONDITIONED))
     doubtful |= ~_seen_to_tie(planes, points)
     unsure.append((points.game[doubtful], points.chosen[doubtful]))
@@ -226,15 +243,15 @@ def _may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.nda
 def _as_points(
     planes: Planes, y: np.ndarray, game: np.ndarray, bound: np.ndarray, choice: np.ndarray
 ) -> Points:
-    """Points of minors [M, L] with errors up to `bound`, those that may lie on the envelopes of their ties."""
+    """Points of minors [L, M] with errors up to `bound`, those that may lie on the envelopes of their ties."""
     L = planes.num_leader
-    total = y.sum(axis=1)
-    y *= np.sign(total)[:, None]
-    y[y <= bound[:, None]] = 0.0
+    total = y.sum(axis=0)
+    y *= np.sign(total)
+    y[y <= bound] = 0.0
     whole = bound == 0
     total = np.abs(total)
     error = np.where(whole, 0.0, L * (L + 1) * bound / total + 4 * L * EPS)
-    x = y / np.where(whole, 1.0, total)[:, None]
+    x = np.ascontiguousarray((y / np.where(whole, 1.0, y.sum(axis=0))).T)
     points = Points(x, game, error, choice)
     return points if planes.num_actions == 2 else points.where(_on_envelopes(planes, points))
 
@@ -257,10 +274,13 @@ def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
 
 def _seen_to_tie(planes: Planes, points: Points) -> np.ndarray:
     """Mask of points whose chosen hyperplanes tie there by the rule that others will apply."""
-    rows = planes.rows[points.game[:, None], points.chosen]
-    lead = np.abs(np.einsum("mpl,ml->mp", rows, points.x))
-    scale = np.einsum("mpl,ml->mp", np.abs(rows), points.x)
-    return (lead <= TIE_TOLERANCE / 4 * scale).all(axis=1)
+    tie = np.ones(len(points.x), bool)
+    flat = planes.rows.reshape(-1, planes.num_leader)
+    for plane in points.chosen.T:
+        rows = flat.take(points.game * planes.rows.shape[1] + plane, axis=0)
+        lead = np.abs(np.einsum("ml,ml->m", rows, points.x))
+        tie &= lead <= TIE_TOLERANCE / 4 * np.einsum("ml,ml->m", np.abs(rows), points.x)
+    return tie
 
 
 def exactly(planes: Planes, game: np.ndarray, choice: np.ndarray) -> ExactPoints:
