@@ -32,6 +32,7 @@ import numpy as np
 from jaxstack import checks
 from jaxstack.game import Game, stack
 from jaxstack.regions.assembly import (
+    WORKING_COPIES,
     Codec,
     Regions,
     check_limit,
@@ -39,15 +40,17 @@ from jaxstack.regions.assembly import (
     descending,
     offsets,
     ranges,
+    refuse_hopeless,
     require,
 )
-from jaxstack.regions.corners import from_corners
+from jaxstack.regions.corners import corner_work, from_corners
 from jaxstack.regions.meeting import scaled
 from jaxstack.regions.table import RegionTable
 from jaxstack.ties import TIE_TOLERANCE
 
 TIE_RULES = ("optimistic", "robust")
 TOLERANCE = 2 * TIE_TOLERANCE  # relative lead up to which a vertex, cut out of others, lies on a hyperplane
+LARGE = 2**20  # minors from which a sample is worth its time: it tells what would not fit
 _WORD = 64  # facets per word of a vertex's facet set
 
 
@@ -60,16 +63,20 @@ def enumerate_regions(
       game: one game, a stacked batch of G games, or a list of games of equal shape.
       ties: "optimistic" keeps every response map whose closed region is not empty, lower-dimensional ones
         too: followers break ties in the leader's favour (strong Stackelberg equilibrium). "robust" keeps
-        full-dimensional regions only: what the leader can enforce by moving an arbitrarily small step inside.
-        In a generic game the two agree.
-      max_regions: stop with an error once a game is known to have more.
+        full-dimensional regions only: where the leader can go by moving an arbitrarily small step. What it
+        can enforce there is the *least* payoff over the maps that differ in equal actions alone
+        (`jaxstack.ties.equal_actions`): all of them are listed, and share their vertices. In a generic game
+        the two rules agree.
+      max_regions: stop with an error as soon as a game is known to have more.
 
     Returns:
       RegionTable, with a leading axis G for a batch or a list.
 
     Raises:
-      ValueError: more than `max_regions` regions, an unknown tie rule, or games of different shapes.
-      MemoryError: the padded table would not fit into the memory that is free.
+      ValueError: more than `max_regions` regions (counted, or `estimate_regions` of a large game), an unknown
+        tie rule, or games of different shapes.
+      MemoryError: the padded table would not fit into the memory that is free; for a large game, by the
+        estimate, before any work.
 
     Source: regions are those of arXiv 2510.01387, section 3; the paper enumerates them by linear programs.
     """
@@ -78,6 +85,8 @@ def enumerate_regions(
     batch = game if isinstance(game, Game) else stack(list(game))
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"
+    if corner_work(batch) > LARGE:
+        refuse_hopeless(batch, max_regions)
     regions = from_corners(batch, codec, robust, max_regions)
     if regions is None:
         regions = _from_clipping(batch, codec, robust, max_regions)
@@ -166,7 +175,7 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
         # Every polytope holds at least one region, and no two hold the same, so this is a lower bound.
         check_limit(batch, finished + np.bincount(nodes.game, minlength=finished.size), max_regions)
         require(
-            4 * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
+            WORKING_COPIES * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
             what=f"enumerating regions ({len(nodes.game):,} polytopes so far)",
             driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
             remedy="use fewer games at once, or solve(method='ascent'), which needs no table",

@@ -34,6 +34,7 @@ from jaxstack.regions.meeting import EPS, ExactPoints, Planes, TooMuchToDecide, 
 MAX_WORK = 2**24  # minors that Cramer's rule may take for one game: half a second
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
 MAX_MAPS = 2**22  # response maps at all points together, of which ties="robust" may need only a few
+_EARLY = 4  # times max_regions: response maps at corners after which their number is checked
 _COMMON = 2**24  # bytes of common best responses looked at together
 
 
@@ -58,10 +59,7 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     num_maps = np.exp2(np.bincount(corners.tie_point, np.log2(corners.tie_size), len(simple)))
     if robust and num_maps.sum() > MAX_MAPS:
         return None
-    if not robust and num_maps.max() > max_regions:
-        at_least = np.zeros(codec.num_games)
-        np.maximum.at(at_least, corners.game, np.rint(np.minimum(num_maps, 2.0**53)))
-        check_limit(batch, at_least, max_regions)
+    _check_early(batch, codec, corners, num_maps, simple if robust else None, max_regions)
     require(
         100 * num_maps.sum(),
         what=f"enumerating regions ({num_maps.sum():,.0f} response maps at {len(simple):,} vertices)",
@@ -81,6 +79,33 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     return Regions(codes, full, corners.points, region, point)
 
 
+def _check_early(
+    batch: Game,
+    codec: Codec,
+    corners: _Corners,
+    num_maps: np.ndarray,
+    simple: np.ndarray | None,
+    max_regions: int,
+) -> None:
+    """Raise ValueError once some of the corners have more regions than allowed: the rest is not looked at.
+
+    With `simple` [M], only at these corners: all regions there are full-dimensional.
+    """
+    num_maps = num_maps if simple is None else np.where(simple, num_maps, 0.0)
+    at_least = np.zeros(codec.num_games)
+    np.maximum.at(at_least, corners.game, np.rint(np.minimum(num_maps, 2.0**53)))
+    check_limit(batch, at_least, max_regions)
+    total = np.bincount(corners.game, num_maps, codec.num_games)
+    worst = int(total.argmax())
+    if total[worst] <= _EARLY * max_regions:
+        return
+    of_worst = np.flatnonzero((corners.game == worst) & (num_maps > 0))
+    some = of_worst[np.cumsum(num_maps[of_worst]) <= _EARLY * max_regions]
+    if len(some):
+        at_least[worst] = len(_meet(corners.take(some), codec)[0])
+        check_limit(batch, at_least, max_regions)
+
+
 def _planes(payoffs: np.ndarray) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
@@ -91,6 +116,12 @@ def _planes(payoffs: np.ndarray) -> Planes | None:
         planes = Planes(payoffs, planes.leads, _not_hidden(planes))
         work = _work(num_leader, len(planes.ties))
     return planes if work <= MAX_WORK else None
+
+
+def corner_work(batch: Game) -> int:
+    """Minors that this takes for one game, if every two actions tie somewhere."""
+    num_items = batch.num_followers * batch.num_types
+    return _work(batch.num_leader_actions, num_items * math.comb(batch.num_actions, 2))
 
 
 def _work(num_leader: int, num_ties: int) -> int:

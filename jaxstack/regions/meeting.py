@@ -22,7 +22,7 @@ from jaxstack.ties import TIE_TOLERANCE
 
 EPS = float(np.finfo(np.float64).eps)
 MAX_EXACT = 2**16  # choices of hyperplanes decided exactly: about half a second
-ILL_CONDITIONED = 1e-6  # error bound from which a point is computed exactly
+ILL_CONDITIONED = 2.0**-13  # sum of minors, of rows up to 1, below which a point is computed exactly
 BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
 
 
@@ -215,7 +215,8 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
     with_previous[1:-1] = points.game[1:] == points.game[:-1]
     for column in shares.T:
         with_previous[1:-1] &= np.abs(np.diff(column)) <= near[1:]
-    doubtful = ~whole & (with_previous[:-1] | with_previous[1:] | (points.error > ILL_CONDITIONED))
+    allowed = L * (L + 1) * of_minor[points.game] / ILL_CONDITIONED + 4 * L * EPS
+    doubtful = ~whole & (with_previous[:-1] | with_previous[1:] | (points.error > allowed))
     doubtful |= ~_seen_to_tie(planes, points)
     unsure.append((points.game[doubtful], points.chosen[doubtful]))
     kept = ~doubtful & ~(whole & with_previous[:-1])
