@@ -42,8 +42,8 @@ def optimal(
 ) -> Bool[Array, "*n A"]:
     """Which actions are best against a commitment: those that no action leads by more than the tolerance."""
     # Sums and not matrix products, which some devices round to fewer digits.
-    lead = (differences * commitment).sum(axis=-1)
-    scale = (abs(differences) * abs(commitment)).sum(axis=-1)
+    products: Any = differences * commitment
+    lead, scale = products.sum(axis=-1), abs(products).sum(axis=-1)
     return (lead >= -tolerance * scale).all(axis=-1)
 
 

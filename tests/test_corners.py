@@ -80,6 +80,26 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(before, enumerate_regions(game))
 
 
+def test_points_that_all_need_exact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every type twice: no point is made from the only hyperplanes that meet there.
+    follower = np.random.default_rng(6).uniform(-1, 1, (1, 2, 2, 3))
+    game, twice = game_of(follower[:, :1]), game_of(follower[:, [0, 0]])
+    once = from_corners(monkeypatch, game, ties="robust")
+    assert_same(from_corners(monkeypatch, twice), by_clipping(monkeypatch, twice))
+    found = from_corners(monkeypatch, twice, ties="robust")
+    np.testing.assert_array_equal(found.vertices, once.vertices)
+    np.testing.assert_array_equal(found.responses, once.responses[:, :, [0, 0]])
+
+
+def test_too_much_to_decide_exactly_is_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = game_of(np.random.default_rng(7).uniform(-1, 1, (1, 4, 3, 2))[:, [0, 1, 2, 3, 0, 1]])
+    before = from_corners(monkeypatch, game)
+    monkeypatch.setattr(meeting, "MAX_EXACT", 10)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, game)
+    assert_same(before, enumerate_regions(game))
+
+
 @pytest.mark.parametrize("limit", ["MAX_WORK", "MAX_PAIRS"])
 def test_too_much_to_try_is_clipped(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     game = game_of(np.random.default_rng(3).uniform(-1, 1, (2, 2, 3, 3)))

@@ -528,9 +528,13 @@ def test_what_cannot_fit_is_refused_before_any_work(monkeypatch: pytest.MonkeyPa
     follower = np.random.default_rng(0).uniform(-1, 1, (3, 4, 12, 5))  # L = 12: 2^11 vertices per region
     monkeypatch.setattr(clipping, "_from_clipping", lambda *_: pytest.fail("worked"))
     monkeypatch.setattr(memory, "available_bytes", lambda: 2**34)
-    with pytest.raises(MemoryError, match=r"about \d+,000 regions \(estimated .* 2,048 vertices .*'programs'"):
+    with pytest.raises(
+        MemoryError, match=r"about \d+,000 regions \(estimated .* 2,048 vertices .*'programs'"
+    ):
         enumerate_regions(game_of(follower))
-    with pytest.raises(ValueError, match=r"max_regions = 900 best-response regions: a sample .* about \d+,000"):
+    with pytest.raises(
+        ValueError, match=r"max_regions = 900 best-response regions: a sample .* about \d+,000"
+    ):
         enumerate_regions(game_of(follower), max_regions=900)
 
 

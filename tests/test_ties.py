@@ -1,4 +1,4 @@
-"""One definition of a tie, from best responses to the optimum: worked by hand, and against exact arithmetic."""
+"""One definition of a tie, from best responses to the optimum: by hand, and against exact arithmetic."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_constant_makes_no_tie(game: Game, x64: bool) -> None:
             x = np.array([first, 1 - first])
             assert best_response_sets(game, x).tolist() == [[expected]]
             # The game is a constant of the compiled function, the commitment an argument.
-            assert jax.jit(lambda x: best_response_sets(game, x))(x).tolist() == [[expected]]  # noqa: B023
+            assert jax.jit(lambda x: best_response_sets(game, x))(x).tolist() == [[expected]]
             assert best_responses(game, jnp.asarray(x)).tolist() == [[expected.index(True)]]
 
 
@@ -94,7 +94,7 @@ def test_near_ties_have_the_exact_optimum(noise: float, penalty: float, offset: 
         game, types = noisy_game(seed, noise, penalty, offset)
         for rule in ("optimistic", "robust"):
             if rule == "robust" and ties.equal_actions(game.follower).sum() > 8:
-                continue  # an offset has rounded the noise away: equal actions, which a table alone cannot rank
+                continue  # an offset has rounded the noise away: equal actions, which a vertex cannot rank
             value = solve(game, types, method="vertices", ties=rule).value
             assert abs(Fraction(float(value)) - optimum(game, types, rule)) < 1e-12
 

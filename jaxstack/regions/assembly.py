@@ -53,7 +53,7 @@ class Codec:
         """Codes [R, pieces] uint16 of games [R] and responses [R, n*K]."""
         if self.bits > 1:
             planes = np.arange(self.bits - 1, -1, -1, dtype=responses.dtype)
-            responses = (responses[:, :, None] >> planes & 1).reshape(len(responses), -1)
+            responses = (responses[:, :, None] >> planes & 1).reshape(-1, self.num_items * self.bits)
         packed = np.packbits(responses.view(bool) if responses.itemsize == 1 else responses != 0, axis=1)
         padded = np.zeros((len(packed), 2 * self.num_pieces), np.uint8)
         padded[:, 2 * self.game_pieces : 2 * self.game_pieces + packed.shape[1]] = packed
@@ -183,7 +183,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
       ValueError: an estimate beyond `max_regions`.
       MemoryError: an estimate of the vertices that would not fit into the memory that is free.
     """
-    estimate = estimate_regions(batch if batch.num_games is None else unstack(batch, 0))
+    estimate: int = estimate_regions(batch if batch.num_games is None else unstack(batch, 0))
     if estimate > max_regions:
         raise ValueError(
             f"the game {_too_many(batch, max_regions)}: a sample of commitments suggests about "

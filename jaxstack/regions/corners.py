@@ -163,9 +163,14 @@ class _Corners(NamedTuple):
         first = offsets(counts)[:-1]
         ties = ranges(first[index], counts[index])
         return _Corners(
-            *(array[index] for array in self[:4]),
+            self.points[index],
+            self.game[index],
+            self.codes[index],
+            self.num_tight[index],
             np.repeat(np.arange(len(index)), counts[index]),
-            *(array[ties] for array in self[5:]),
+            self.tie_item[ties],
+            self.tie_best[ties],
+            self.tie_size[ties],
         )
 
 
@@ -237,16 +242,14 @@ def _best_at(
         lead = lead.reshape(len(x), of_pairs.shape[1], num_items)
         bound = error[start : start + step, None]
         if numerators is not None:
-            point, pair, item = np.nonzero(np.abs(lead) <= bound[:, None])
-            exact_rows = planes.exact_leads(owner[point], item, *of_pairs[:, pair])
-            exact_leads = (exact_rows * numerators[start + point]).sum(axis=1)
-            lead[point, pair, item] = (exact_leads > 0).astype(float) - (exact_leads < 0)
+            which = np.nonzero(np.abs(lead) <= bound[:, None])
+            lead[which] = _exact_signs(planes, numerators[start + which[0]], owner[which[0]], *which[1:])
             bound = np.zeros_like(bound)
         best = np.ones((num_actions, len(x), num_items), bool)
         at_least, at_most = lead >= -bound[:, None], lead <= bound[:, None]
-        for pair, (lower, higher) in enumerate(of_pairs.T):
-            best[lower] &= at_least[:, pair]
-            best[higher] &= at_most[:, pair]
+        for p, (lower, higher) in enumerate(of_pairs.T):
+            best[lower] &= at_least[:, p]
+            best[higher] &= at_most[:, p]
         lowest = np.zeros(best.shape[1:], np.int8)
         tied, seen = np.zeros_like(best[0]), best[0]
         for action in range(1, num_actions):
@@ -266,6 +269,15 @@ def _best_at(
     return _Corners(
         points, game, np.concatenate(codes), num_tight, tie_point, tie_item, tie_best, tie_best.sum(axis=1)
     )
+
+
+def _exact_signs(
+    planes: Planes, numerators: np.ndarray, game: np.ndarray, pair: np.ndarray, item: np.ndarray
+) -> np.ndarray:
+    """[N], -1, 0 or 1: who leads in pairs of actions [N] of items [N], at exact points [N, L]."""
+    rows = planes.exact_leads(game, item, *pairs(planes.num_actions)[:, pair])
+    leads = (rows * numerators).sum(axis=1)
+    return (leads > 0).astype(float) - (leads < 0)
 
 
 def _meet(corners: _Corners, codec: Codec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

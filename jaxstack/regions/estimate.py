@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from jaxstack.axes import Float, Int
+from jaxstack.axes import Float
 from jaxstack.game import Game, unstack
 
 NUM_POINTS = 2**14
@@ -15,7 +16,7 @@ _BLOCK = 2**18  # payoffs worked on at once
 _MOST = 2**26  # payoffs worked on: fewer points for games with many follower types
 
 
-def estimate_regions(game: Game, num_points: int = NUM_POINTS) -> int | Int[np.ndarray, "G"]:
+def estimate_regions(game: Game, num_points: int = NUM_POINTS) -> Any:
     """Estimated number of full-dimensional best-response regions of a game, on the low side.
 
     Commitments are drawn at random, and the response maps among the followers' answers are counted as species
@@ -28,7 +29,7 @@ def estimate_regions(game: Game, num_points: int = NUM_POINTS) -> int | Int[np.n
       num_points: size of the sample, at most; the estimate is at most about half its square.
 
     Returns:
-      The estimate ([G] for a batch), the same every time.
+      The estimate, an int ([G] int64 for a batch), the same every time.
 
     Source: Chao, Nonparametric estimation of the number of classes in a population, Scandinavian Journal of
     Statistics 11, 1984 (the bias-corrected form).

@@ -102,9 +102,7 @@ class Planes:
         L = self.num_leader
         with np.errstate(over="ignore"):
             # No minor or lead is rounded, and quotients of minors are equal only where their floats are.
-            fits = (math.factorial(L) * largest**L < 2**53) & (
-                math.factorial(L) * largest ** (L - 1) < 2**26
-            )
+            fits = (math.factorial(L) * largest**L < 2**53) & (math.factorial(L) * largest ** (L - 1) < 2**26)
         return np.where(fits & ~lost.any(axis=axes), 0.0, EPS)
 
     @property
@@ -244,7 +242,7 @@ def _may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.nda
 def _as_points(
     planes: Planes, y: np.ndarray, game: np.ndarray, bound: np.ndarray, choice: np.ndarray
 ) -> Points:
-    """Points of minors [L, M] with errors up to `bound`, those that may lie on the envelopes of their ties."""
+    """Points of minors [L, M] with errors up to `bound`, if they may lie on the envelopes of their ties."""
     L = planes.num_leader
     total = y.sum(axis=0)
     y *= np.sign(total)
@@ -259,7 +257,7 @@ def _as_points(
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
     """Mask of points, False where a chosen tie is certainly not between best actions."""
-    member, point = np.nonzero(points.chosen.T >= planes.num_leader)
+    member, point = np.nonzero(planes.num_leader <= points.chosen.T)
     item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_leader].T
     A, L = planes.num_actions, planes.num_leader
     x, error = points.x.take(point, axis=0), points.error[point, None]
