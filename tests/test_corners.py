@@ -80,6 +80,21 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(before, enumerate_regions(game))
 
 
+@pytest.mark.parametrize(("noise", "penalty"), [(1e-10, 0.0), (1e-8, 0.0), (1e-6, 0.0), (1e-5, 1e3)])
+def test_both_ways_agree_on_near_ties(noise: float, penalty: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Clipping has a tolerance near rounding, and so sees near-ties of more than that as they are.
+    rng = np.random.default_rng(8)
+    follower = rng.integers(3, size=(40, 2, 2, 3, 2)) + noise * rng.normal(size=(40, 2, 2, 3, 2))
+    follower -= penalty * (rng.uniform(size=follower.shape) < 1 / 8)
+    batch = [game_of(f) for f in follower]
+    for ties in ("optimistic", "robust"):
+        found = from_corners(monkeypatch, batch, ties=ties)
+        other = by_clipping(monkeypatch, batch, ties=ties)
+        for field in ("responses", "full_dimensional", "num_regions"):
+            np.testing.assert_array_equal(getattr(found, field), getattr(other, field), err_msg=field)
+        assert (found.vertex_mask.sum(axis=2) == other.vertex_mask.sum(axis=2)).mean() > 0.99
+
+
 def test_points_that_all_need_exact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
     # Every type twice: no point is made from the only hyperplanes that meet there.
     follower = np.random.default_rng(6).uniform(-1, 1, (1, 2, 2, 3))
