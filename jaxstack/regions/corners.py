@@ -240,13 +240,15 @@ def _best_at(
         else:
             lead = np.einsum("ml,mhl->mh", x, rows[owner])
         lead = lead.reshape(len(x), of_pairs.shape[1], num_items)
-        bound = error[start : start + step, None]
+        errors = error[start : start + step, None, None]
+        one_will_do = (errors > 0).all() or not errors.any()  # and comparing with one number is faster
+        bound = errors.max(initial=0.0) if one_will_do else errors
         if numerators is not None:
-            which = np.nonzero(np.abs(lead) <= bound[:, None])
+            which = np.nonzero(np.abs(lead) <= bound)
             lead[which] = _exact_signs(planes, numerators[start + which[0]], owner[which[0]], *which[1:])
-            bound = np.zeros_like(bound)
+            bound = 0.0
         best = np.ones((num_actions, len(x), num_items), bool)
-        at_least, at_most = lead >= -bound[:, None], lead <= bound[:, None]
+        at_least, at_most = lead >= -bound, lead <= bound
         for p, (lower, higher) in enumerate(of_pairs.T):
             best[lower] &= at_least[:, p]
             best[higher] &= at_most[:, p]
