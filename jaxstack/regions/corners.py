@@ -266,10 +266,15 @@ def _best_at(
     if planes.num_equal:
         tight = tie_best & planes.first_of_equals[game[tie_point], tie_item]
     num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points)) + (points == 0).sum(axis=1)
-    if not planes.rounding.all():
-        points = points / points.sum(axis=1, keepdims=True)
     return _Corners(
-        points, game, np.concatenate(codes), num_tight, tie_point, tie_item, tie_best, tie_best.sum(axis=1)
+        planes.shares(points, game),
+        game,
+        np.concatenate(codes),
+        num_tight,
+        tie_point,
+        tie_item,
+        tie_best,
+        tie_best.sum(axis=1),
     )
 
 

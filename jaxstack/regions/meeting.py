@@ -121,6 +121,13 @@ class Planes:
     def num_leader(self) -> int:
         return self.payoffs.shape[3]
 
+    def shares(self, points: np.ndarray, game: np.ndarray) -> np.ndarray:
+        """Points [M, L] with sum 1; only those of whole-number games may have another."""
+        whole = self.rounding[game] == 0
+        if not whole.any():
+            return points
+        return points / np.where(whole, points.sum(axis=1), 1.0)[:, None]
+
     def exact_leads(
         self, game: np.ndarray, item: np.ndarray, action: np.ndarray, other: np.ndarray
     ) -> np.ndarray:
@@ -202,7 +209,7 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
         kept = possible & ~dependent
         sure.append(_as_points(planes, y[:, kept], game[kept], bound[kept], choice[kept]))
     points = Points(*(np.concatenate(parts) for parts in zip(*sure, strict=True)))
-    shares = points.x if rounding.all() else points.x / points.x.sum(axis=1, keepdims=True)
+    shares = planes.shares(points.x, points.game)
     order = descending(points.game, shares)
     points, shares = points.where(order), shares[order]
 
