@@ -7,7 +7,7 @@ import pytest
 
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
-from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions
+from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions, meeting
 from tests import games
 
 CASES = [
@@ -76,7 +76,42 @@ def test_both_ways_agree_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     game = game_of(np.random.default_rng(2).uniform(-1, 1, (3, 4, 4, 3)))
     before = enumerate_regions(game)
-    monkeypatch.setattr(corners, "_BLOCK", 50)
+    monkeypatch.setattr(meeting, "BLOCK", 50)
+    assert_same(before, enumerate_regions(game))
+
+
+@pytest.mark.parametrize(("noise", "penalty"), [(1e-10, 0.0), (1e-8, 0.0), (1e-6, 0.0), (1e-5, 1e3)])
+def test_both_ways_agree_on_near_ties(noise: float, penalty: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Clipping has a tolerance near rounding, and so sees near-ties of more than that as they are.
+    rng = np.random.default_rng(8)
+    follower = rng.integers(3, size=(40, 2, 2, 3, 2)) + noise * rng.normal(size=(40, 2, 2, 3, 2))
+    follower -= penalty * (rng.uniform(size=follower.shape) < 1 / 8)
+    batch = [game_of(f) for f in follower]
+    for ties in ("optimistic", "robust"):
+        found = from_corners(monkeypatch, batch, ties=ties)
+        other = by_clipping(monkeypatch, batch, ties=ties)
+        for field in ("responses", "full_dimensional", "num_regions"):
+            np.testing.assert_array_equal(getattr(found, field), getattr(other, field), err_msg=field)
+        assert (found.vertex_mask.sum(axis=2) == other.vertex_mask.sum(axis=2)).mean() > 0.99
+
+
+def test_points_that_all_need_exact_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every type twice: no point is made from the only hyperplanes that meet there.
+    follower = np.random.default_rng(6).uniform(-1, 1, (1, 2, 2, 3))
+    game, twice = game_of(follower[:, :1]), game_of(follower[:, [0, 0]])
+    once = from_corners(monkeypatch, game, ties="robust")
+    assert_same(from_corners(monkeypatch, twice), by_clipping(monkeypatch, twice))
+    found = from_corners(monkeypatch, twice, ties="robust")
+    np.testing.assert_array_equal(found.vertices, once.vertices)
+    np.testing.assert_array_equal(found.responses, once.responses[:, :, [0, 0]])
+
+
+def test_too_much_to_decide_exactly_is_clipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = game_of(np.random.default_rng(7).uniform(-1, 1, (1, 4, 3, 2))[:, [0, 1, 2, 3, 0, 1]])
+    before = from_corners(monkeypatch, game)
+    monkeypatch.setattr(meeting, "MAX_EXACT", 10)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, game)
     assert_same(before, enumerate_regions(game))
 
 
@@ -92,8 +127,8 @@ def test_too_much_to_try_is_clipped(limit: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_hyperplanes_through_one_point_are_clipped_when_robust() -> None:
     # 25 indifferences meet in the centre: 2^25 response maps there, but only 50 full-dimensional regions.
-    normals = np.random.default_rng(4).normal(size=(1, 25, 3))
-    normals -= normals.mean(axis=2, keepdims=True)
+    normals = np.random.default_rng(4).integers(-1000, 1000, size=(1, 25, 3)).astype(float)
+    normals[..., 2] = -normals[..., :2].sum(axis=2)
     game = game_of(np.stack([normals, np.zeros_like(normals)], axis=3))
     assert enumerate_regions(game, ties="robust").num_regions == 50
     with pytest.raises(ValueError, match=r"at least 33,554,432 so far"):

@@ -92,10 +92,18 @@ def test_gaps_below_the_tolerance_tie():
         game = Game(np.zeros((2, 2)), [[[[1.0, 0.0], [0.0, 1.0]]]])
         return np.asarray(best_response_sets(game, np.array([0.5 + gap / 2, 0.5 - gap / 2])))[0, 0].tolist()
 
-    with jax.enable_x64(True):
-        assert sets(5e-10) == [True, True]
-        assert sets(5e-9) == [True, False]
-        assert sets(-5e-9) == [False, True]
+    for x64, tolerance in ((True, 2.0**-44), (False, 2.0**-20)):
+        with jax.enable_x64(x64):
+            assert sets(0.8 * tolerance) == [True, True]
+            assert sets(1.5 * tolerance) == [True, False]
+            assert sets(-1.5 * tolerance) == [False, True]
+
+
+def test_on_the_host_numbers_are_compared_in_float64():
+    game = Game(np.zeros((2, 2)), [[[[1.0, 0.0], [0.0, 1.0]]]])
+    x = np.array([0.5 + 1e-12, 0.5 - 1e-12])
+    assert of_game.best_response_sets(game, x).tolist() == [[[True, False]]]
+    assert of_game.best_response_sets(game, x.astype(np.float32)).tolist() == [[[True, True]]]
 
 
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e9])
@@ -108,10 +116,10 @@ def test_ties_do_not_depend_on_the_unit_of_payoff(unit):
 
 
 def test_equal_actions_always_tie():
-    follower = np.array([[[[0.1 + 0.2, 0.3], [7.0, 7.0]]]])  # equal up to rounding
-    with jax.enable_x64(True):
-        for first in (0.0, 0.3, 1.0):
-            assert best_response_sets(Game(np.zeros((2, 2)), follower), np.array([first, 1 - first])).all()
+    follower = np.array([[[[0.3, 0.3, 0.1 + 0.2], [7.0, 7.0, 7.0]]]])  # the last is better, by the last bit
+    for first, expected in ((0.0, [1, 1, 1]), (0.3, [0, 0, 1]), (1.0, [0, 0, 1])):
+        found = of_game.best_response_sets(Game(np.zeros((2, 3)), follower), np.array([first, 1 - first]))
+        np.testing.assert_array_equal(found, np.array([[expected]], bool))
 
 
 def test_commitment_of_the_wrong_length():

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxstack import bounds, memory
-from jaxstack.game import Game
+from jaxstack import memory
+from jaxstack.game import Game, unstack
+from jaxstack.regions.estimate import estimate_regions, in_words
 from jaxstack.regions.table import RegionTable
 
+WORKING_COPIES = 4  # of vertices, per action, that clipping may hold at once
 _PIECE = 16  # bits
 _SMALL = 2**26  # bytes up to which the machine is not asked what it has free
 
@@ -51,7 +53,7 @@ class Codec:
         """Codes [R, pieces] uint16 of games [R] and responses [R, n*K]."""
         if self.bits > 1:
             planes = np.arange(self.bits - 1, -1, -1, dtype=responses.dtype)
-            responses = (responses[:, :, None] >> planes & 1).reshape(len(responses), -1)
+            responses = (responses[:, :, None] >> planes & 1).reshape(-1, self.num_items * self.bits)
         packed = np.packbits(responses.view(bool) if responses.itemsize == 1 else responses != 0, axis=1)
         padded = np.zeros((len(packed), 2 * self.num_pieces), np.uint8)
         padded[:, 2 * self.game_pieces : 2 * self.game_pieces + packed.shape[1]] = packed
@@ -163,13 +165,45 @@ def check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
     worst = int(at_least.argmax())
     if at_least[worst] <= max_regions:
         return
-    which = f"game {worst} of the batch" if batch.num_games is not None else "the game"
+    game = batch if batch.num_games is None else unstack(batch, worst)
+    which = "the game" if batch.num_games is None else f"game {worst} of the batch"
+    estimate = in_words(max(int(at_least[worst]), int(estimate_regions(game))))
     raise ValueError(
-        f"{which} (L={batch.num_leader_actions}, n={batch.num_followers}, K={batch.num_types}, "
-        f"A={batch.num_actions}) has more than max_regions = {max_regions:,} best-response regions: at least "
-        f"{int(at_least[worst]):,} so far; the paper's bound n^L K^L A^2L is {bounds.num_regions(batch):,}. "
+        f"{which} {_too_many(batch, max_regions)}: at least {int(at_least[worst]):,} so far, and about "
+        f"{estimate} or more by a sample of commitments. "
         f"Raise max_regions, use ties='robust' (duplicated types or actions multiply the lower-dimensional "
         f"regions), or use solve(method='milp' or 'ascent'), which need no table."
+    )
+
+
+def refuse_hopeless(batch: Game, max_regions: int) -> None:
+    """Raise before any work where a sample says that the (first) game's regions are too many, or too large.
+
+    Raises:
+      ValueError: an estimate beyond `max_regions`.
+      MemoryError: an estimate of the vertices that would not fit into the memory that is free.
+    """
+    estimate: int = estimate_regions(batch if batch.num_games is None else unstack(batch, 0))
+    if estimate > max_regions:
+        raise ValueError(
+            f"the game {_too_many(batch, max_regions)}: a sample of commitments suggests about "
+            f"{in_words(estimate)}, or more. Raise max_regions if there is time and memory, or use "
+            f"solve(method='milp' or 'ascent'), which need no table."
+        )
+    # In general position every vertex is shared by 2^(L-1) regions, and there are about as many of both.
+    L, A = batch.num_leader_actions, batch.num_actions
+    require(
+        (batch.num_games or 1) * estimate * 2.0 ** (L - 1) * 8 * L * WORKING_COPIES * A,
+        what=f"enumerating about {in_words(estimate)} regions (estimated from a sample of commitments)",
+        driver=f"about 2^(L-1) = {2 ** (L - 1):,} vertices per region, for L = {L} leader actions",
+        remedy="use solve(method='milp', 'programs' or 'ascent'), which need no table",
+    )
+
+
+def _too_many(batch: Game, max_regions: int) -> str:
+    return (
+        f"(L={batch.num_leader_actions}, n={batch.num_followers}, K={batch.num_types}, "
+        f"A={batch.num_actions}) has more than max_regions = {max_regions:,} best-response regions"
     )
 
 

@@ -18,8 +18,8 @@ Closed regions of lower dimension (`ties="optimistic"`) come out of the same rul
 as two actions are optimal anywhere on the closed polytope, and a halfspace that only touches a polytope
 leaves the face that it touches.
 
-Geometry is NumPy in float64. Hyperplanes are scaled to unit maximum norm; a vertex within `TIE_TOLERANCE` of
-a hyperplane lies on it.
+Geometry is NumPy in float64. A vertex lies on a hyperplane where the relative lead there (`jaxstack.ties`) is
+at most `TOLERANCE`: here, unlike there, what is within a few units of rounding is not decided exactly.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.game import TIE_TOLERANCE, Game, stack
+from jaxstack.game import Game, stack
 from jaxstack.regions.assembly import (
+    WORKING_COPIES,
     Codec,
     Regions,
     check_limit,
@@ -39,12 +40,17 @@ from jaxstack.regions.assembly import (
     descending,
     offsets,
     ranges,
+    refuse_hopeless,
     require,
 )
-from jaxstack.regions.corners import from_corners, leads
+from jaxstack.regions.corners import corner_work, from_corners
+from jaxstack.regions.meeting import scaled
 from jaxstack.regions.table import RegionTable
+from jaxstack.ties import TIE_TOLERANCE
 
 TIE_RULES = ("optimistic", "robust")
+TOLERANCE = 2 * TIE_TOLERANCE  # relative lead up to which a vertex, cut out of others, lies on a hyperplane
+LARGE = 2**20  # minors from which a sample is worth its time: it tells what would not fit
 _WORD = 64  # facets per word of a vertex's facet set
 
 
@@ -57,16 +63,20 @@ def enumerate_regions(
       game: one game, a stacked batch of G games, or a list of games of equal shape.
       ties: "optimistic" keeps every response map whose closed region is not empty, lower-dimensional ones
         too: followers break ties in the leader's favour (strong Stackelberg equilibrium). "robust" keeps
-        full-dimensional regions only: what the leader can enforce by moving an arbitrarily small step inside.
-        In a generic game the two agree.
-      max_regions: stop with an error once a game is known to have more.
+        full-dimensional regions only: where the leader can go by moving an arbitrarily small step. What it
+        can enforce there is the *least* payoff over the maps that differ in equal actions alone
+        (`jaxstack.ties.equal_actions`): all of them are listed, and share their vertices. In a generic game
+        the two rules agree.
+      max_regions: stop with an error as soon as a game is known to have more.
 
     Returns:
       RegionTable, with a leading axis G for a batch or a list.
 
     Raises:
-      ValueError: more than `max_regions` regions, an unknown tie rule, or games of different shapes.
-      MemoryError: the padded table would not fit into the memory that is free.
+      ValueError: more than `max_regions` regions (counted, or `estimate_regions` of a large game), an unknown
+        tie rule, or games of different shapes.
+      MemoryError: the padded table would not fit into the memory that is free; for a large game, by the
+        estimate, before any work.
 
     Source: regions are those of arXiv 2510.01387, section 3; the paper enumerates them by linear programs.
     """
@@ -75,6 +85,8 @@ def enumerate_regions(
     batch = game if isinstance(game, Game) else stack(list(game))
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"
+    if corner_work(batch) > LARGE:
+        refuse_hopeless(batch, max_regions)
     regions = from_corners(batch, codec, robust, max_regions)
     if regions is None:
         regions = _from_clipping(batch, codec, robust, max_regions)
@@ -163,7 +175,7 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
         # Every polytope holds at least one region, and no two hold the same, so this is a lower bound.
         check_limit(batch, finished + np.bincount(nodes.game, minlength=finished.size), max_regions)
         require(
-            4 * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
+            WORKING_COPIES * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
             what=f"enumerating regions ({len(nodes.game):,} polytopes so far)",
             driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
             remedy="use fewer games at once, or solve(method='ascent'), which needs no table",
@@ -208,7 +220,7 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     row = (nodes.game * num_items + item)[parent]
     shape, full = nodes.shape.take(parent), nodes.full[parent]
     for step in range(1, num_actions):
-        normals = leads(payoffs[row, action], payoffs[row, (action + step) % num_actions])
+        normals = scaled(payoffs[row, action] - payoffs[row, (action + step) % num_actions])
         shape, kept, still_full = _clip(shape, normals)
         full = full[kept] & still_full
         parent, action, row = parent[kept], action[kept], row[kept]
@@ -255,13 +267,13 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     settled = np.ones(len(row), bool)
     for step in range(1, num_actions):
         other = (best + step) % num_actions
-        normals = leads(payoffs[row, best], payoffs[row, other])
-        lead = _dot(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
-        smallest = np.minimum.reduceat(lead, starts)
+        normals = scaled(payoffs[row, best] - payoffs[row, other])
+        lead, margin = _heights(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
         if robust:  # touching does not matter, being equal everywhere does
-            settled &= (smallest >= -TIE_TOLERANCE) & (np.maximum.reduceat(lead, starts) > TIE_TOLERANCE)
+            settled &= np.logical_and.reduceat(lead >= -margin, starts)
+            settled &= np.logical_or.reduceat(lead > margin, starts)
         else:
-            settled &= smallest > TIE_TOLERANCE
+            settled &= np.logical_and.reduceat(lead > margin, starts)
     nodes.responses[owner[settled], nodes.open_items[settled]] = best[settled]
     still_open = ~settled
     open_counts = np.bincount(owner[still_open], minlength=len(nodes.game))
@@ -278,8 +290,8 @@ def _clip(shape: _Polytopes, normals: np.ndarray) -> tuple[_Polytopes, np.ndarra
     """
     counts, starts = shape.counts, shape.first[:-1]
     owner = np.repeat(np.arange(len(counts)), counts)
-    height = _dot(shape.vertices, normals[owner])
-    above, below = height > TIE_TOLERANCE, height < -TIE_TOLERANCE
+    height, margin = _heights(shape.vertices, normals[owner])
+    above, below = height > margin, height < -margin
     has_above, has_below = np.logical_or.reduceat(above, starts), np.logical_or.reduceat(below, starts)
     keep = ~below
     tight = shape.tight
@@ -345,6 +357,11 @@ def _edges_across(
         on_all = np.add.reduceat(~missing.any(axis=1), offsets(candidates)[:-1], dtype=np.int64)
         upper, lower = upper[on_all == 2], lower[on_all == 2]
     return upper, lower
+
+
+def _heights(points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """<normal, point> row by row, and how much of it counts as 0."""
+    return _dot(points, normals), TOLERANCE * _dot(points, np.abs(normals))
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ regions that contain x are the products of these sets. Whichever of them one pic
 x span the same space, so x is a vertex of all of these regions or of none. Hence
 
   1. the points of the simplex where L-1 independent ties and facets meet are the vertices of all regions:
-     Cramer's rule finds them, all at once;
+     Cramer's rule finds them, all at once (`jaxstack.regions.meeting`);
   2. the regions around each are the products of the best responses there;
   3. equal response maps are one region, and the points that they come from are its vertices.
 
@@ -14,68 +14,52 @@ NumPy calls do for a small game and for a thousand of them. The price is that al
 and facets are tried. Where these are too many (many actions, or many leader actions), the clipping of
 `jaxstack.regions.clipping` is faster, which only touches what is there.
 
-Geometry is NumPy in float64. Hyperplanes are scaled to unit maximum norm; a point within `TIE_TOLERANCE` of a
-hyperplane lies on it.
+Nothing is decided by a tolerance. Where a point is within rounding of a hyperplane that it was not made from,
+it and the hyperplane are taken as the rational numbers that floats are (`jaxstack.exact`): so games with
+payoffs that nearly tie have the regions that they have, however thin.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxstack.game import TIE_TOLERANCE, Game
+from jaxstack.game import Game
+from jaxstack.regions import meeting
 from jaxstack.regions.assembly import Codec, Regions, check_limit, descending, offsets, ranges, require
+from jaxstack.regions.meeting import EPS, ExactPoints, Planes, TooMuchToDecide, pairs
 
 MAX_WORK = 2**24  # minors that Cramer's rule may take for one game: half a second
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
 MAX_MAPS = 2**22  # response maps at all points together, of which ties="robust" may need only a few
-_PARALLEL = 1e-12  # determinant up to which hyperplanes count as dependent
-_BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
-
-
-def leads(payoffs: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """[.., L]: `payoffs` minus `others`, scaled to unit maximum norm; 0 where the two are equal."""
-    difference = payoffs - others
-    norm = np.abs(difference).max(axis=-1)
-    equal = norm <= TIE_TOLERANCE * np.maximum(np.abs(payoffs).max(axis=-1), np.abs(others).max(axis=-1))
-    return np.where(equal[..., None], 0.0, difference / np.where(equal, 1.0, norm)[..., None])
+_EARLY = 4  # times max_regions: response maps at corners after which their number is checked
+_COMMON = 2**24  # bytes of common best responses looked at together
 
 
 def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> Regions | None:
-    """All regions of all games; None where there is too much to try."""
+    """All regions of all games; None where there is too much to try, or too much to decide exactly."""
     num_leader, num_actions = batch.num_leader_actions, batch.num_actions
     num_pairs = math.comb(num_actions, 2)
     if num_pairs > MAX_PAIRS:
         return None
     payoffs = np.swapaxes(np.asarray(batch.follower), -1, -2)
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
-    table = leads(payoffs[:, :, :, None], payoffs[:, :, None])  # [G, n*K, A, A, L]
-    ties = _ties(table)
-    work, to_look = _work(num_leader, len(ties)), codec.num_items * _work(num_leader, num_pairs)
-    if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
-        ties = _not_hidden(table, ties)
-        work = _work(num_leader, len(ties))
-    if work > MAX_WORK:
+    try:
+        planes = _planes(payoffs)
+        if planes is None:
+            return None
+        corners = _corners(planes, codec)
+    except TooMuchToDecide:
         return None
-    corners = _corners(table, codec, *_vertices(table, ties))
     # Where exactly L-1 ties and facets meet, all are independent and all regions there full-dimensional.
-    tight = _num_tight(corners)
-    simple = tight == num_leader - 1
-    if not simple.all():
-        new = _first_of_its_kind(corners, codec.num_items) & (tight >= num_leader - 1)
-        corners, simple = corners.where(new), simple[new]
+    simple = corners.num_tight == num_leader - 1
 
     num_maps = np.exp2(np.bincount(corners.tie_point, np.log2(corners.tie_size), len(simple)))
     if robust and num_maps.sum() > MAX_MAPS:
         return None
-    if not robust and num_maps.max() > max_regions:
-        at_least = np.zeros(codec.num_games)
-        np.maximum.at(at_least, corners.game, np.rint(np.minimum(num_maps, 2.0**53)))
-        check_limit(batch, at_least, max_regions)
+    _check_early(batch, codec, corners, num_maps, simple if robust else None, max_regions)
     require(
         100 * num_maps.sum(),
         what=f"enumerating regions ({num_maps.sum():,.0f} response maps at {len(simple):,} vertices)",
@@ -87,10 +71,7 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     full = np.zeros(len(codes), bool)
     full[region[simple[point]]] = True
     if not full.all():
-        rest = np.flatnonzero(~full)
-        totals = np.stack([np.bincount(region, x[point]) for x in corners.points.T], axis=1)[rest]
-        centres = totals / totals.sum(axis=1, keepdims=True)
-        full[rest] = _nothing_ties(table, codec, centres, codec.game(codes[rest]))
+        _find_full(full, planes, codec, corners, codes, region, point)
     if robust and not full.all():
         kept = full[region]
         region, point = (np.cumsum(full) - 1)[region[kept]], point[kept]
@@ -98,13 +79,49 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     return Regions(codes, full, corners.points, region, point)
 
 
-def _ties(table: np.ndarray) -> np.ndarray:
-    """[h, 3]: item, action and higher action that are equally good on a hyperplane through the simplex."""
-    lower, higher = _pairs(table.shape[2])
-    planes = table[:, :, lower, higher]
-    crossing = (planes.min(axis=-1) <= TIE_TOLERANCE) & (planes.max(axis=-1) >= -TIE_TOLERANCE)
-    item, pair = np.nonzero((crossing & planes.any(axis=-1)).any(axis=0))
-    return np.stack([item, lower[pair], higher[pair]], axis=1)
+def _check_early(
+    batch: Game,
+    codec: Codec,
+    corners: _Corners,
+    num_maps: np.ndarray,
+    simple: np.ndarray | None,
+    max_regions: int,
+) -> None:
+    """Raise ValueError once some of the corners have more regions than allowed: the rest is not looked at.
+
+    With `simple` [M], only at these corners: all regions there are full-dimensional.
+    """
+    num_maps = num_maps if simple is None else np.where(simple, num_maps, 0.0)
+    at_least = np.zeros(codec.num_games)
+    np.maximum.at(at_least, corners.game, np.rint(np.minimum(num_maps, 2.0**53)))
+    check_limit(batch, at_least, max_regions)
+    total = np.bincount(corners.game, num_maps, codec.num_games)
+    worst = int(total.argmax())
+    if total[worst] <= _EARLY * max_regions:
+        return
+    of_worst = np.flatnonzero((corners.game == worst) & (num_maps > 0))
+    some = of_worst[np.cumsum(num_maps[of_worst]) <= _EARLY * max_regions]
+    if len(some):
+        at_least[worst] = len(_meet(corners.take(some), codec)[0])
+        check_limit(batch, at_least, max_regions)
+
+
+def _planes(payoffs: np.ndarray) -> Planes | None:
+    """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
+    _, num_items, num_actions, num_leader = payoffs.shape
+    planes = Planes.crossing(payoffs)
+    work = _work(num_leader, len(planes.ties))
+    to_look = num_items * _work(num_leader, math.comb(num_actions, 2))
+    if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
+        planes = Planes(payoffs, planes.leads, _not_hidden(planes))
+        work = _work(num_leader, len(planes.ties))
+    return planes if work <= MAX_WORK else None
+
+
+def corner_work(batch: Game) -> int:
+    """Minors that this takes for one game, if every two actions tie somewhere."""
+    num_items = batch.num_followers * batch.num_types
+    return _work(batch.num_leader_actions, num_items * math.comb(batch.num_actions, 2))
 
 
 def _work(num_leader: int, num_ties: int) -> int:
@@ -113,112 +130,19 @@ def _work(num_leader: int, num_ties: int) -> int:
     return sum(math.comb(num_planes, size) * math.comb(num_leader, size) for size in range(1, num_leader))
 
 
-def _not_hidden(table: np.ndarray, ties: np.ndarray) -> np.ndarray:
-    """Those ties that are between best actions somewhere, found by taking every item as a game of its own."""
-    num_games, num_items, num_actions, _, num_leader = table.shape
-    alone = table.reshape(num_games * num_items, 1, num_actions, num_actions, num_leader)
-    points, owner = _vertices(alone, _ties(alone))
-    best = (np.einsum("mabl,ml->mab", alone[owner, 0], points) >= -TIE_TOLERANCE).all(axis=2)
+def _not_hidden(planes: Planes) -> np.ndarray:
+    """Those ties that may be between best actions, found by taking every item as a game of its own."""
+    num_games, num_items, num_actions, num_leader = planes.payoffs.shape
+    alone = Planes.crossing(planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader))
+    points, doubtful = meeting.candidates(alone)
+    decided = meeting.exactly(alone, *doubtful)
+    x, owner = np.concatenate([points.x, decided.x]), np.concatenate([points.game, decided.game])
+    error = np.concatenate([points.error, np.full(len(decided.game), 4 * num_leader * EPS)])
+    lead = np.einsum("mabl,ml->mab", alone.leads[owner, 0], x)
+    best = (lead >= -error[:, None, None]).all(axis=2)
     seen = np.zeros((num_items, num_actions, num_actions), bool)
     np.logical_or.at(seen, owner % num_items, best[:, :, None] & best[:, None, :])
-    return ties[seen[*ties.T]]
-
-
-def _pairs(num_actions: int) -> np.ndarray:
-    """[2, P]: every two actions, the lower one first."""
-    return np.array(list(itertools.combinations(range(num_actions), 2)), np.int64).reshape(-1, 2).T
-
-
-def _vertices(table: np.ndarray, ties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points [M, L] and games [M] of all vertices, in canonical order."""
-    num_games, _, num_actions, _, num_leader = table.shape
-    planes = np.empty((num_games, num_leader + len(ties), num_leader))
-    planes[:, :num_leader] = np.eye(num_leader)
-    planes[:, num_leader:] = table[:, *ties.T]
-    found = []
-    for points, chosen in _meeting_points(np.ascontiguousarray(planes.transpose(2, 0, 1))):
-        total = points.sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            points /= total
-            game, column = np.nonzero((points.min(axis=0) >= -TIE_TOLERANCE) & (np.abs(total) > _PARALLEL))
-        x = points[:, game, column].T
-        if num_actions > 2:  # a tie of two actions is on their upper envelope anyway
-            kept = _on_envelopes(table, ties, x, game, chosen[:, column] - num_leader)
-            x, game = x[kept], game[kept]
-        found.append((x, game))
-    x, game = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    x = np.where(x <= TIE_TOLERANCE, 0.0, x)
-    x /= x.sum(axis=1, keepdims=True)
-    order = descending(game, x)
-    x, game = x[order], game[order]
-    new = np.ones(len(x), bool)
-    new[1:] = (np.abs(x[1:] - x[:-1]) > 1e-12).any(axis=1) | (game[1:] != game[:-1])
-    return x[new], game[new]
-
-
-def _on_envelopes(
-    table: np.ndarray, ties: np.ndarray, x: np.ndarray, game: np.ndarray, chosen: np.ndarray
-) -> np.ndarray:
-    """Mask of points [M] whose ties `chosen` [L-1, M] (facets: negative) are between best actions.
-
-    Every tie is to have the lowest of the best actions: the other ties of the item follow from these.
-    """
-    actions = np.arange(table.shape[2])
-    least_lead = np.where(actions < actions[:, None], TIE_TOLERANCE, -TIE_TOLERANCE)
-    member, point = np.nonzero(chosen >= 0)
-    item, lower, higher = ties[chosen[member, point]].T
-    _, num_items, num_actions, _, num_leader = table.shape
-    rows = table.reshape(-1, num_actions, num_leader)
-    rows = rows.take((game[point] * num_items + item) * num_actions + lower, axis=0)
-    lead = np.einsum("mal,ml->ma", rows, x.take(point, axis=0))
-    best = (lead >= least_lead[lower]).all(axis=1) & (lead[np.arange(len(lead)), higher] <= TIE_TOLERANCE)
-    on_all = np.ones(len(x), bool)
-    on_all[point[~best]] = False
-    return on_all
-
-
-def _meeting_points(planes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Where L-1 of the hyperplanes [L, G, H] meet, for every choice of them.
-
-    What is orthogonal to L-1 rows has their minors as coordinates. Minors of size s follow from those of size
-    s-1 by expansion along the last row, so that choices which begin alike share the work.
-
-    Yields:
-      Points [L, G, C] in any scale (0 where the hyperplanes are dependent), and the choices [L-1, C].
-    """
-    num_leader, num_games, num_planes = planes.shape
-    if num_leader == 1:
-        yield np.ones((1, num_games, 1)), np.zeros((0, 1), np.int64)
-        return
-    chosen = np.arange(num_planes - num_leader + 2)[None]
-    minors = planes[:, :, : chosen.size]
-    for size in range(2, num_leader - 1):
-        chosen, minors = _extend(planes, chosen, minors, size)
-    step = chosen.shape[1] if num_leader == 2 else max(1, _BLOCK // planes.size)
-    signs = (-1.0) ** np.arange(num_leader)[:, None, None]
-    for start in range(0, chosen.shape[1], step):
-        some = chosen[:, start : start + step], minors[:, :, start : start + step]
-        last, coordinates = some if num_leader == 2 else _extend(planes, *some, num_leader - 1)
-        yield signs * coordinates[::-1], last
-
-
-def _extend(
-    planes: np.ndarray, chosen: np.ndarray, minors: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choices [size-1, C] of hyperplanes with each later one added, and the minors of the longer ones."""
-    num_leader, _, num_planes = planes.shape
-    counts = num_planes - num_leader + size - chosen[-1]  # leaves the last ones for the extensions to come
-    parent, new = np.repeat(np.arange(len(counts)), counts), ranges(chosen[-1] + 1, counts)
-    shorter, row = minors.take(parent, axis=2), planes.take(new, axis=2)
-    index = {columns: k for k, columns in enumerate(itertools.combinations(range(num_leader), size - 1))}
-    longer = []
-    for columns in itertools.combinations(range(num_leader), size):
-        minor = shorter[index[columns[:-1]]] * row[columns[-1]]
-        for k in range(size - 1):
-            term = shorter[index[columns[:k] + columns[k + 1 :]]] * row[columns[k]]
-            minor = minor - term if (size - k) % 2 == 0 else minor + term
-        longer.append(minor)
-    return np.concatenate([chosen.take(parent, axis=1), new[None]]), np.stack(longer)
+    return planes.ties[seen[*planes.ties.T]]
 
 
 class _Corners(NamedTuple):
@@ -227,44 +151,107 @@ class _Corners(NamedTuple):
     points: np.ndarray  # [M, L]
     game: np.ndarray  # [M]
     codes: np.ndarray  # [M, pieces], the lowest of the best actions of every item
+    num_tight: np.ndarray  # [M], how many ties and facets meet there, dependent ones too
     tie_point: np.ndarray  # [N] ascending: at this point ..
-    tie_item: np.ndarray  # [N] .. this item ..
+    tie_item: np.ndarray  # [N] ascending at a point: .. this item ..
     tie_best: np.ndarray  # [N, A] .. has these best actions ..
     tie_size: np.ndarray  # [N] .. so many, at least two
 
-    def where(self, kept: np.ndarray) -> _Corners:
-        """The points of a mask [M]."""
-        ties = kept[self.tie_point]
+    def take(self, index: np.ndarray) -> _Corners:
+        """The points of an index [M'], in its order."""
+        counts = np.bincount(self.tie_point, minlength=len(self.points))
+        first = offsets(counts)[:-1]
+        ties = ranges(first[index], counts[index])
         return _Corners(
-            self.points[kept],
-            self.game[kept],
-            self.codes[kept],
-            (np.cumsum(kept) - 1)[self.tie_point[ties]],
+            self.points[index],
+            self.game[index],
+            self.codes[index],
+            self.num_tight[index],
+            np.repeat(np.arange(len(index)), counts[index]),
             self.tie_item[ties],
             self.tie_best[ties],
             self.tie_size[ties],
         )
 
 
-def _corners(table: np.ndarray, codec: Codec, points: np.ndarray, game: np.ndarray) -> _Corners:
-    """The best responses of every item at every point."""
-    num_games, num_items, num_actions, _, num_leader = table.shape
-    pairs = _pairs(num_actions)
-    planes = table[:, :, *pairs].swapaxes(1, 2).reshape(num_games, -1, num_leader)
-    step = max(1, _BLOCK // max(1, planes[0].size))
+def _corners(planes: Planes, codec: Codec) -> _Corners:
+    """All vertices of all games in canonical order, each once."""
+    points, doubtful = meeting.candidates(planes)
+    corners = _best_at(planes, codec, points.x, points.game, points.error)
+    # As many hyperplanes as the point was made from, so it is these: whatever is near is decided.
+    decided = (corners.num_tight == planes.num_leader - 1) | (planes.rounding[points.game] == 0)
+    if decided.all() and not len(doubtful[0]):
+        return corners
+    open_choices = points.where(~decided)
+    exactly = meeting.exactly(
+        planes,
+        np.concatenate([doubtful[0], open_choices.game]),
+        np.concatenate([doubtful[1], open_choices.chosen]),
+    )
+    error = np.full(len(exactly.game), 4 * planes.num_leader * EPS)
+    others = _best_at(planes, codec, exactly.x, exactly.game, error, exactly.numerators)
+    parts = corners.take(np.flatnonzero(decided)), others.take(_of_best_actions(planes, exactly, others))
+    first = len(parts[0].points)
+    parts = parts[0], parts[1]._replace(tie_point=parts[1].tie_point + first)
+    corners = _Corners(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return corners.take(descending(corners.game, corners.points))
+
+
+def _of_best_actions(planes: Planes, exactly: ExactPoints, corners: _Corners) -> np.ndarray:
+    """Which points are vertices: by one of their choices at least, all ties are between best actions."""
+    if planes.num_actions == 2:
+        return np.arange(len(exactly.game))
+    choice, member = np.nonzero(exactly.chosen >= planes.num_leader)
+    item, lower, higher = planes.ties[exactly.chosen[choice, member] - planes.num_leader].T
+    known = corners.tie_point * planes.num_items + corners.tie_item
+    wanted = exactly.of_choice[choice] * planes.num_items + item
+    position = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    holds = np.zeros(len(wanted), bool)
+    if len(known):
+        tied = corners.tie_best[position]
+        rows = np.arange(len(wanted))
+        holds = (known[position] == wanted) & tied[rows, lower] & tied[rows, higher]
+    valid = np.ones(len(exactly.of_choice), bool)
+    valid[choice[~holds]] = False
+    return np.unique(exactly.of_choice[valid])
+
+
+def _best_at(
+    planes: Planes,
+    codec: Codec,
+    points: np.ndarray,
+    game: np.ndarray,
+    error: np.ndarray,
+    numerators: np.ndarray | None = None,
+) -> _Corners:
+    """The best responses of every item at every point; leads within the error are ties.
+
+    With `numerators` [M, L], the points without error, the leads within the error are computed exactly.
+    """
+    num_items, num_actions, num_leader = planes.num_items, planes.num_actions, planes.num_leader
+    of_pairs = pairs(num_actions)
+    rows = planes.leads[:, :, *of_pairs].swapaxes(1, 2).reshape(planes.num_games, -1, num_leader)
+    step = max(1, meeting.BLOCK // max(1, rows[0].size))
     codes, ties = [], []
-    for start in range(0, len(points), step):
+    for start in range(0, max(1, len(points)), step):
         x, owner = points[start : start + step], game[start : start + step]
-        if (owner == owner[0]).all():
-            lead = x @ planes[owner[0]].T
+        if len(owner) and (owner == owner[0]).all():
+            lead = x @ rows[owner[0]].T
         else:
-            lead = np.einsum("ml,mhl->mh", x, planes[owner])
-        lead = lead.reshape(len(x), -1, num_items)
-        at_least, at_most = lead >= -TIE_TOLERANCE, lead <= TIE_TOLERANCE
+            lead = np.einsum("ml,mhl->mh", x, rows[owner])
+        lead = lead.reshape(len(x), of_pairs.shape[1], num_items)
+        errors = error[start : start + step, None, None]
+        one_will_do = (errors > 0).all() or not errors.any()  # and comparing with one number is faster
+        bound = errors.max(initial=0.0) if one_will_do else errors
+        if numerators is not None:
+            which = np.nonzero(np.abs(lead) <= bound)
+            lead[which] = _exact_signs(planes, numerators[start + which[0]], owner[which[0]], *which[1:])
+            bound = 0.0
         best = np.ones((num_actions, len(x), num_items), bool)
-        for pair, (lower, higher) in enumerate(pairs.T):
-            best[lower] &= at_least[:, pair]
-            best[higher] &= at_most[:, pair]
+        at_least, at_most = lead >= -bound, lead <= bound
+        for p, (lower, higher) in enumerate(of_pairs.T):
+            best[lower] &= at_least[:, p]
+            best[higher] &= at_most[:, p]
         lowest = np.zeros(best.shape[1:], np.int8)
         tied, seen = np.zeros_like(best[0]), best[0]
         for action in range(1, num_actions):
@@ -275,28 +262,29 @@ def _corners(table: np.ndarray, codec: Codec, points: np.ndarray, game: np.ndarr
         point, item = np.divmod(np.flatnonzero(tied), num_items)
         ties.append((point + start, item, best[:, point, item].T))
     tie_point, tie_item, tie_best = (np.concatenate(parts) for parts in zip(*ties, strict=True))
-    return _Corners(points, game, np.concatenate(codes), tie_point, tie_item, tie_best, tie_best.sum(axis=1))
+    tight = tie_best  # actions that are equal tie everywhere, and count once
+    if planes.num_equal:
+        tight = tie_best & planes.first_of_equals[game[tie_point], tie_item]
+    num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points)) + (points == 0).sum(axis=1)
+    return _Corners(
+        planes.shares(points, game),
+        game,
+        np.concatenate(codes),
+        num_tight,
+        tie_point,
+        tie_item,
+        tie_best,
+        tie_best.sum(axis=1),
+    )
 
 
-def _num_tight(corners: _Corners) -> np.ndarray:
-    """How many ties and facets meet at every point, dependent ones too."""
-    ties = np.bincount(corners.tie_point, corners.tie_size - 1, len(corners.points))
-    return ties + (corners.points == 0).sum(axis=1)
-
-
-def _first_of_its_kind(corners: _Corners, num_items: int) -> np.ndarray:
-    """Mask of points, True for the first of those where the same ties and facets meet.
-
-    Where more than L-1 of them meet, several choices of L-1 lead to one point, up to rounding.
-    """
-    sizes = corners.codes.shape[1], corners.points.shape[1], num_items * corners.tie_best.shape[1]
-    of_piece, of_facet, of_action = np.split(_random(sum(sizes)), np.cumsum(sizes)[:-1])
-    label = corners.codes @ of_piece + (corners.points == 0) @ of_facet
-    of_tie = corners.tie_best * of_action.reshape(num_items, -1)[corners.tie_item]
-    np.add.at(label, corners.tie_point, of_tie.sum(axis=1))
-    first = np.zeros(len(label), bool)
-    first[np.unique(label, return_index=True)[1]] = True
-    return first
+def _exact_signs(
+    planes: Planes, numerators: np.ndarray, game: np.ndarray, pair: np.ndarray, item: np.ndarray
+) -> np.ndarray:
+    """[N], -1, 0 or 1: who leads in pairs of actions [N] of items [N], at exact points [N, L]."""
+    rows = planes.exact_leads(game, item, *pairs(planes.num_actions)[:, pair])
+    leads = (rows * numerators).sum(axis=1)
+    return (leads > 0).astype(float) - (leads < 0)
 
 
 def _meet(corners: _Corners, codec: Codec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -341,14 +329,36 @@ def _meet(corners: _Corners, codec: Codec) -> tuple[np.ndarray, np.ndarray, np.n
     return codes, region, point[order]
 
 
-def _nothing_ties(table: np.ndarray, codec: Codec, centres: np.ndarray, game: np.ndarray) -> np.ndarray:
-    """Mask of points, True where no actions tie but those that are equal everywhere."""
-    corners = _corners(table, codec, centres, game)
-    lowest = corners.tie_best.argmax(axis=1)
-    unequal = table[game[corners.tie_point], corners.tie_item, lowest].any(axis=-1)
-    nothing = np.ones(len(centres), bool)
-    nothing[corners.tie_point[(corners.tie_best & unequal).any(axis=1)]] = False
-    return nothing
+def _find_full(
+    full: np.ndarray,
+    planes: Planes,
+    codec: Codec,
+    corners: _Corners,
+    codes: np.ndarray,
+    region: np.ndarray,
+    point: np.ndarray,
+) -> None:
+    """Note in `full` [R] which of the other regions are full-dimensional too.
+
+    They are where only actions that are equal are best responses at all their vertices.
+    """
+    num_items, num_actions = planes.num_items, planes.num_actions
+    chosen = ~full[region]
+    region, (used, row) = region[chosen], np.unique(point[chosen], return_inverse=True)
+    at = corners.take(used)
+    best = np.zeros((len(used), num_items, num_actions), bool)
+    np.put_along_axis(best, codec.unpack(at.codes)[1][:, :, None].astype(np.int64), True, axis=2)
+    best[at.tie_point, at.tie_item] = at.tie_best
+    bits = np.packbits(best.reshape(len(used), -1), axis=1)
+    rest, first = np.unique(region, return_index=True)
+    common = np.bitwise_and.reduceat(bits[row], first, axis=0)
+    step = max(1, _COMMON // (num_items * num_actions))
+    for start in range(0, len(rest), step):
+        some = rest[start : start + step]
+        game, responses = codec.unpack(codes[some])
+        shared = np.unpackbits(common[start : start + step], axis=1, count=num_items * num_actions)
+        equal = planes.equal[game[:, None], np.arange(num_items), responses]
+        full[some] = ~(shared.reshape(equal.shape).astype(bool) & ~equal).any(axis=(1, 2))
 
 
 def _random(size: int) -> np.ndarray:

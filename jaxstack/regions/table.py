@@ -25,6 +25,8 @@ class RegionTable:
       vertex_mask: [R, V] bool, True where the vertex is real.
       region_mask: [R] bool, True where the region is real.
       full_dimensional: [R] bool, True where the region has dimension L-1 (all that `ties="robust"` keeps).
+        Maps that differ in equal actions alone (`jaxstack.ties.equal_actions`) are all listed, with the same
+        vertices: there the leader can enforce no more than the least of their payoffs.
       num_regions: [] int64, real regions ([G] for a batch).
       ties: "optimistic" (every map with a non-empty closed region) or "robust" (full-dimensional ones only).
     """

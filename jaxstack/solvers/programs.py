@@ -16,11 +16,13 @@ from scipy.optimize import OptimizeResult, linprog
 
 from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
-from jaxstack.game import TIE_TOLERANCE, Game
+from jaxstack.game import Game
 from jaxstack.solvers.contract import Solution
 from jaxstack.value import region_payoff_vectors
 
 MAX_REGIONS = 100_000  # minutes of linear programs; duplicated actions multiply closed regions without end
+
+TIE_TOLERANCE = 1e-9  # on rows of unit maximum norm: linear programs are solved to 1e-10
 
 _HIGHS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _INFEASIBLE = 2  # status of scipy.optimize.linprog

@@ -174,11 +174,7 @@ def exact(follower: np.ndarray) -> dict[ResponseMap, ExactRegion]:
 
     regions = {}
     for response, candidates in inside.items():
-        normals = [
-            _minus(payoffs[action], payoffs[other])
-            for payoffs, action in zip(types, response, strict=True)
-            for other in range(num_actions)
-        ] + facets
+        normals = exact_constraints(follower, response)
         vertices = [
             point
             for point in candidates
@@ -187,6 +183,19 @@ def exact(follower: np.ndarray) -> dict[ResponseMap, ExactRegion]:
         ]
         regions[response] = ExactRegion(vertices, _rank(vertices) == num_leader_actions)
     return regions
+
+
+def exact_constraints(follower: np.ndarray, response: Sequence[int]) -> list[tuple[Fraction, ...]]:
+    """Normals of all inequalities of a response map's region: preferences, then the facets of the simplex."""
+    num_leader_actions, num_actions = follower.shape[2:]
+    preferences = []
+    for table, action in zip(_each_type(follower), response, strict=True):
+        payoffs = [[Fraction(float(v)) for v in column] for column in table.T]
+        preferences += [_minus(payoffs[action], payoffs[other]) for other in range(num_actions)]
+    facets = [
+        tuple(Fraction(int(a == b)) for b in range(num_leader_actions)) for a in range(num_leader_actions)
+    ]
+    return preferences + facets
 
 
 def _each_type(follower: np.ndarray) -> np.ndarray:
