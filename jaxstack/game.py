@@ -9,16 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, ties
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
-
-TIE_TOLERANCE = 1e-9
-"""Two follower actions tie at x when their payoffs differ by at most this times the largest difference that
-any leader action makes between them; two actions that never differ by more than this times the larger of
-their payoffs are equal. Region geometry uses the same number for hyperplanes scaled to unit maximum norm."""
+from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
 
 COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
 
@@ -169,30 +165,35 @@ def check_commitment(game: Game, commitment: Any) -> np.ndarray:
 def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array, "n K A"]:
     """Which actions are optimal for each follower type against a commitment.
 
+    Numbers of the host are compared in float64, whatever the default float type. In a compiled function,
+    differences of payoffs are still taken in float64 where the game is a constant of it; a game that is an
+    argument has been rounded by JAX before, to float32 by default: a large constant added to its payoffs
+    then costs their last digits.
+
     Args:
       game: one game; follower payoffs [n, K, L, A].
       commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
 
     Returns:
-      [n, K, A] bool; True where the action's payoff is within the tie tolerance of the best. The tolerance
-      is `TIE_TOLERANCE` in float64, 1e-6 in float32.
+      [n, K, A] bool; True where no action has a relative lead (`jaxstack.ties`) of more than the tolerance:
+      2^-44, or 2^-20 where the commitment or the game is float32.
 
     Raises:
       ValueError: the commitment's length is not L.
     """
-    follower, x = jnp.asarray(game.follower), jnp.asarray(commitment)
-    if x.shape != (game.num_leader_actions,):
-        raise ValueError(f"commitment must have shape ({game.num_leader_actions},), but has {x.shape}.")
-    tolerance = TIE_TOLERANCE if follower.dtype == jnp.float64 else 1e-6
-    payoffs = jnp.einsum("l,nkla->nka", x, follower)
-    best = jnp.argmax(payoffs, axis=-1)
-    of_best = jnp.take_along_axis(follower, best[..., None, None], axis=-1)
-    largest_difference = jnp.abs(of_best - follower).max(axis=-2)
-    scale = jnp.maximum(jnp.abs(of_best), jnp.abs(follower)).max(axis=-2)
-    # The second term: actions equal up to rounding tie everywhere, however small their difference's norm.
-    equal = largest_difference <= tolerance * scale
-    gap = payoffs.max(axis=-1, keepdims=True) - payoffs
-    return equal | (gap <= tolerance * largest_difference)
+    if np.shape(commitment) != (game.num_leader_actions,):
+        raise ValueError(
+            f"commitment must have shape ({game.num_leader_actions},), but has {np.shape(commitment)}."
+        )
+    differences = ties.differences(game.follower)
+    if is_traced(differences, commitment):
+        x, differences = jnp.asarray(commitment), jnp.asarray(differences)
+        tolerance = ties.tolerance_of(x, differences)
+        dtype = jnp.promote_types(x.dtype, differences.dtype)
+        return ties.optimal(differences.astype(dtype), x.astype(dtype), tolerance)
+    x = np.asarray(commitment)
+    tolerance = ties.tolerance_of(x, np.asarray(game.follower))
+    return jnp.asarray(ties.optimal(differences, x.astype(np.float64), tolerance))
 
 
 def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K"]:
@@ -211,6 +212,6 @@ def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K
     Raises:
       ValueError: the commitment's length is not L.
 
-    Source: arXiv 2510.01387, section 2. Departure: ties within a tolerance, not exact.
+    Source: arXiv 2510.01387, section 2. Departure: ties within a tolerance near rounding, not exact.
     """
     return jnp.argmax(best_response_sets(game, commitment), axis=-1).astype(jnp.int32)

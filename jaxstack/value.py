@@ -54,6 +54,8 @@ def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) ->
 def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> float:
     """U_D(x), the leader's expected utility of a commitment; ties go to the leader's advantage, jointly.
 
+    Followers' ties are those of `best_response_sets`, in float64.
+
     Args:
       game: one game.
       types: distribution of joint types.
@@ -69,8 +71,7 @@ def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> fl
     """
     check_types(game, types)
     x = check_commitment(game, commitment)
-    with jax.enable_x64(True):
-        optimal = np.asarray(best_response_sets(game, x))
+    optimal = np.asarray(best_response_sets(game, x))
     choices = [np.flatnonzero(row) for row in optimal.reshape(-1, game.num_actions)]
     combinations = int(np.prod([len(c) for c in choices], dtype=np.float64))
     if combinations > _MAX_TIED_MAPS:
