@@ -17,9 +17,8 @@ from scipy.optimize import linprog
 from jaxstack import exact
 from jaxstack.axes import Float, Int
 from jaxstack.game import Game
+from jaxstack.ties import TIE_TOLERANCE, differences
 
-TIE = 2.0**-40  # two actions tie at x where |<d, x>| is at most this times sum_l |d_l| x_l
-_CHECKED = TIE / 16  # what a float program's answer may miss a row by, so that duals cannot make much of it
 _WIDEST = 1e8  # ratio of a row's entries up to which HiGHS sees them all: it drops what is below 1e-9
 _CLEARLY_EMPTY = -1e-7  # for rows of unit norm; HiGHS works to 1e-10
 _VARIED = 1e4  # ratio of payoff differences up to which HiGHS weighs them all
@@ -45,7 +44,7 @@ class Preferences:
         if np.abs(self.payoffs).max() > np.finfo(float).max / 4:  # the differences are not to overflow
             self.payoffs = self.payoffs / 4
         self.shape = (n, K)
-        self.differences = self.payoffs[:, :, None] - self.payoffs[:, None, :]
+        self.differences = differences(np.swapaxes(self.payoffs, -1, -2))
         same = ~self.differences.any(axis=-1)
         self.equal = same.argmax(axis=-1)
         self.has_equal = bool(same.sum() > self.equal.size)
@@ -63,14 +62,14 @@ class Preferences:
     def leads(
         self, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """By how much each chosen action leads each other, [n*K, A], and the size of which 2^-40 is a tie."""
+        """By how much each chosen action leads each other, [n*K, A], and the size that a tie is relative to."""
         chosen = self.differences[np.arange(len(self.differences)), np.ravel(response)]
         return chosen @ commitment, np.abs(chosen) @ commitment
 
     def holds(self, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]) -> bool:
         """Is `response` a best response to `commitment`, ties included?"""
         lead, size = self.leads(commitment, response)
-        return bool((lead >= -TIE * size).all())
+        return bool((lead >= -TIE_TOLERANCE * size).all())
 
 
 class Cell:
@@ -108,7 +107,7 @@ class Cell:
         if not self.support.any() or x[~self.support].any() or not (x[self.support] > 0).all():
             return False
         rows = self._all[self.kept]
-        return bool((rows @ x > TIE * (np.abs(rows) @ x)).all())
+        return bool((rows @ x > TIE_TOLERANCE * (np.abs(rows) @ x)).all())
 
     def inside(self) -> tuple[np.ndarray, bool] | None:
         """A point [L] of the cell, and whether it lies strictly inside (given the support); None if empty."""
@@ -173,7 +172,7 @@ class Cell:
 
     def _accepts(self, x: np.ndarray, groups: list[np.ndarray], promised: float) -> bool:
         """Does a float program's answer keep to the rows, and earn what was promised for it?"""
-        if (self._all @ x < -_CHECKED * (np.abs(self._all) @ x)).any():
+        if (self._all @ x < -TIE_TOLERANCE * (np.abs(self._all) @ x)).any():
             return False
         earned = [(group @ x[self.support]).min() for group in groups]
         if sum(earned) < promised - _OPTIMAL:

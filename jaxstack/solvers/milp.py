@@ -182,8 +182,8 @@ class Program:
         least = high - _WORST * max(missing, 1e-9 * size, np.finfo(float).tiny)
         raised = np.where(where, np.maximum(payoff, least), least)
         low = np.maximum(raised.min(axis=tuple(range(np.ndim(high) and 1, raised.ndim)), keepdims=True), least)
-        span = max(float(np.max(high - low)), np.finfo(float).tiny)
-        self.unit, self.constant = _OBJECTIVE_RANGE / span, float(np.sum(low))
+        span = float(np.max(high - low))
+        self.unit, self.constant = _OBJECTIVE_RANGE / (span or 1.0), float(np.sum(low))
         return (raised - low) * self.unit
 
     def exclude(self, response: Int[np.ndarray, "n K"], found: Found | None) -> None:

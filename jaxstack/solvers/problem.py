@@ -13,8 +13,9 @@ from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
-from jaxstack.solvers.cells import TIE, Cell, Preferences
+from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Solution
+from jaxstack.ties import TIE_TOLERANCE
 from jaxstack.value import region_payoff_vectors
 
 MAX_VARIANTS = 1 << 14  # maps that differ in equal actions only, when a payoff is not additive
@@ -110,7 +111,7 @@ class Problem:
         x = cell.best(groups)
         assert x is not None  # it has an interior
         worst = response.copy()
-        for group, (items, choices) in zip(groups[-len(variants) :], variants, strict=True):
+        for group, (items, choices) in zip(groups[len(groups) - len(variants) :], variants, strict=True):
             worst.flat[items] = choices[int((group @ x).argmin())]
         return self.checked(x, worst, self.payoffs(worst[None])[0])
 
@@ -170,7 +171,7 @@ def near_ties(
     chosen = np.abs(preferences.differences[np.arange(len(lead)), np.ravel(response)])
     largest = chosen.max(axis=-1)
     of_type = np.abs(preferences.differences).max(axis=(1, 2, 3))[:, None]
-    exact = (largest == 0) | (np.abs(lead) <= TIE * size)
+    exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
     near = (np.abs(lead) <= NEAR_TIE * largest) | (largest <= NEAR_TIE * of_type)
     near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
     flat = np.ravel(response)
