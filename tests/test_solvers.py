@@ -13,6 +13,7 @@ from jaxstack.game import Game, stack, unstack
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.regions import enumerate_regions
 from jaxstack.solvers import METHODS, ascent, programs, solve
+from jaxstack.solvers.cells import Preferences
 from tests.games import Case, Shape, degenerate_games, leader_payoff, random_games, type_distribution
 from tests.reference import regions as reference
 from tests.reference.value import utility
@@ -211,7 +212,7 @@ def test_degenerate_games_tell_the_tie_rules_apart() -> None:
 def test_programs_find_the_regions_of_the_table() -> None:
     for case in [seeded((3, 2, 3, 3), "tabular", "joint"), *degenerate_games(11, seed=3)]:
         for ties in ("optimistic", "robust"):
-            found, points = programs.response_maps(programs.preference_rows(case.game), ties)
+            found, points = programs.response_maps(Preferences(case.game), ties)
             table = enumerate_regions(case.game, ties=ties)
             np.testing.assert_array_equal(found, table.responses[table.region_mask], err_msg=case.name)
             assert points.shape == (len(found), case.game.num_leader_actions)
