@@ -574,6 +574,7 @@ def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
         "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
         "region table": memory.readable(table.nbytes),
         "optimum": f"{float(solution.value):.9g} payoff units per round ({ties} ties)",
+        **({"near-ties": solution.warning()} if solution.near_ties else {}),
     }
     for name, value in rows.items():
         facts.add_row(name, Text(value))

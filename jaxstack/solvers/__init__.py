@@ -20,7 +20,7 @@ import math
 from jaxstack import checks
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
-from jaxstack.regions.clipping import TIE_RULES
+from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
 from jaxstack.regions.table import RegionTable
 from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
@@ -77,7 +77,7 @@ def solve(
     clock = Clock(_seconds(time_limit), progress)
     reason = ""
     if method is None:
-        method, reason = ("vertices", "") if _needs_table(game, table) else choose(game, ties)
+        method, reason, table = _chosen(game, ties, table, clock)
     if method == "vertices":
         from jaxstack.solvers import vertices
 
@@ -90,9 +90,21 @@ def solve(
     return dataclasses.replace(solution, reason=reason)
 
 
-def _needs_table(game: Game, table: RegionTable | None) -> bool:
-    """What only "vertices" can do: a table to look up, or a batch."""
-    return table is not None or game.num_games is not None
+def _chosen(
+    game: Game, ties: str, table: RegionTable | None, clock: Clock
+) -> tuple[str, str, RegionTable | None]:
+    """A method, why, and the table that it needs if there is one."""
+    if table is not None:
+        return "vertices", "a region table was given", table
+    if game.num_games is not None:
+        return "vertices", "it solves a batch of games", None
+    method, reason = choose(game, ties, clock.time_limit)
+    if method != "vertices":
+        return method, reason, None
+    try:
+        return method, reason, enumerate_regions(game, ties=ties)
+    except (MemoryError, ValueError) as error:  # more regions than the sample let expect
+        return *choose(game, ties, clock.time_limit, no_table=str(error).split(";")[0]), None
 
 
 def _seconds(time_limit: float | None) -> float | None:

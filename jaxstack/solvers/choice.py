@@ -9,12 +9,14 @@ import numpy as np
 
 from jaxstack.game import Game
 from jaxstack.solvers import milp
+from jaxstack.ties import equal_actions
 
-MAX_VERTICES = 4_000_000  # of a region table: seconds
+MAX_SECONDS = 5.0  # for a region table
+MAX_VERTICES = 4_000_000  # of all its regions
 MAX_PROGRAMS = 3_000  # linear programs, of a millisecond or a few each
 MAX_VARIABLES = 20_000  # of a mixed-integer program that ends in seconds, if not in all games
 _SAMPLES = 4096  # commitments looked at
-_VERTICES_PER_SECOND = 300_000
+_SECONDS_PER_VERTEX, _SECONDS_PER_PAIR = 5e-6, 1.2e-7  # of enumeration; pairs of vertices of one region
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Estimate:
       regions: best-response regions; from how many distinct maps a sample of commitments meets, once and
         twice (Chao 1984), and so rather too low.
       vertices: of all regions together.
-      seconds: for a region table.
+      seconds: for a region table, on one core.
     """
 
     maps: int
@@ -35,10 +37,11 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        return self.vertices / _VERTICES_PER_SECOND
+        per_region = self.vertices / self.regions
+        return self.vertices * (_SECONDS_PER_VERTEX + _SECONDS_PER_PAIR * per_region)
 
     def __str__(self) -> str:
-        return f"about {_readable(self.regions)} regions with {_readable(self.vertices)} vertices"
+        return f"at least about {_readable(self.regions)} regions with {_readable(self.vertices)} vertices"
 
 
 def estimate(game: Game) -> Estimate:
@@ -57,31 +60,46 @@ def estimate(game: Game) -> Estimate:
         responses[:, j] = (points @ payoffs).argmax(axis=1)
     _, times = np.unique(responses, axis=0, return_counts=True)
     once, twice = int((times == 1).sum()), int((times == 2).sum())
-    regions = min(float(maps) if maps < 10**300 else math.inf, len(times) + once * (once - 1) / (2 * (twice + 1)))
-    # A region has about as many vertices as a cube; the simplex alone has L.
-    return Estimate(maps, regions, regions * max(float(L), 2.0 ** min(L, 60)))
+    regions = len(times) + once * (once - 1) / (2 * (twice + 1))
+    same = equal_actions(game.follower).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
+    # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
+    # simplices, and no more than a cube where many hyperplanes meet.
+    parts = n * K * (A - 1) + 1
+    log_vertices = min((L - 1) * math.log(2.0), parts * math.log1p((L - 1) / parts))
+    return Estimate(maps, regions, regions * max(float(L), math.exp(min(log_vertices, 300.0))))
 
 
-def choose(game: Game, ties: str) -> tuple[str, str]:
-    """The method for one game, and why."""
+def choose(
+    game: Game, ties: str, time_limit: float | None = None, no_table: str | None = None
+) -> tuple[str, str]:
+    """The method for one game, and why.
+
+    Args:
+      game: one game.
+      ties: "optimistic" or "robust".
+      time_limit: seconds; None for no limit.
+      no_table: why there cannot be a table, if that is known already.
+    """
     guess = estimate(game)
-    if guess.vertices <= MAX_VERTICES:
+    seconds = math.inf if time_limit is None else time_limit
+    if no_table is None and guess.vertices <= MAX_VERTICES and guess.seconds <= min(MAX_SECONDS, seconds):
         return "vertices", f"{guess}: a region table is soon made"
-    n, K, L, A = np.shape(game.follower)
-    programs = min(float(guess.maps), guess.regions) * A * math.sqrt(n * K)
-    if programs <= MAX_PROGRAMS:
-        return "programs", f"{guess} are too many for a table, but few regions for one linear program each"
+    n, K, _, A = np.shape(game.follower)
+    not_a_table = f"{guess} are too many for a table" if no_table is None else f"no table ({no_table})"
+    if min(float(min(guess.maps, 2**62)), guess.regions) * A * math.sqrt(n * K) <= MAX_PROGRAMS:
+        return "programs", f"{not_a_table}, but few regions for one linear program each"
     variables = milp.num_variables(game)
     if ties == "optimistic" and variables <= MAX_VARIABLES:
-        return "milp", f"{guess} are too many for a table, and {variables:,} variables are few for a program"
+        return "milp", f"{not_a_table}, and {variables:,} variables are few for a mixed-integer program"
+    other = (
+        f"a mixed-integer program would take {_readable(variables)} variables"
+        if ties == "optimistic"
+        else "a mixed-integer program knows no robust ties"
+    )
     return "ascent", (
-        f"{guess} are too many for a table or for a linear program each, and "
-        + (
-            f"a mixed-integer program would take {_readable(variables)} variables; "
-            if ties == "optimistic"
-            else "a mixed-integer program knows no robust ties; "
-        )
-        + "so the value is a lower bound. method='programs' or 'milp' may prove more, with a time_limit"
+        f"{not_a_table} or for a linear program each, and {other}: the value is a lower bound. "
+        f"method='programs' or 'milp' may prove more, given a time_limit"
     )
 
 

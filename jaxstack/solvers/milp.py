@@ -18,7 +18,6 @@ row by row of z, so that no constant M is needed.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -37,11 +36,7 @@ MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on on
 
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
 _WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
-_SLACK = 1e-9  # added to rows of unit norm, so that no rounding of HiGHS loses a map that has a region
-_ATTEMPTS: tuple[dict[str, Any], ...] = (
-    {"primal_feasibility_tolerance": 1e-9, "mip_feasibility_tolerance": 1e-9},
-    {"presolve": False},
-)
+_ATTEMPTS = ({"presolve": True}, {"presolve": False})  # presolving can fail where rows are nearly parallel
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
 
@@ -138,7 +133,7 @@ class Program:
         self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        self._require(0.0, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
         is_sum = game.leader.additive_terms() is not None
         self.objective = self._separable(reached) if is_sum else self._joint(reached)
         self.precision = 2e-6 / self.unit
@@ -229,15 +224,13 @@ class Program:
         ]
         highest = np.ones(self.num_variables)
         highest[self.forbidden] = 0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # SciPy passes tolerances on, with a warning
-            return mixed_integer_program(
-                -self.objective,
-                integrality=integrality,
-                bounds=Bounds(0, highest),
-                constraints=constraints,
-                options=options,
-            )
+        return mixed_integer_program(
+            -self.objective,
+            integrality=integrality,
+            bounds=Bounds(0, highest),
+            constraints=constraints,
+            options=options,
+        )
 
     def _require(self, low: float, high: float, *terms: _Term) -> None:
         """low <= sum of coefficient * variable <= high, row by row."""
