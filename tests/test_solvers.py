@@ -15,7 +15,7 @@ from jaxstack.regions import enumerate_regions
 from jaxstack.solvers import METHODS, ascent, programs, solve
 from jaxstack.solvers.cells import Preferences
 from tests.games import Case, Shape, degenerate_games, leader_payoff, random_games, type_distribution
-from tests.reference import optimum
+from tests.reference import optima as exact
 from tests.reference import regions as reference
 from tests.reference.value import utility
 
@@ -46,7 +46,7 @@ def seeded(shape: Shape, payoff: str, types: str, seed: int = 0) -> Case:
 @functools.cache
 def optima(case: Case) -> tuple[float, float]:
     """The exact values under optimistic and robust ties."""
-    optimistic, robust = optimum.optima(case.game, case.types)
+    optimistic, robust = exact.optima(case.game, case.types)
     return float(optimistic), float(robust)
 
 

@@ -111,8 +111,14 @@ def _seconds(time_limit: float | None) -> float | None:
     """The time limit, if it is one."""
     if time_limit is None:
         return None
-    if isinstance(time_limit, bool) or not isinstance(time_limit, int | float) or not 0 < time_limit < math.inf:
-        raise ValueError(f"time_limit must be a positive number of seconds, or None, but {time_limit!r} arrived.")
+    if (
+        isinstance(time_limit, bool)
+        or not isinstance(time_limit, int | float)
+        or not 0 < time_limit < math.inf
+    ):
+        raise ValueError(
+            f"time_limit must be a positive number of seconds, or None, but {time_limit!r} arrived."
+        )
     return float(time_limit)
 
 

@@ -83,7 +83,9 @@ def solve(problem: Problem) -> Solution:
     if search.best is None:
         if clock.is_over:
             raise clock.too_short("ascent")
-        raise RuntimeError(f"method='ascent' met no region of {game!r} that counts under ties={problem.ties!r}.")
+        raise RuntimeError(
+            f"method='ascent' met no region of {game!r} that counts under ties={problem.ties!r}."
+        )
     rng = np.random.default_rng(0)
     for _ in range(effort.hops):
         if len(search.visited) < MOST_REGIONS and not clock.is_over:

@@ -142,10 +142,17 @@ class Cell:
             return None
         groups = [group[:, self.support] for group in groups]
         spread = max(sum(np.ptp(group) for group in groups), np.finfo(float).tiny)
-        scaled = [(group - group.min()) / spread for group in groups]  # shares sum to 1: constants are nothing
+        scaled = [
+            (group - group.min()) / spread for group in groups
+        ]  # shares sum to 1: constants are nothing
         size = len(groups[0].T)
         found = _float_program(*_concave(self.rows, scaled), size, least=0.0)
-        if found is not None and found.status == _INFEASIBLE and self._has_plain_rows and self.inside() is None:
+        if (
+            found is not None
+            and found.status == _INFEASIBLE
+            and self._has_plain_rows
+            and self.inside() is None
+        ):
             return None
         guess = None if found is None else found.x
         if found is not None and guess is not None and self._has_plain_rows:
@@ -161,7 +168,9 @@ class Cell:
         whole = exact.integers(np.concatenate(groups).ravel()).reshape(-1, size)  # one scale for all
         whole = [group - group.min() for group in np.split(whole, ends[:-1])]
         objective, rows = _concave(self._exact_rows(), whole)
-        if len(objective) > size:  # .. and Sum x : Sum t + slack = 1 : most brings all variables into a simplex
+        if (
+            len(objective) > size
+        ):  # .. and Sum x : Sum t + slack = 1 : most brings all variables into a simplex
             most = sum(group.max() for group in whole) + 1
             balance = np.ones(len(objective) + 1, dtype=object)
             balance[:size] = -most
@@ -230,7 +239,9 @@ def _concave(rows: np.ndarray, groups: list[np.ndarray]) -> tuple[np.ndarray, np
     return objective, rows
 
 
-def _float_program(objective: np.ndarray, rows: np.ndarray, num_shares: int, least: float | None = None) -> Any:
+def _float_program(
+    objective: np.ndarray, rows: np.ndarray, num_shares: int, least: float | None = None
+) -> Any:
     """max <objective, y> with rows @ y >= 0 and shares of sum 1 by HiGHS; None where it gives up."""
     shares = (np.arange(len(objective)) < num_shares).astype(float)
     for options in (_HIGHS, {}):

@@ -36,7 +36,10 @@ MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on on
 
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
 _WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
-_ATTEMPTS = ({"presolve": True}, {"presolve": False})  # presolving can fail where rows are nearly parallel
+_SLACK = 1e-8  # added to rows of unit norm, so that no rounding of HiGHS loses a map that has a region
+PRESOLVED = (
+    5_000  # variables from which HiGHS may presolve, which can lose maps where rows are nearly parallel
+)
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
 
@@ -133,7 +136,7 @@ class Program:
         self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(0.0, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
         is_sum = game.leader.additive_terms() is not None
         self.objective = self._separable(reached) if is_sum else self._joint(reached)
         self.precision = 2e-6 / self.unit
@@ -145,7 +148,9 @@ class Program:
         highs = np.where(played[..., None], terms, -np.inf).max(axis=(1, 2))
         terms = self._in_range(terms, played[..., None], highs[:, None, None], float(highs.sum()) - reached)
         objective = np.zeros(self.num_variables)
-        objective[self.z] = np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms[:, None]
+        objective[self.z] = (
+            np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms[:, None]
+        )
         return objective
 
     def _joint(self, reached: float) -> Float[np.ndarray, "v"]:
@@ -162,10 +167,14 @@ class Program:
             for b in range(A):
                 w_of_action = w[:, :, actions[:, i] == b].reshape(len(theta) * L, -1)
                 self._require(0.0, 0.0, (w_of_action, 1.0), (self.z[i, theta[:, i], b].reshape(-1, 1), -1.0))
-        payoff = self.problem.payoffs(np.repeat(actions[:, :, None], K, axis=2))  # [.., L], whatever the types
+        payoff = self.problem.payoffs(
+            np.repeat(actions[:, :, None], K, axis=2)
+        )  # [.., L], whatever the types
         high = payoff.max()
         objective = np.zeros(self.num_variables)
-        objective[w] = probabilities[possible, None, None] * self._in_range(payoff, True, high, high - reached).T
+        objective[w] = (
+            probabilities[possible, None, None] * self._in_range(payoff, True, high, high - reached).T
+        )
         return objective
 
     def _in_range(self, payoff: np.ndarray, where: Any, high: Any, missing: float) -> np.ndarray:
@@ -176,7 +185,9 @@ class Program:
         size = np.abs(payoff).max(initial=0.0)
         least = high - _WORST * max(missing, 1e-9 * size, np.finfo(float).tiny)
         raised = np.where(where, np.maximum(payoff, least), least)
-        low = np.maximum(raised.min(axis=tuple(range(np.ndim(high) and 1, raised.ndim)), keepdims=True), least)
+        low = np.maximum(
+            raised.min(axis=tuple(range(np.ndim(high) and 1, raised.ndim)), keepdims=True), least
+        )
         span = float(np.max(high - low))
         self.unit, self.constant = _OBJECTIVE_RANGE / (span or 1.0), float(np.sum(low))
         return (raised - low) * self.unit
@@ -199,8 +210,8 @@ class Program:
         integrality[self.r] = 1
         limit = {} if seconds is None else {"time_limit": seconds}
         infeasible = False
-        for options in _ATTEMPTS:
-            solution = self._solved(integrality, {"mip_rel_gap": 0.0, **options, **limit})
+        for presolve in (True, False) if self.num_variables > PRESOLVED else (False, True):
+            solution = self._solved(integrality, {"mip_rel_gap": 0.0, "presolve": presolve, **limit})
             bound = np.inf if solution.mip_dual_bound is None else -solution.mip_dual_bound / self.unit
             if solution.x is not None:
                 return solution.x[self.r].argmax(axis=-1), bound + self.constant

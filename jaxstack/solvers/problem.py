@@ -78,7 +78,9 @@ class Problem:
     def start(self) -> Found | None:
         """A first answer: the best of the commitments to one leader action, and of the even one."""
         follower = np.asarray(self.original.follower)
-        points = np.concatenate([np.eye(follower.shape[-2]), np.full((1, follower.shape[-2]), 1 / follower.shape[-2])])
+        points = np.concatenate(
+            [np.eye(follower.shape[-2]), np.full((1, follower.shape[-2]), 1 / follower.shape[-2])]
+        )
         best: Found | None = None
         maps = np.unique(np.einsum("sl,nkla->snka", points, follower).argmax(axis=-1), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):

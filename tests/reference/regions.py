@@ -153,13 +153,13 @@ def exact(follower: np.ndarray) -> dict[ResponseMap, ExactRegion]:
     hyperplanes = set(facets)
     for payoffs in types:
         for a, b in itertools.combinations(range(num_actions), 2):
-            difference = minus(payoffs[a], payoffs[b])
+            difference = _minus(payoffs[a], payoffs[b])
             leading = next((d for d in difference if d), None)
             if leading is not None:
                 hyperplanes.add(tuple(d / leading for d in difference))
     points = set()
     for chosen in itertools.combinations(sorted(hyperplanes), num_leader_actions - 1):
-        point = meeting_point(chosen, num_leader_actions)
+        point = _meeting_point(chosen, num_leader_actions)
         if point is not None and min(point) >= 0:
             points.add(point)
 
@@ -167,7 +167,7 @@ def exact(follower: np.ndarray) -> dict[ResponseMap, ExactRegion]:
     for point in sorted(points, reverse=True):
         best = []
         for payoffs in types:
-            at_point = [dot(column, point) for column in payoffs]
+            at_point = [_dot(column, point) for column in payoffs]
             best.append([a for a in range(num_actions) if at_point[a] == max(at_point)])
         for response in itertools.product(*best):
             inside.setdefault(response, []).append(point)
@@ -175,14 +175,14 @@ def exact(follower: np.ndarray) -> dict[ResponseMap, ExactRegion]:
     regions = {}
     for response, candidates in inside.items():
         normals = [
-            minus(payoffs[action], payoffs[other])
+            _minus(payoffs[action], payoffs[other])
             for payoffs, action in zip(types, response, strict=True)
             for other in range(num_actions)
         ] + facets
         vertices = [
             point
             for point in candidates
-            if _rank([[Fraction(1)] * num_leader_actions, *(d for d in normals if dot(d, point) == 0)])
+            if _rank([[Fraction(1)] * num_leader_actions, *(d for d in normals if _dot(d, point) == 0)])
             == num_leader_actions
         ]
         regions[response] = ExactRegion(vertices, _rank(vertices) == num_leader_actions)
@@ -194,11 +194,11 @@ def _each_type(follower: np.ndarray) -> np.ndarray:
     return follower.reshape(-1, *follower.shape[2:])
 
 
-def dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
+def _dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
     return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
 
 
-def minus(a: Sequence[Fraction], b: Sequence[Fraction]) -> tuple[Fraction, ...]:
+def _minus(a: Sequence[Fraction], b: Sequence[Fraction]) -> tuple[Fraction, ...]:
     return tuple(x - y for x, y in zip(a, b, strict=True))
 
 
@@ -228,7 +228,7 @@ def _rank(rows: Iterable[Sequence[Fraction]]) -> int:
     return len(_echelon(rows))
 
 
-def meeting_point(hyperplanes: Iterable[Sequence[Fraction]], size: int) -> tuple[Fraction, ...] | None:
+def _meeting_point(hyperplanes: Iterable[Sequence[Fraction]], size: int) -> tuple[Fraction, ...] | None:
     """The one point with sum 1 on all hyperplanes, or None if there is none or more than one."""
     system = [[*normal, Fraction(0)] for normal in hyperplanes] + [[Fraction(1)] * (size + 1)]
     solved = _echelon(system)

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from tests.reference import regions, value
-from tests.reference.regions import ResponseMap, dot, meeting_point, minus
+from tests.reference.regions import ResponseMap
+from tests.reference.regions import _dot as dot
+from tests.reference.regions import _meeting_point as meeting_point
+from tests.reference.regions import _minus as minus
 
 Vector = tuple[Fraction, ...]
 
@@ -42,7 +45,9 @@ def optima(game: Any, types: Any) -> tuple[Fraction, Fraction]:
         if region.full_dimensional:
             cells.setdefault(_first_of_equals(follower, response), []).append(response)
     robust = max(
-        _best_of_worst(found[variants[0]].vertices, _facets(follower, variants[0]), [payoffs[w] for w in variants])
+        _best_of_worst(
+            found[variants[0]].vertices, _facets(follower, variants[0]), [payoffs[w] for w in variants]
+        )
         for variants in cells.values()
     )
     return optimistic, robust
