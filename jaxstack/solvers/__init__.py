@@ -3,8 +3,8 @@
 | method | answer | made for |
 |---|---|---|
 | `vertices` | exact: every vertex of every region; a look-up once there is a table | small games; batches |
-| `programs` | exact, one linear program per region (the paper's way; HiGHS) | few regions of many leader actions |
-| `milp` | exact, mixed-integer programs (HiGHS) | many followers, separable payoffs |
+| `programs` | exact, a linear program per region (the paper's way) | few regions, many leader actions |
+| `milp` | exact, mixed-integer programs | many followers, separable payoffs |
 | `ascent` | a lower bound: gradient ascent and local search | many leader actions |
 
 Whether an answer is a best response, and whether a region is empty or flat, is decided without tolerance: the
@@ -129,9 +129,9 @@ def _check_time(game: Game, table: RegionTable | None, clock: Clock) -> None:
     expected = estimate(game)
     if expected.seconds > clock.time_limit:
         raise TimeoutError(
-            f"method='vertices' would take about {expected.seconds:.2g} seconds for {game!r} ({expected}), but "
-            f"time_limit={clock.time_limit:g}, and an enumeration cannot stop on the way. Use method=None, "
-            f"'programs', 'milp' or 'ascent', which return the best commitment so far."
+            f"method='vertices' would take about {expected.seconds:.2g} seconds for {game!r} ({expected}), "
+            f"but time_limit={clock.time_limit:g}, and an enumeration cannot stop on the way. Use "
+            f"method=None, 'programs', 'milp' or 'ascent', which return the best commitment so far."
         )
 
 

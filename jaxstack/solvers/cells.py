@@ -44,7 +44,7 @@ class Preferences:
         if np.abs(self.payoffs).max() > np.finfo(float).max / 4:  # the differences are not to overflow
             self.payoffs = self.payoffs / 4
         self.shape = (n, K)
-        self.differences = differences(np.swapaxes(self.payoffs, -1, -2))
+        self.differences = np.asarray(differences(np.swapaxes(self.payoffs, -1, -2)))
         same = ~self.differences.any(axis=-1)
         self.equal = same.argmax(axis=-1)
         self.has_equal = bool(same.sum() > self.equal.size)
@@ -62,7 +62,7 @@ class Preferences:
     def leads(
         self, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """By how much each chosen action leads each other, [n*K, A], and the size that a tie is relative to."""
+        """By how much each chosen action leads each other, [n*K, A], and what a tie is relative to."""
         chosen = self.differences[np.arange(len(self.differences)), np.ravel(response)]
         return chosen @ commitment, np.abs(chosen) @ commitment
 
@@ -165,12 +165,11 @@ class Cell:
     def _best_exactly(self, groups: list[np.ndarray]) -> np.ndarray | None:
         """`best` in rational arithmetic; payoff vectors on the support."""
         size, ends = len(groups[0].T), np.cumsum([len(group) for group in groups])
-        whole = exact.integers(np.concatenate(groups).ravel()).reshape(-1, size)  # one scale for all
-        whole = [group - group.min() for group in np.split(whole, ends[:-1])]
+        one_scale = exact.integers(np.concatenate(groups).ravel()).reshape(-1, size)
+        whole = [group - group.min() for group in np.split(one_scale, ends[:-1])]
         objective, rows = _concave(self._exact_rows(), whole)
-        if (
-            len(objective) > size
-        ):  # .. and Sum x : Sum t + slack = 1 : most brings all variables into a simplex
+        if len(objective) > size:
+            # `best_vertex` wants all variables in one simplex: sum x is to sum t + slack as 1 is to `most`.
             most = sum(group.max() for group in whole) + 1
             balance = np.ones(len(objective) + 1, dtype=object)
             balance[:size] = -most

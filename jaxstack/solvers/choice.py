@@ -1,4 +1,4 @@
-"""Which method suits a game: decided in milliseconds, from the numbers of regions and programs it would take."""
+"""Which method suits a game: decided in milliseconds, from how many regions and programs it would take."""
 
 from __future__ import annotations
 

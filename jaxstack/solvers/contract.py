@@ -49,11 +49,10 @@ class Solution:
         return None if self.upper_bound is None else self.upper_bound - self.value
 
     def __repr__(self) -> str:
-        several = np.ndim(self.value) > 0
-        value = f"{len(np.atleast_1d(self.value))} values" if several else f"value={self.value:.9g}"
+        value = f"G={len(self.value)}" if isinstance(self.value, np.ndarray) else f"value={self.value:.9g}"
         text = f"Solution({value}, method={self.method!r}, ties={self.ties!r}"
-        if self.upper_bound is None or np.any(np.greater(self.upper_bound, self.value)):
-            text += f", upper_bound={self.upper_bound if several or self.upper_bound is None else float(self.upper_bound)}"
+        if self.gap is None or np.any(self.gap):
+            text += ", no upper bound" if self.gap is None else f", gap={np.max(self.gap):.3g}"
         if np.any(self.near_ties):
             text += f", near_ties={np.sum(self.near_ties)}"
         return text + (f", reason={self.reason!r})" if self.reason else ")")
@@ -65,14 +64,14 @@ class Solution:
             return ""
         subject = "1 near-tie that is" if count == 1 else f"{count} near-ties that are"
         return (
-            f"The value rests on {subject} not exact: payoffs changed by less than {NEAR_TIE:g} of a "
-            f"difference between two follower actions may change it by much."
+            f"The value rests on {subject} not exact: payoffs changed by less than {NEAR_TIE:g} of what "
+            f"they usually differ by may change it by much."
         )
 
 
 NEAR_TIE = 1e-6
-"""A near-tie: two actions whose payoffs at x differ, by at most this times the largest difference that any
-leader action makes between them; or that differ by at most this times the type's largest difference."""
+"""A near-tie: two actions whose payoffs at x differ, but by no more than this times the median difference
+that a leader action makes between two actions of the follower type."""
 
 
 class Clock:

@@ -37,9 +37,7 @@ MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on on
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
 _WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
 _SLACK = 1e-8  # added to rows of unit norm, so that no rounding of HiGHS loses a map that has a region
-PRESOLVED = (
-    5_000  # variables from which HiGHS may presolve, which can lose maps where rows are nearly parallel
-)
+PRESOLVED = 5_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
 
@@ -73,6 +71,7 @@ def solve(problem: Problem) -> Solution:
     program = Program(problem, best.value)
     bound = problem.highest
     while True:
+        bound = max(bound, best.value)
         problem.tell(best.value, bound)
         if bound <= best.value + program.precision or problem.clock.is_over:
             break
@@ -128,7 +127,7 @@ class Program:
         self.constraints: list[tuple[float, float, list[_Term]]] = []
         allowed, rows = _allowed(preferences)  # [n*K, A, L], [n*K, A, A, L]
         self.forbidden = self.z[~allowed.reshape(self.z.shape)]
-        self.can_play = allowed.any(axis=-1).reshape(n, K, A)
+        self.can_play: Any = allowed.any(axis=-1).reshape(n, K, A).any(axis=1)  # [n, A], by some type
         rows = rows.reshape(n, K, A, A, L)
 
         self._require(1.0, 1.0, (self.x[None], 1.0))
@@ -144,9 +143,9 @@ class Program:
     def _separable(self, reached: float) -> Float[np.ndarray, "v"]:
         """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a) z[i,k,a,l]."""
         terms = np.asarray(self.problem.game.leader.additive_terms())  # [n, A, L]
-        played = self.can_play.any(axis=1)
-        highs = np.where(played[..., None], terms, -np.inf).max(axis=(1, 2))
-        terms = self._in_range(terms, played[..., None], highs[:, None, None], float(highs.sum()) - reached)
+        played = self.can_play[:, :, None]
+        highs = np.where(played, terms, -np.inf).max(axis=(1, 2))
+        terms = self._in_range(terms, played, highs[:, None, None], float(highs.sum()) - reached)
         objective = np.zeros(self.num_variables)
         objective[self.z] = (
             np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms[:, None]
@@ -160,7 +159,7 @@ class Program:
         probabilities = joint_probabilities(types)
         possible = np.flatnonzero(probabilities)
         theta, actions = _digits(possible, K, n), _digits(np.arange(A**n), A, n)  # [J, n], [A^n, n]
-        actions = actions[self.can_play.any(axis=1)[np.arange(n), actions].all(axis=1)]
+        actions = actions[self.can_play[np.arange(n), actions].all(axis=1)]
         w = self.num_variables + np.arange(len(theta) * len(actions) * L).reshape(len(theta), L, len(actions))
         self.num_variables += w.size
         for i in range(n):
@@ -193,7 +192,7 @@ class Program:
         return (raised - low) * self.unit
 
     def exclude(self, response: Int[np.ndarray, "n K"], found: Found | None) -> None:
-        """Forbid one response map that is known now; if it has no region, all maps that fail for its reason."""
+        """Forbid a response map that is known now; if it has no region, all maps that fail for its reason."""
         preferences, flat = self.problem.preferences, response.ravel()
         items = list(range(len(flat)))
         if found is None:
@@ -205,7 +204,7 @@ class Program:
         self._require(0.0, len(items) - 1.0, (chosen[None], 1.0))
 
     def maximise(self, seconds: float | None) -> tuple[Int[np.ndarray, "n K"] | None, float]:
-        """The response map of a solution, None if none was found, and an upper bound on all that are left."""
+        """The response map of a solution, if one was found, and an upper bound on all that are left."""
         integrality = np.zeros(self.num_variables)
         integrality[self.r] = 1
         limit = {} if seconds is None else {"time_limit": seconds}

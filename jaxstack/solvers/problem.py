@@ -32,8 +32,8 @@ class Found(NamedTuple):
 class Problem:
     """A game in the solver's units, with the rows of its regions.
 
-    Payoffs are `value * scale + offset` of the game's own: a large constant in the leader's payoffs, or a unit
-    such as 1e39, changes neither a decision nor how precise it is.
+    The game's payoffs are `scale * value + offset` of the solver's: a large constant in the leader's payoffs,
+    or a unit such as 1e39, changes neither a decision nor how precise it is.
     """
 
     def __init__(self, game: Game, types: TypeDistribution, ties: str, clock: Clock):
@@ -54,7 +54,7 @@ class Problem:
     def best_in(
         self, response: Int[np.ndarray, "n K"], payoff: Float[np.ndarray, "L"] | None = None
     ) -> Found | None:
-        """The best commitment in the region of a response map, and what it earns; None if the region is empty.
+        """The best commitment in a response map's region, and what it earns; None if the region is empty.
 
         Under robust ties it is the best against the worst of the maps that differ in equal actions only, and
         None too where the region is not full-dimensional.
@@ -118,7 +118,7 @@ class Problem:
         return self.checked(x, worst, self.payoffs(worst[None])[0])
 
     def _indifference(self, response: np.ndarray) -> tuple[list[np.ndarray], list[Any]]:
-        """Payoff groups as of `Cell.best`, and for each of the last ones the items and choices that they mean."""
+        """Payoff groups as of `Cell.best`; items and choices that each of the last groups stands for."""
         equal = self.preferences.equal
         played = equal[np.arange(len(equal)), response.ravel()]
         free = [(j, np.flatnonzero(equal[j] == played[j])) for j in np.flatnonzero(self.marginals > 0)]
@@ -136,10 +136,10 @@ class Problem:
         num_variants = math.prod(len(choices) for _, choices in free)
         if num_variants > MAX_VARIANTS:
             raise ValueError(
-                f"ties='robust' must find the worst of {num_variants:,} ways in which indifferent followers may "
-                f"answer (limit {MAX_VARIANTS:,}), since {len(free)} follower types have equal actions and the "
-                f"leader's payoff is not a sum over followers. Use SeparablePayoff if it is one, remove "
-                f"actions that are duplicates for both sides, or ties='optimistic'."
+                f"ties='robust' must find the worst of {num_variants:,} ways in which indifferent followers "
+                f"may answer (limit {MAX_VARIANTS:,}), since {len(free)} follower types have equal actions "
+                f"and the leader's payoff is not a sum over followers. Use SeparablePayoff if it is one, "
+                f"remove actions that are duplicates for both sides, or ties='optimistic'."
             )
         items = np.array([j for j, _ in free])
         choices = np.array(list(itertools.product(*(choices for _, choices in free))))
@@ -157,6 +157,12 @@ class NearTie(NamedTuple):
     other: int
     lead: float  # of the action played, follower's payoff units; negative within rounding only
 
+    def __str__(self) -> str:
+        return (
+            f"follower {self.follower} of type {self.type} prefers action {self.played} to {self.other} "
+            f"by {self.lead:.3g}"
+        )
+
 
 def near_ties(
     game: Game, types: TypeDistribution, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]
@@ -172,15 +178,22 @@ def near_ties(
     lead, size = preferences.leads(commitment, response)
     chosen = np.abs(preferences.differences[np.arange(len(lead)), np.ravel(response)])
     largest = chosen.max(axis=-1)
-    of_type = np.abs(preferences.differences).max(axis=(1, 2, 3))[:, None]
     exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
-    near = (np.abs(lead) <= NEAR_TIE * largest) | (largest <= NEAR_TIE * of_type)
+    near = np.abs(lead) <= NEAR_TIE * _usual_difference(preferences)[:, None]
     near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
     flat = np.ravel(response)
     return [
         NearTie(int(j // game.num_types), int(j % game.num_types), int(flat[j]), int(a), float(lead[j, a]))
         for j, a in np.argwhere(near)
     ]
+
+
+def _usual_difference(preferences: Preferences) -> np.ndarray:
+    """[n*K]: the median difference, of those not 0, that a leader action makes between two actions."""
+    sizes = np.abs(preferences.differences).reshape(len(preferences.differences), -1)
+    ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
+    middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
+    return ordered[np.arange(len(ordered)), middle]
 
 
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:

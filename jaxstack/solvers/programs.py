@@ -75,8 +75,8 @@ def response_maps(
 
     Args:
       preferences: of one game.
-      ties: "optimistic", or "robust": only maps with a full-dimensional region, and of the maps that differ in
-        actions which are equal everywhere only the first.
+      ties: "optimistic", or "robust": only maps with a full-dimensional region, and of the maps that differ
+        in equal actions only the first.
       clock: asked whether to go on.
 
     Returns:

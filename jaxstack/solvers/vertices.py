@@ -50,11 +50,15 @@ def solve(
     for g in range(game.num_games):
         problem = Problem(unstack(game, g), unstack(types, g), ties, clock)
         solutions.append(_of_one_game(problem, unstack(table, g), vectors[g]))
-    stacked = {
-        name: np.array([getattr(solution, name) for solution in solutions])
-        for name in ("commitment", "response", "value", "upper_bound", "near_ties")
-    }
-    return Solution(**stacked, method="vertices", ties=ties)
+    return Solution(
+        commitment=np.array([solution.commitment for solution in solutions]),
+        response=np.array([solution.response for solution in solutions]),
+        value=np.array([solution.value for solution in solutions]),
+        method="vertices",
+        ties=ties,
+        upper_bound=np.array([solution.upper_bound for solution in solutions]),
+        near_ties=np.array([solution.near_ties for solution in solutions]),
+    )
 
 
 def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray, "R L"]) -> Solution:
