@@ -75,7 +75,7 @@ def solve(problem: Problem) -> Solution:
     search.best = problem.start()
     if not clock.is_over:
         points = _candidates(game, types, effort)
-        maps = _best_responses(game, points)
+        maps = problem.preferences.best_responses(points)
         earned = np.einsum("sl,sl->s", points, problem.payoffs(maps))
         for s in np.argsort(-earned, kind="stable"):
             if len(search.visited) < MOST_REGIONS // 2 and not clock.is_over:
@@ -91,7 +91,7 @@ def solve(problem: Problem) -> Solution:
         if len(search.visited) < MOST_REGIONS and not clock.is_over:
             distance, elsewhere = rng.uniform(), rng.dirichlet(np.ones(game.num_leader_actions))
             around = (1 - distance) * search.best.commitment + distance * elsewhere
-            search.climb(around, _best_responses(game, around[None])[0])
+            search.climb(around, problem.preferences.best_responses(around[None])[0])
     return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value))
 
 
@@ -106,11 +106,6 @@ def _effort(game: Game, types: TypeDistribution) -> _Effort:
         components=components,
         tied_maps=max(16, min(1024, 2**28 // floats)),
     )
-
-
-def _best_responses(game: Game, points: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
-    """Exact best responses, the lowest index among ties (the local search tries the others)."""
-    return np.einsum("sl,nkla->snka", points, np.asarray(game.follower)).argmax(axis=-1)
 
 
 class _Search:
@@ -168,6 +163,7 @@ def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[n
     """Commitments to search from: where gradient ascent ends, where it started, and the pure ones."""
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
+    follower = follower - follower[..., :1]  # before the mean, which rounds what is added to all alike
     follower = follower - follower.mean(axis=-1, keepdims=True)
     size = np.abs(follower).max(axis=(-1, -2), keepdims=True)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # Adam's step count is promoted

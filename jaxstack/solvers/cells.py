@@ -59,6 +59,11 @@ class Preferences:
             found[j, action] = only.support.any() and (len(only.rows) <= 1 or only.inside() is not None)
         return found
 
+    def best_responses(self, commitments: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
+        """A best response of every type, up to rounding; the lowest index among ties."""
+        over_first = self.differences[:, :, 0]  # what is added to all actions alike is gone from these
+        return np.einsum("sl,jal->sja", commitments, over_first).argmax(axis=-1).reshape(-1, *self.shape)
+
     def leads(
         self, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -57,7 +57,7 @@ def estimate(game: Game) -> Estimate:
     points = np.concatenate([rng.dirichlet(np.full(L, spread), count // 2) for spread in (1.0, 0.3)])
     responses = np.empty((len(points), n * K), np.int64)
     for j, payoffs in enumerate(np.asarray(game.follower).reshape(n * K, L, A)):
-        responses[:, j] = (points @ payoffs).argmax(axis=1)
+        responses[:, j] = (points @ (payoffs - payoffs[:, :1])).argmax(axis=1)
     _, times = np.unique(responses, axis=0, return_counts=True)
     once, twice = int((times == 1).sum()), int((times == 2).sum())
     regions = len(times) + once * (once - 1) / (2 * (twice + 1))

@@ -77,12 +77,10 @@ class Problem:
 
     def start(self) -> Found | None:
         """A first answer: the best of the commitments to one leader action, and of the even one."""
-        follower = np.asarray(self.original.follower)
-        points = np.concatenate(
-            [np.eye(follower.shape[-2]), np.full((1, follower.shape[-2]), 1 / follower.shape[-2])]
-        )
+        L = self.game.num_leader_actions
+        points = np.concatenate([np.eye(L), np.full((1, L), 1 / L)])
         best: Found | None = None
-        maps = np.unique(np.einsum("sl,nkla->snka", points, follower).argmax(axis=-1), axis=0)
+        maps = np.unique(self.preferences.best_responses(points), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):
             if self.clock.is_over:
                 break
