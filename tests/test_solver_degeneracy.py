@@ -268,3 +268,13 @@ def test_a_vertex_outside_its_region_is_not_believed() -> None:
     solution = solve(game, ONE_TYPE, table=wrong)
     assert solution.value == pytest.approx(3.5)
     np.testing.assert_allclose(solution.commitment, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("seed", [248, 408, 708, 778])
+def test_milp_where_noise_is_of_the_size_of_its_tolerances(seed: int) -> None:
+    # Games that HiGHS with its default tolerances gets wrong by 0.03 to 0.4, with a proof of optimality.
+    rng = np.random.default_rng([7, seed])
+    follower = rng.integers(0, 3, (2, 2, 3, 2)) + 1e-6 * rng.normal(size=(2, 2, 3, 2))
+    game = Game(rng.integers(0, 3, (3, 2, 2)).astype(float), follower)
+    types = IndependentTypes(rng.dirichlet([1, 1], size=2))
+    assert solve(game, types, "milp").value == pytest.approx(float(optima(game, types)[0]), abs=1e-9)

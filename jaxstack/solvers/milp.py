@@ -18,6 +18,7 @@ row by row of z, so that no constant M is needed.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,10 @@ MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on on
 
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
 _WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
-_SLACK = 1e-8  # added to rows of unit norm, so that no rounding of HiGHS loses a map that has a region
+_SLACK = (
+    1e-8  # added to rows of unit norm, ten times the tolerance: HiGHS then loses no map that has a region
+)
+_HIGHS = {"primal_feasibility_tolerance": 1e-9, "mip_feasibility_tolerance": 1e-9}
 PRESOLVED = 5_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
@@ -234,13 +238,15 @@ class Program:
         ]
         highest = np.ones(self.num_variables)
         highest[self.forbidden] = 0
-        return mixed_integer_program(
-            -self.objective,
-            integrality=integrality,
-            bounds=Bounds(0, highest),
-            constraints=constraints,
-            options=options,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # SciPy passes tolerances on, with a warning
+            return mixed_integer_program(
+                -self.objective,
+                integrality=integrality,
+                bounds=Bounds(0, highest),
+                constraints=constraints,
+                options={**_HIGHS, **options},
+            )
 
     def _require(self, low: float, high: float, *terms: _Term) -> None:
         """low <= sum of coefficient * variable <= high, row by row."""
