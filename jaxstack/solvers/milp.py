@@ -41,7 +41,6 @@ _SLACK = (
     1e-8  # added to rows of unit norm, ten times the tolerance: HiGHS then loses no map that has a region
 )
 _HIGHS = {"primal_feasibility_tolerance": 1e-9, "mip_feasibility_tolerance": 1e-9}
-PRESOLVED = 5_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
 
@@ -213,7 +212,7 @@ class Program:
         integrality[self.r] = 1
         limit = {} if seconds is None else {"time_limit": seconds}
         infeasible = False
-        for presolve in (True, False) if self.num_variables > PRESOLVED else (False, True):
+        for presolve in (True, False):  # presolving can fail where rows are nearly parallel
             solution = self._solved(integrality, {"mip_rel_gap": 0.0, "presolve": presolve, **limit})
             bound = np.inf if solution.mip_dual_bound is None else -solution.mip_dual_bound / self.unit
             if solution.x is not None:
