@@ -212,7 +212,7 @@ class Program:
         integrality[self.r] = 1
         limit = {} if seconds is None else {"time_limit": seconds}
         infeasible = False
-        for presolve in (True, False):  # presolving can fail where rows are nearly parallel
+        for presolve in (True, False) if self.num_variables > PRESOLVED else (False, True):
             solution = self._solved(integrality, {"mip_rel_gap": 0.0, "presolve": presolve, **limit})
             bound = np.inf if solution.mip_dual_bound is None else -solution.mip_dual_bound / self.unit
             if solution.x is not None:
