@@ -274,7 +274,7 @@ def test_a_vertex_outside_its_region_is_not_believed() -> None:
     ("seed", "noise"), [(248, 1e-6), (408, 1e-6), (708, 1e-6), (778, 1e-6), (383, 1e-11)]
 )
 def test_milp_where_noise_is_of_the_size_of_its_tolerances(seed: int, noise: float) -> None:
-    # HiGHS with its default tolerances, or (the last one) presolve, is wrong by 0.02 to 0.4, "optimality proved".
+    # HiGHS is wrong by 0.02 to 0.4, with a proof, at its default tolerances or (the last one) with presolve.
     rng = np.random.default_rng([7, seed])
     follower = rng.integers(0, 3, (2, 2, 3, 2)) + noise * rng.normal(size=(2, 2, 3, 2))
     game = Game(rng.integers(0, 3, (3, 2, 2)).astype(float), follower)

@@ -35,11 +35,10 @@ from jaxstack.solvers.problem import Found, Problem
 
 MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on one core
 
+PRESOLVED = 2_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
 _WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
-_SLACK = (
-    1e-8  # added to rows of unit norm, ten times the tolerance: HiGHS then loses no map that has a region
-)
+_SLACK = 1e-8  # added to rows of unit norm, ten times the tolerance: then HiGHS loses no map with a region
 _HIGHS = {"primal_feasibility_tolerance": 1e-9, "mip_feasibility_tolerance": 1e-9}
 _OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
