@@ -563,6 +563,15 @@ def _report(folder: Path, out: Path, reference: str | None, console: Console) ->
 # --- inspect ------------------------------------------------------------------------------------------------
 
 
+def _near_ties(game: Any, types: Any, solution: Any) -> str:
+    """What a value rests on that a small change of payoffs would turn."""
+    from jaxstack import solvers
+
+    found = solvers.near_ties(game, types, solution.commitment, solution.response)
+    shown = [*map(str, found[:5]), *([f"and {len(found) - 5} more"] if len(found) > 5 else [])]
+    return f"{solution.warning()} They are: {'; '.join(shown)}."
+
+
 def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
     import jaxstack
     from jaxstack import bounds, memory, plots, scenarios, solvers
@@ -589,6 +598,7 @@ def _inspect(path: Path, out: Path | None, ties: str, console: Console) -> None:
         "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
         "region table": memory.readable(table.nbytes),
         "optimum": f"{float(solution.value):.9g} payoff units per round ({ties} ties)",
+        **({"near-ties": _near_ties(game, types, solution)} if solution.near_ties else {}),
     }
     for name, value in rows.items():
         facts.add_row(name, Text(value))

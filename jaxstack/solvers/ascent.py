@@ -8,7 +8,8 @@
 4. The same again from points at random distances of the best commitment so far.
 
 The value is the exact expected utility of a commitment inside the region of the response map returned, for
-any payoff and any type distribution; K^n is never written out. Nothing says how far the optimum is above it.
+any payoff and any type distribution; K^n is never written out. How far the optimum may be above it is what
+the relaxation of `jaxstack.solvers.relaxation` says.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
 from jaxstack.solvers.contract import Solution
-from jaxstack.solvers.programs import best_commitment, is_full_dimensional, preference_rows, region_rows
-from jaxstack.value import region_payoff_vectors
+from jaxstack.solvers.problem import Found, Problem
+from jaxstack.solvers.relaxation import upper_bound
 
 NUM_STEPS = 200
 LEARNING_RATE = 0.1
 START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to near a vertex
 HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
-TIED = 1e-8  # payoff difference, for rows of unit norm, that a vertex of a linear program calls a tie
+TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
 MOST_REGIONS = 1000  # about how many linear programs are solved
 NEIGHBOURS_TRIED = 16  # of them, per step of the local search; the most promising maps first
 
@@ -49,42 +50,49 @@ class _Effort(NamedTuple):
     tied_maps: int  # looked at in one step; where there are more, only those that differ in one follower type
 
 
-def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
+def solve(problem: Problem) -> Solution:
     """The best commitment that gradient ascent and local search find: feasible, not proved optimal.
 
-    The same call gives the same answer (the seed is fixed). Seconds for 50 leader actions and a few
-    followers, a minute or two for an anonymous payoff with 200 followers and three actions.
+    The same call gives the same answer (the seed is fixed), if no time limit cuts it short. Seconds for 50
+    leader actions and a few followers, a minute or two for an anonymous payoff with 200 followers and three
+    actions.
 
     Args:
-      game: one game.
-      types: distribution of the joint type.
-      ties: "optimistic" (neighbouring closed regions count) or "robust" (full-dimensional ones only).
+      problem: one game under either tie rule. When its time is up, the best commitment so far is returned.
 
     Returns:
       Solution; value is at most the optimum, and exact for its commitment and response.
 
     Raises:
-      RuntimeError: no region that counts was met (regions thinner than the tie tolerance).
+      RuntimeError: no region that counts was met (ties="robust", and all that were are flat).
+      TimeoutError: no commitment was found within the time limit.
 
     Source: none; the softmax relaxation is folklore, the local search walks the regions of arXiv 2510.01387.
     """
+    game, types, clock = problem.game, problem.types, problem.clock
     effort = _effort(game, types)
-    search = _Search(game, types, ties, effort.tied_maps)
-    points = _candidates(game, types, effort)
-    maps = _best_responses(game, points)
-    earned = np.einsum("sl,sl->s", points, search.payoffs(maps))
-    for s in np.argsort(-earned, kind="stable"):
-        if len(search.visited) < MOST_REGIONS // 2:
-            search.climb(points[s], maps[s])
+    search = _Search(problem, effort.tied_maps)
+    search.best = problem.start()
+    if not clock.is_over:
+        points = _candidates(game, types, effort)
+        maps = problem.preferences.best_responses(points)
+        earned = np.einsum("sl,sl->s", points, problem.payoffs(maps))
+        for s in np.argsort(-earned, kind="stable"):
+            if len(search.visited) < MOST_REGIONS // 2 and not clock.is_over:
+                search.climb(points[s], maps[s])
     if search.best is None:
-        raise RuntimeError(f"method='ascent' met no region of {game!r} that counts under ties={ties!r}.")
+        if clock.is_over:
+            raise clock.too_short("ascent")
+        raise RuntimeError(
+            f"method='ascent' met no region of {game!r} that counts under ties={problem.ties!r}."
+        )
     rng = np.random.default_rng(0)
     for _ in range(effort.hops):
-        if len(search.visited) < MOST_REGIONS:
+        if len(search.visited) < MOST_REGIONS and not clock.is_over:
             distance, elsewhere = rng.uniform(), rng.dirichlet(np.ones(game.num_leader_actions))
             around = (1 - distance) * search.best.commitment + distance * elsewhere
-            search.climb(around, _best_responses(game, around[None])[0])
-    return search.best
+            search.climb(around, problem.preferences.best_responses(around[None])[0])
+    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value))
 
 
 def _effort(game: Game, types: TypeDistribution) -> _Effort:
@@ -100,19 +108,13 @@ def _effort(game: Game, types: TypeDistribution) -> _Effort:
     )
 
 
-def _best_responses(game: Game, points: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
-    """Exact best responses, the lowest index among ties (the local search tries the others)."""
-    return np.einsum("sl,nkla->snka", points, np.asarray(game.follower)).argmax(axis=-1)
-
-
 class _Search:
     """Local search over neighbouring regions; keeps the best solution and never visits a region twice."""
 
-    def __init__(self, game: Game, types: TypeDistribution, ties: str, tied_maps: int):
-        self.game, self.types, self.ties, self.tied_maps = game, types, ties, tied_maps
-        self.rows = preference_rows(game)
+    def __init__(self, problem: Problem, tied_maps: int):
+        self.problem, self.tied_maps = problem, tied_maps
         self.visited: set[bytes] = set()
-        self.best: Solution | None = None
+        self.best: Found | None = None
 
     def climb(self, x: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]) -> None:
         """Walk uphill from a commitment and a best response to it."""
@@ -120,42 +122,34 @@ class _Search:
         while here is not None:
             if self.best is None or here.value > self.best.value:
                 self.best = here
+                self.problem.tell(here.value, self.problem.highest)
+            if self.problem.clock.is_over:
+                return
             here = self._step(here.commitment, here.response, here.value)
 
-    def _step(self, x: np.ndarray, response: np.ndarray, above: float | np.ndarray) -> Solution | None:
+    def _step(self, x: np.ndarray, response: np.ndarray, above: float) -> Found | None:
         """The best commitment in an unvisited region that touches `x` and has more than `above` to offer."""
         maps = self._tied_maps(x, response)
-        payoffs = self.payoffs(maps)
+        payoffs = self.problem.payoffs(maps)
         promising = np.argsort(-(payoffs @ x), kind="stable")[:NEIGHBOURS_TRIED]
         steps = (self._visit(maps[j], payoffs[j], above) for j in promising)
         return next(filter(None, steps), None)
 
-    def payoffs(self, maps: Int[np.ndarray, "M n K"]) -> Float[np.ndarray, "M L"]:
-        """Expected payoff vectors; maps are padded to 16, 64, 256, .., so that few sizes are compiled."""
-        bits = max(4, (len(maps) - 1).bit_length())
-        padding = (1 << (bits + bits % 2)) - len(maps)
-        padded = np.concatenate([maps, np.repeat(maps[:1], padding, axis=0)])
-        return region_payoff_vectors(self.game, self.types, padded)[: len(maps)]
-
-    def _visit(self, response: np.ndarray, payoff: np.ndarray, above: float | np.ndarray) -> Solution | None:
+    def _visit(self, response: np.ndarray, payoff: np.ndarray, above: float) -> Found | None:
         """The best commitment in an unvisited region, if the region counts and it earns more than `above`."""
         name = response.tobytes()
         if name in self.visited or payoff.max() <= above:
             return None
         self.visited.add(name)
-        rows = region_rows(self.rows, response)
-        if self.ties == "robust" and not is_full_dimensional(rows):
-            return None
-        x = best_commitment(rows, payoff)
-        if x is None or payoff @ x <= above:
-            return None
-        return Solution(x, response, float(payoff @ x), "ascent", self.ties)
+        found = self.problem.best_in(response, payoff)
+        return found if found is not None and found.value > above else None
 
     def _tied_maps(self, x: np.ndarray, response: np.ndarray) -> Int[np.ndarray, "M n K"]:
         """All best responses to `x`; if too many, those that differ from `response` in one follower type."""
-        gaps = np.take_along_axis(self.rows @ x, response[..., None, None], axis=2)[:, :, 0]  # [n, K, A]
-        n, K, A = gaps.shape
-        tied = gaps <= TIED
+        preferences, (n, K) = self.problem.preferences, response.shape
+        chosen = preferences.differences[np.arange(n * K), response.ravel()]  # [n*K, A, L]
+        tied = (chosen @ x <= TIED * np.abs(chosen).max(axis=-1)).reshape(n, K, -1)
+        A = tied.shape[-1]
         if math.prod(int(c) for c in tied.sum(axis=-1).flat) <= self.tied_maps:
             choices = (np.flatnonzero(row) for row in tied.reshape(-1, A))
             return np.array(list(itertools.product(*choices))).reshape(-1, n, K)
@@ -169,6 +163,7 @@ def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[n
     """Commitments to search from: where gradient ascent ends, where it started, and the pure ones."""
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
+    follower = follower - follower[..., :1]  # before the mean, which rounds what is added to all alike
     follower = follower - follower.mean(axis=-1, keepdims=True)
     size = np.abs(follower).max(axis=(-1, -2), keepdims=True)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # Adam's step count is promoted

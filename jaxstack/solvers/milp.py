@@ -18,6 +18,8 @@ row by row of z, so that no constant M is needed.
 from __future__ import annotations
 
 import math
+import warnings
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -25,60 +27,80 @@ from scipy.optimize import Bounds, LinearConstraint
 from scipy.optimize import milp as mixed_integer_program
 
 from jaxstack.axes import Float, Int
-from jaxstack.distributions import TypeDistribution, joint_probabilities
+from jaxstack.distributions import joint_probabilities
 from jaxstack.game import Game
-from jaxstack.payoffs import SeparablePayoff
+from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import Solution
-from jaxstack.solvers.programs import best_commitment, preference_rows, region_rows
-from jaxstack.value import region_payoff_vectors
+from jaxstack.solvers.problem import Found, Problem
 
 MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on one core
 
+PRESOLVED = 2_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 _OBJECTIVE_RANGE = 1e3  # HiGHS stops at an absolute gap of 1e-6: a billionth of the range
+_WORST = 100.0  # payoffs so much farther below the highest than the first answer are raised
+_SLACK = 1e-8  # added to rows of unit norm, ten times the tolerance: then HiGHS loses no map with a region
+_HIGHS = {"primal_feasibility_tolerance": 1e-9, "mip_feasibility_tolerance": 1e-9}
+_OUT_OF_TIME, _INFEASIBLE = 1, 2  # statuses of scipy.optimize.milp
 
 
-def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
+def solve(problem: Problem) -> Solution:
     """The commitment and the response map of highest expected utility.
 
-    The program's tolerances (1e-6) are loose: its response map is taken, and the commitment found anew by the
-    linear program over the map's region. A map that is feasible only by tolerance is excluded, and the search
-    goes on. There is no time limit.
+    The program is a relaxation, by its tolerances: of each map that it proposes, the exact program over the
+    map's region tells whether there is such a region, and what it is worth. The map is then excluded, and the
+    search goes on until the program's own bound says that nothing better is left.
 
     Args:
-      game: one game.
-      types: distribution of the joint type.
-      ties: "optimistic".
+      problem: one game under optimistic ties. When its time is up, the best commitment so far is returned.
 
     Returns:
-      Solution; the map is optimal up to 1e-6 of the payoff range, the value exact for it.
+      Solution; upper_bound is within a billionth of the payoff range of the value, unless time ran out.
 
     Raises:
       ValueError: ties="robust", or a payoff that is not separable and has K^n A^n L > MAX_JOINT_VARIABLES.
+      TimeoutError: no commitment was found within the time limit.
     """
-    if ties == "robust":
+    game = problem.game
+    if problem.ties == "robust":
         raise ValueError(
             "method='milp' cannot express ties='robust': to be full-dimensional is not a linear condition. "
             "Use method='vertices' or 'programs', or ties='optimistic'."
         )
     _check_size(game)
-    rows = preference_rows(game)
-    program = _Program(game, rows)
-    objective = program.separable(types) if isinstance(game.leader, SeparablePayoff) else program.joint(types)
+    best = problem.start()
+    if best is None:
+        raise problem.clock.too_short("milp")
+    program = Program(problem, best.value)
+    bound = problem.highest
     while True:
-        response = program.maximise(objective)
-        payoff = region_payoff_vectors(game, types, response[None])[0]
-        x = best_commitment(region_rows(rows, response), payoff)
-        if x is not None:
-            return Solution(x, response, float(payoff @ x), "milp", ties)
-        program.exclude(response)
+        bound = max(bound, best.value)
+        problem.tell(best.value, bound)
+        if bound <= best.value + program.precision or problem.clock.is_over:
+            break
+        response, promised = program.maximise(problem.clock.left)
+        bound = min(bound, promised)
+        if response is None:
+            break
+        found = problem.best_in(response)
+        if found is not None and found.value > best.value:
+            best = found
+        program.exclude(response, found)
+    if bound <= best.value + program.precision:
+        bound = best.value
+    return problem.solution(best, "milp", bound)
+
+
+def num_variables(game: Game) -> int:
+    """About how many variables the program has."""
+    if game.leader.additive_terms() is not None:
+        return game.num_followers * game.num_types * game.num_actions * game.num_leader_actions
+    return game.num_joint_types * game.num_actions**game.num_followers * game.num_leader_actions
 
 
 def _check_size(game: Game) -> None:
     """Raise ValueError where the joint formulation would be too large, before anything is allocated."""
-    if isinstance(game.leader, SeparablePayoff):
-        return
-    size = game.num_joint_types * game.num_actions**game.num_followers * game.num_leader_actions
-    if size > MAX_JOINT_VARIABLES:
+    size = num_variables(game)
+    if game.leader.additive_terms() is None and size > MAX_JOINT_VARIABLES:
         readable = f"{size:,}" if size < 10**12 else f"about 10^{math.log10(size):.0f}"
         raise ValueError(
             f"method='milp' needs K^n A^n L variables when the leader's payoff is not separable, which is "
@@ -88,80 +110,162 @@ def _check_size(game: Game) -> None:
         )
 
 
-class _Program:
-    """The mixed-integer program under construction. Variables: x [L], r [n,K,A], z [n,K,A,L], then w."""
+class Program:
+    """The mixed-integer program under construction. Variables: x [L], r [n,K,A], z [n,K,A,L], then w.
 
-    def __init__(self, game: Game, rows: Float[np.ndarray, "n K A A L"]):
-        n, K, A, _, L = rows.shape
-        low, high = game.leader.bounds()
-        self.game = game
-        self.low, self.unit = low, _OBJECTIVE_RANGE / (high - low if high > low else 1.0)
+    Attributes:
+      precision: difference of objectives that the program can tell, in the problem's units.
+    """
+
+    def __init__(self, problem: Problem, reached: float):
+        preferences, game = problem.preferences, problem.game
+        n, K = preferences.shape
+        _, A, _, L = preferences.differences.shape
+        self.problem = problem
         self.x = np.arange(L)
         self.r = L + np.arange(n * K * A).reshape(n, K, A)
         self.z = L + self.r.size + np.arange(n * K * A * L).reshape(n, K, A, L)
         self.num_variables = L + self.r.size + self.z.size
         self.constraints: list[tuple[float, float, list[_Term]]] = []
+        allowed, rows = _allowed(preferences)  # [n*K, A, L], [n*K, A, A, L]
+        self.forbidden = self.z[~allowed.reshape(self.z.shape)]
+        self.can_play: Any = allowed.any(axis=-1).reshape(n, K, A).any(axis=1)  # [n, A], by some type
+        rows = rows.reshape(n, K, A, A, L)
 
         self._require(1.0, 1.0, (self.x[None], 1.0))
         of_each_type = self.z.swapaxes(2, 3).reshape(-1, A)  # rows (i, k, l)
         self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(0.0, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        is_sum = game.leader.additive_terms() is not None
+        self.objective = self._separable(reached) if is_sum else self._joint(reached)
+        self.precision = 2e-6 / self.unit
 
-    def separable(self, types: TypeDistribution) -> Float[np.ndarray, "v"]:
-        """Objective of a separable payoff: sum of P(theta_i = k) u_i(l, a) z[i,k,a,l]."""
-        payoff = np.swapaxes(self.game.leader.table, 1, 2)  # [n, A, L]
-        payoff = payoff - payoff.min(axis=(1, 2), keepdims=True)
+    def _separable(self, reached: float) -> Float[np.ndarray, "v"]:
+        """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a) z[i,k,a,l]."""
+        terms = np.asarray(self.problem.game.leader.additive_terms())  # [n, A, L]
+        played = self.can_play[:, :, None]
+        highs = np.where(played, terms, -np.inf).max(axis=(1, 2))
+        terms = self._in_range(terms, played, highs[:, None, None], float(highs.sum()) - reached)
         objective = np.zeros(self.num_variables)
-        objective[self.z] = types.marginals()[..., None, None] * payoff[:, None] * self.unit
+        objective[self.z] = (
+            np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms[:, None]
+        )
         return objective
 
-    def joint(self, types: TypeDistribution) -> Float[np.ndarray, "v"]:
+    def _joint(self, reached: float) -> Float[np.ndarray, "v"]:
         """Objective of any payoff: sum of P(theta) u(l, a) w[theta,a,l], with the w tied to the z."""
         n, K, A, L = self.z.shape
+        types = self.problem.types
         probabilities = joint_probabilities(types)
         possible = np.flatnonzero(probabilities)
         theta, actions = _digits(possible, K, n), _digits(np.arange(A**n), A, n)  # [J, n], [A^n, n]
+        actions = actions[self.can_play[np.arange(n), actions].all(axis=1)]
         w = self.num_variables + np.arange(len(theta) * len(actions) * L).reshape(len(theta), L, len(actions))
         self.num_variables += w.size
         for i in range(n):
             for b in range(A):
                 w_of_action = w[:, :, actions[:, i] == b].reshape(len(theta) * L, -1)
                 self._require(0.0, 0.0, (w_of_action, 1.0), (self.z[i, theta[:, i], b].reshape(-1, 1), -1.0))
-        regardless_of_type = np.repeat(actions[:, :, None], K, axis=2)
-        payoff = region_payoff_vectors(self.game, types, regardless_of_type) - self.low  # [A^n, L]
+        payoff = self.problem.payoffs(
+            np.repeat(actions[:, :, None], K, axis=2)
+        )  # [.., L], whatever the types
+        high = payoff.max()
         objective = np.zeros(self.num_variables)
-        objective[w] = probabilities[possible, None, None] * payoff.T * self.unit
+        objective[w] = (
+            probabilities[possible, None, None] * self._in_range(payoff, True, high, high - reached).T
+        )
         return objective
 
-    def exclude(self, response: Int[np.ndarray, "n K"]) -> None:
-        """Forbid one response map."""
-        chosen = np.take_along_axis(self.r, response[..., None], axis=2)
-        self._require(0.0, response.size - 1.0, (chosen.reshape(1, -1), 1.0))
+    def _in_range(self, payoff: np.ndarray, where: Any, high: Any, missing: float) -> np.ndarray:
+        """Payoffs as HiGHS can weigh them: about 0 to 1000, with what is far below them raised.
 
-    def maximise(self, objective: Float[np.ndarray, "v"]) -> Int[np.ndarray, "n K"]:
-        """The response map of a solution."""
+        A penalty of 10^12 would hide all else. Raising it only relaxes the program.
+        """
+        size = np.abs(payoff).max(initial=0.0)
+        least = high - _WORST * max(missing, 1e-9 * size, np.finfo(float).tiny)
+        raised = np.where(where, np.maximum(payoff, least), least)
+        low = np.maximum(
+            raised.min(axis=tuple(range(np.ndim(high) and 1, raised.ndim)), keepdims=True), least
+        )
+        span = float(np.max(high - low))
+        self.unit, self.constant = _OBJECTIVE_RANGE / (span or 1.0), float(np.sum(low))
+        return (raised - low) * self.unit
+
+    def exclude(self, response: Int[np.ndarray, "n K"], found: Found | None) -> None:
+        """Forbid a response map that is known now; if it has no region, all maps that fail for its reason."""
+        preferences, flat = self.problem.preferences, response.ravel()
+        items = list(range(len(flat)))
+        if found is None:
+            for j in range(len(flat)):
+                fewer = [item for item in items if item != j]
+                if fewer and Cell(preferences, flat[fewer], items=fewer).inside() is None:
+                    items = fewer
+        chosen = self.r.reshape(len(flat), -1)[items, flat[items]]
+        self._require(0.0, len(items) - 1.0, (chosen[None], 1.0))
+
+    def maximise(self, seconds: float | None) -> tuple[Int[np.ndarray, "n K"] | None, float]:
+        """The response map of a solution, if one was found, and an upper bound on all that are left."""
+        integrality = np.zeros(self.num_variables)
+        integrality[self.r] = 1
+        limit = {} if seconds is None else {"time_limit": seconds}
+        infeasible = False
+        for presolve in (True, False) if self.num_variables > PRESOLVED else (False, True):
+            solution = self._solved(integrality, {"mip_rel_gap": 0.0, "presolve": presolve, **limit})
+            bound = np.inf if solution.mip_dual_bound is None else -solution.mip_dual_bound / self.unit
+            if solution.x is not None:
+                return solution.x[self.r].argmax(axis=-1), bound + self.constant
+            if solution.status == _OUT_OF_TIME:
+                return None, bound + self.constant
+            infeasible = solution.status == _INFEASIBLE
+        return None, -np.inf if infeasible else np.inf
+
+    def relaxed(self, seconds: float | None) -> float:
+        """An upper bound on the optimum: the program without its integers."""
+        limit = {} if seconds is None else {"time_limit": seconds}
+        solution = self._solved(np.zeros(self.num_variables), limit)
+        optimal = solution.status == 0
+        return self.constant - solution.fun / self.unit + self.precision if optimal else np.inf
+
+    def _solved(self, integrality: np.ndarray, options: dict[str, Any]) -> Any:
+        """What HiGHS finds."""
         constraints = [
             LinearConstraint(sum(_matrix(term, self.num_variables) for term in terms), low, high)
             for low, high, terms in self.constraints
         ]
-        integrality = np.zeros(self.num_variables)
-        integrality[self.r] = 1
-        solution = mixed_integer_program(
-            -objective,
-            integrality=integrality,
-            bounds=Bounds(0, 1),
-            constraints=constraints,
-            options={"mip_rel_gap": 0.0},
-        )
-        if solution.x is None:
-            raise RuntimeError(f"HiGHS could not solve the program of {self.game!r}: {solution.message}")
-        return solution.x[self.r].argmax(axis=-1)
+        highest = np.ones(self.num_variables)
+        highest[self.forbidden] = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # SciPy passes tolerances on, with a warning
+            return mixed_integer_program(
+                -self.objective,
+                integrality=integrality,
+                bounds=Bounds(0, highest),
+                constraints=constraints,
+                options={**_HIGHS, **options},
+            )
 
     def _require(self, low: float, high: float, *terms: _Term) -> None:
         """low <= sum of coefficient * variable <= high, row by row."""
         self.constraints.append((low, high, list(terms)))
+
+
+def _allowed(preferences: Preferences) -> tuple[np.ndarray, np.ndarray]:
+    """Where each action may be played, [n*K, A, L] bool, and the rows of that, [n*K, A, A, L], of unit norm.
+
+    Decided exactly, and so by no tolerance of the program: where an action is never a best response, or only
+    away from some leader actions.
+    """
+    possible = preferences.possible
+    num_items, num_actions = possible.shape
+    rows = np.zeros_like(preferences.differences)
+    allowed = np.zeros((num_items, num_actions, rows.shape[-1]), bool)
+    for j, action in np.argwhere(possible):
+        cell = Cell(preferences, np.array([action]), items=[j])
+        allowed[j, action] = cell.support
+        rows[j, action][np.ix_(cell.kept, np.flatnonzero(cell.support))] = cell.rows
+    return allowed, rows
 
 
 _Term = tuple[np.ndarray, np.ndarray | float]  # variables [rows, width], coefficients that broadcast to them

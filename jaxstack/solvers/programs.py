@@ -1,10 +1,9 @@
 """One linear program per best-response region, the regions found by linear programs too: the paper's way.
 
-Breadth first over follower types, a partial response map lives on while its region passes a feasibility
-program; then max <x, E u(., W(theta))> over R(W) for complete maps W. Shares nothing with the clipping of
-`jaxstack.regions`, and so checks it. Source: arXiv 2510.01387, section 3.
-
-The programs over one region (`region_rows`, `best_commitment`, ..) serve the other solvers too.
+Breadth first over follower types, a partial response map lives on while its region is not empty; then
+max <x, E u(., W(theta))> over R(W) for complete maps W. Shares nothing with the enumeration of
+`jaxstack.regions`, and so checks it. Few maps with many vertices each are what it is best at.
+Source: arXiv 2510.01387, section 3. Departure: what a float program cannot decide, a rational one does.
 """
 
 from __future__ import annotations
@@ -12,174 +11,122 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import OptimizeResult, linprog
 
 from jaxstack.axes import Float, Int
-from jaxstack.distributions import TypeDistribution
-from jaxstack.game import Game
-from jaxstack.solvers.contract import Solution
-from jaxstack.value import region_payoff_vectors
+from jaxstack.solvers.cells import Cell, Preferences
+from jaxstack.solvers.contract import Clock, Solution
+from jaxstack.solvers.problem import Found, Problem
 
 MAX_REGIONS = 100_000  # minutes of linear programs; duplicated actions multiply closed regions without end
 
-TIE_TOLERANCE = 1e-9  # on rows of unit maximum norm: linear programs are solved to 1e-10
 
-_HIGHS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-_INFEASIBLE = 2  # status of scipy.optimize.linprog
-
-
-def solve(game: Game, types: TypeDistribution, ties: str) -> Solution:
+def solve(problem: Problem) -> Solution:
     """The best of all regions' best commitments.
 
     Args:
-      game: one game.
-      types: distribution of the joint type.
-      ties: "optimistic" (closed regions) or "robust" (full-dimensional ones).
+      problem: one game under either tie rule. When its time is up, the best commitment so far is returned.
 
     Returns:
-      Solution.
+      Solution; upper_bound is the value unless time ran out.
 
     Raises:
       ValueError: more than MAX_REGIONS regions.
+      TimeoutError: no commitment was found within the time limit.
     """
-    rows = preference_rows(game)
-    responses, witnesses = response_maps(rows, ties)
-    payoffs = region_payoff_vectors(game, types, responses)
-    best = Solution(witnesses[0], responses[0], -np.inf, "programs", ties)
+    best = problem.start()
+    if best is not None:
+        problem.tell(best.value, problem.highest)
+    try:
+        responses, _ = response_maps(problem.preferences, problem.ties, problem.clock)
+    except TimeoutError:
+        if best is None:
+            raise problem.clock.too_short("programs") from None
+        return problem.solution(best, "programs", problem.highest)
+    best, bound = _best_of(problem, responses, best)
+    if best is None:
+        raise problem.clock.too_short("programs")
+    return problem.solution(best, "programs", bound)
+
+
+def _best_of(problem: Problem, responses: np.ndarray, best: Found | None) -> tuple[Found | None, float]:
+    """The best commitment in any of the regions, and an upper bound on them all."""
+    payoffs = problem.payoffs(responses)
     # No commitment earns more than the largest entry of the payoff vector: most regions need no program.
-    for r in np.argsort(-payoffs.max(axis=1), kind="stable"):
-        if payoffs[r].max() <= best.value:
+    promised = payoffs.max(axis=1)
+    for r in np.argsort(-promised, kind="stable"):
+        value = -np.inf if best is None else best.value
+        if promised[r] <= value:
             break
-        x = best_commitment(region_rows(rows, responses[r]), payoffs[r], witnesses[r])
-        if x is not None and payoffs[r] @ x > best.value:
-            best = Solution(x, responses[r], float(payoffs[r] @ x), "programs", ties)
-    return best
+        problem.tell(value, promised[r])
+        if problem.clock.is_over:
+            return best, float(promised[r])
+        found = problem.best_in(responses[r], payoffs[r])
+        if found is not None and found.value > value:
+            best = found
+    if best is not None:
+        problem.tell(best.value, best.value)
+    return best, -np.inf if best is None else best.value
 
 
 def response_maps(
-    rows: Float[np.ndarray, "n K A A L"], ties: str
+    preferences: Preferences, ties: str, clock: Clock | None = None
 ) -> tuple[Int[np.ndarray, "R n K"], Float[np.ndarray, "R L"]]:
-    """Every response map whose region is not empty (robust: full-dimensional), and a point of each region.
+    """Every response map whose region is not empty, and a point of each region.
 
     Args:
-      rows: `preference_rows` of one game.
-      ties: "optimistic" or "robust".
+      preferences: of one game.
+      ties: "optimistic", or "robust": only maps with a full-dimensional region, and of the maps that differ
+        in equal actions only the first.
+      clock: asked whether to go on.
 
     Returns:
-      Maps [R, n, K] int64 in lexicographic order, and points [R, L] within the tie tolerance of the regions.
+      Maps [R, n, K] int64 in lexicographic order, and points [R, L].
 
     Raises:
       ValueError: more than MAX_REGIONS partial maps.
+      TimeoutError: the clock's time is over.
     """
-    num_followers, num_types, num_actions, _, num_leader_actions = rows.shape
-    enough = TIE_TOLERANCE if ties == "robust" else -TIE_TOLERANCE
-    level = [_Partial((), np.eye(num_leader_actions), np.full(num_leader_actions, 1 / num_leader_actions))]
-    for follower_type in rows.reshape(-1, num_actions, num_actions, num_leader_actions):
+    num_items, num_actions = preferences.equal.shape
+    num_leader = preferences.differences.shape[-1]
+    level = [_Partial((), np.full(num_leader, 1 / num_leader), True)]
+    for item in range(num_items):
         deeper = []
         for partial in level:
+            if clock is not None and clock.is_over:
+                raise TimeoutError("the time limit of an enumeration of response maps is over.")
             for action in range(num_actions):
-                new = _nonzero(follower_type[action])
-                facets, point = np.concatenate([partial.facets, new]), partial.point
-                if not (new @ point > enough).all():
-                    point = widest_point(facets)
-                    if (facets @ point).min() <= enough:
-                        continue
-                deeper.append(_Partial((*partial.response, action), facets, point))
+                if ties == "robust" and preferences.equal[item, action] != action:
+                    continue
+                longer = _extended(preferences, partial, action)
+                if longer is not None and (ties == "optimistic" or longer.is_full):
+                    deeper.append(longer)
         level = deeper
         if len(level) > MAX_REGIONS:
             raise ValueError(
                 f"method='programs' stops at {MAX_REGIONS:,} regions, but there are {len(level):,} after "
-                f"{len(level[0].response)} of {num_followers * num_types} follower types. "
+                f"{len(level[0].response)} of {num_items} follower types. "
                 f"Use method='milp' or 'ascent', or ties='robust' where actions are duplicated."
             )
     responses = np.array([partial.response for partial in level], np.int64)
-    return responses.reshape(-1, num_followers, num_types), np.array([partial.point for partial in level])
+    return responses.reshape(-1, *preferences.shape), np.array([partial.point for partial in level])
 
 
 class _Partial(NamedTuple):
-    """Responses of the first follower types, with the region that they leave and a point of it."""
+    """Responses of the first follower types, with a point of their region."""
 
     response: tuple[int, ...]
-    facets: np.ndarray  # [m, L], x >= 0 included
     point: np.ndarray  # [L]
+    is_full: bool  # has the region dimension L-1?
 
 
-def preference_rows(game: Game) -> Float[np.ndarray, "n K A A L"]:
-    """Row [i, k, a, b] has <row, x> >= 0 where follower i of type k likes action a at least as well as b.
-
-    Unit maximum norm; zero, which constrains nothing, where the two actions are equal (see TIE_TOLERANCE).
-    """
-    payoffs = np.swapaxes(np.asarray(game.follower), -1, -2)  # [n, K, A, L]
-    differences = payoffs[:, :, :, None] - payoffs[:, :, None, :]
-    norm = np.abs(differences).max(axis=-1, keepdims=True)
-    largest = np.abs(payoffs).max(axis=-1)
-    size = np.maximum(largest[:, :, :, None], largest[:, :, None, :])[..., None]
-    equal = norm <= TIE_TOLERANCE * size
-    return np.where(equal, 0.0, differences / np.where(equal, 1.0, norm))
-
-
-def region_rows(
-    rows: Float[np.ndarray, "n K A A L"], response: Int[np.ndarray, "n K"]
-) -> Float[np.ndarray, "m L"]:
-    """Rows of R(W) = {x in the simplex : rows @ x >= 0}, none of them zero."""
-    chosen = np.take_along_axis(rows, response[:, :, None, None, None], axis=2)
-    return _nonzero(chosen.reshape(-1, rows.shape[-1]))
-
-
-def widest_point(facets: Float[np.ndarray, "m L"]) -> Float[np.ndarray, "L"]:
-    """The x with sum 1 that maximises the smallest entry of facets @ x.
-
-    That entry is negative when {x : facets @ x >= 0, sum x = 1} is empty, and positive when it is
-    full-dimensional (given that x >= 0 is among the facets).
-    """
-    num_leader_actions = facets.shape[1]
-    solution = _linear_program(
-        c=np.append(np.zeros(num_leader_actions), -1.0),
-        A_ub=np.column_stack([-facets, np.ones(len(facets))]),
-        b_ub=np.zeros(len(facets)),
-        A_eq=np.append(np.ones(num_leader_actions), 0.0)[None],
-        bounds=(None, None),
-    )
-    return solution.x[:-1]
-
-
-def is_full_dimensional(rows: Float[np.ndarray, "m L"]) -> bool:
-    """True where {x in the simplex : rows @ x >= 0} has dimension L-1, by more than the tie tolerance."""
-    facets = np.concatenate([np.eye(rows.shape[1]), rows])
-    return bool((facets @ widest_point(facets)).min() > TIE_TOLERANCE)
-
-
-def best_commitment(
-    rows: Float[np.ndarray, "m L"],
-    payoff: Float[np.ndarray, "L"],
-    witness: Float[np.ndarray, "L"] | None = None,
-) -> Float[np.ndarray, "L"] | None:
-    """argmax <x, payoff> over {x in the simplex : rows @ x >= 0}, a vertex; None when that is empty.
-
-    A `witness` that lies outside by rounding (a flat region) relaxes all constraints by as much.
-    """
-    slack = 0.0 if witness is None else min(0.0, witness.min(), (rows @ witness).min(initial=0.0))
-    solution = _linear_program(
-        c=-payoff / max(np.abs(payoff).max(), np.finfo(float).tiny),
-        A_ub=-rows,
-        b_ub=np.full(len(rows), -slack),
-        A_eq=np.ones((1, len(payoff))),
-        bounds=(slack, None),
-    )
-    if solution.status == _INFEASIBLE:
+def _extended(preferences: Preferences, partial: _Partial, action: int) -> _Partial | None:
+    """A partial map with one response more; None where its region is empty."""
+    response = (*partial.response, action)
+    cell = Cell(preferences, np.array(response))
+    if cell.strictly_contains(partial.point):
+        return _Partial(response, partial.point, bool(cell.support.all()))
+    inside = cell.inside()
+    if inside is None:
         return None
-    x = np.maximum(solution.x, 0.0)
-    return x / x.sum()
-
-
-def _nonzero(rows: np.ndarray) -> np.ndarray:
-    """The rows [m, L] that constrain something."""
-    return rows[rows.any(axis=1)]
-
-
-def _linear_program(**program: object) -> OptimizeResult:
-    """min <c, x> with A_ub x <= b_ub and A_eq x = 1; solved or proved infeasible."""
-    solution = linprog(b_eq=np.ones(1), method="highs", options=_HIGHS, **program)
-    if solution.status not in (0, _INFEASIBLE):
-        raise RuntimeError(f"HiGHS could not solve a linear program over a region: {solution.message}")
-    return solution
+    point, strictly = inside
+    return _Partial(response, point, bool(strictly and cell.support.all()))

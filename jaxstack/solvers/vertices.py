@@ -1,30 +1,36 @@
 """The best vertex of any best-response region: a look-up once the regions are enumerated.
 
 Inside a region expected utility is linear, so that some vertex of some region is optimal for every
-distribution of types (arXiv 2510.01387, section 3).
+distribution of types (arXiv 2510.01387, section 3). Only where followers are indifferent between equal
+actions and answer for the worst (ties="robust") is it concave instead: then a linear program per region.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from jaxstack.axes import Float
 from jaxstack.distributions import TypeDistribution
-from jaxstack.game import Game
+from jaxstack.game import Game, unstack
 from jaxstack.regions.clipping import enumerate_regions
 from jaxstack.regions.table import RegionTable
-from jaxstack.solvers.contract import Solution
-from jaxstack.value import vertex_utilities
+from jaxstack.solvers.contract import Clock, Solution
+from jaxstack.solvers.problem import Found, Problem, in_units
+from jaxstack.value import region_payoff_vectors
 
 ROUNDING = 64 * np.finfo(np.float64).eps  # utilities closer than this, relative to the largest, are tied
 
 
-def solve(game: Game, types: TypeDistribution, ties: str, table: RegionTable | None = None) -> Solution:
+def solve(
+    game: Game, types: TypeDistribution, ties: str, clock: Clock, table: RegionTable | None = None
+) -> Solution:
     """The vertex of highest expected utility; the lowest index of the table among ties.
 
     Args:
       game: one game, or a stacked batch of G games.
       types: distribution of the joint type, one per game.
       ties: "optimistic" or "robust".
+      clock: tells of the result; an enumeration cannot be interrupted.
       table: regions of `game`; enumerated if not given.
 
     Returns:
@@ -37,22 +43,63 @@ def solve(game: Game, types: TypeDistribution, ties: str, table: RegionTable | N
     if table is None:
         table = enumerate_regions(game, ties=ties)
     _check_table(game, table, ties)
-    utilities = vertex_utilities(game, types, table)
-    if ties == "robust":
-        utilities = np.where(table.full_dimensional[..., None], utilities, -np.inf)
-    flat = utilities.reshape(*utilities.shape[:-2], -1)
-    scale = np.where(np.isfinite(flat), np.abs(flat), 0).max(axis=-1, keepdims=True)
-    best = np.argmax(flat >= flat.max(axis=-1, keepdims=True) - ROUNDING * scale, axis=-1)
-    region, vertex = np.divmod(best, table.padded_vertices)
-    games = tuple(np.indices(best.shape))
-    value = utilities[(*games, region, vertex)]
+    vectors = region_payoff_vectors(in_units(game)[0], types, table.responses)
+    if game.num_games is None:
+        return _of_one_game(Problem(game, types, ties, clock), table, vectors)
+    solutions = []
+    for g in range(game.num_games):
+        problem = Problem(unstack(game, g), unstack(types, g), ties, clock)
+        solutions.append(_of_one_game(problem, unstack(table, g), vectors[g]))
     return Solution(
-        commitment=np.asarray(table.vertices)[(*games, region, vertex)],
-        response=np.asarray(table.responses)[(*games, region)].astype(np.int64),
-        value=value if games else float(value),
+        commitment=np.array([solution.commitment for solution in solutions]),
+        response=np.array([solution.response for solution in solutions]),
+        value=np.array([solution.value for solution in solutions]),
         method="vertices",
         ties=ties,
+        upper_bound=np.array([solution.upper_bound for solution in solutions]),
+        near_ties=np.array([solution.near_ties for solution in solutions]),
     )
+
+
+def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray, "R L"]) -> Solution:
+    """The best vertex of one game that earns what it promises.
+
+    A vertex earns less where equal actions answer for the worst, or where it is rounded too far to be in its
+    region: then the region's own program tells what is true, and the next best vertex may be better.
+    """
+    utilities = np.where(table.vertex_mask, np.einsum("rvl,rl->rv", table.vertices, vectors), -np.inf)
+    if problem.ties == "robust":
+        utilities[~table.full_dimensional] = -np.inf
+    rounding = ROUNDING * np.abs(utilities[np.isfinite(utilities)]).max(initial=0.0)
+    responses = np.asarray(table.responses).astype(np.int64)
+    equal = problem.preferences.equal
+    as_one = equal[np.arange(len(equal)), responses.reshape(len(responses), -1)]  # equal actions are one
+    best: Found | None = None
+    while True:
+        highest = utilities.max()
+        if best is not None and highest <= best.value + rounding:
+            problem.tell(best.value, best.value)
+            return problem.solution(best, "vertices", best.value)
+        if highest == -np.inf:
+            raise ValueError(
+                f"no region of the table is one of {problem.original!r}. Build it from this game: "
+                f"enumerate_regions(game, ties={problem.ties!r})."
+            )
+        region, vertex = divmod(int(np.argmax(utilities >= highest - rounding)), utilities.shape[1])
+        x = np.asarray(table.vertices)[region, vertex]
+        found = _earned(problem, responses[region], vectors[region], x)
+        if found is not None and (best is None or found.value > best.value):
+            best = found
+        done = (as_one == as_one[region]).all(axis=1) if problem.ties == "robust" else [region]
+        utilities[done] = -np.inf
+
+
+def _earned(problem: Problem, response: np.ndarray, payoff: np.ndarray, vertex: np.ndarray) -> Found | None:
+    """The best of a region whose best vertex is known, if the region is one."""
+    indifferent = problem.ties == "robust" and problem.preferences.has_equal
+    if indifferent or not problem.preferences.holds(vertex, response):
+        return problem.best_in(response, payoff)
+    return problem.checked(vertex, response, payoff)
 
 
 def _check_table(game: Game, table: RegionTable, ties: str) -> None:

@@ -1,0 +1,110 @@
+"""Which method suits a game: decided in milliseconds, from how many regions and programs it would take."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from jaxstack.game import Game
+from jaxstack.solvers import milp
+from jaxstack.ties import equal_actions
+
+MAX_SECONDS = 5.0  # for a region table
+MAX_VERTICES = 4_000_000  # of all its regions
+MAX_PROGRAMS = 3_000  # linear programs, of a millisecond or a few each
+MAX_VARIABLES = 20_000  # of a mixed-integer program that ends in seconds, if not in all games
+_SAMPLES = 4096  # commitments looked at
+_SECONDS_PER_VERTEX, _SECONDS_PER_PAIR = 5e-6, 1.2e-7  # of enumeration; pairs of vertices of one region
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What the methods would have to do for a game; orders of magnitude.
+
+    Attributes:
+      maps: response maps, A^(n K), exact.
+      regions: best-response regions; from how many distinct maps a sample of commitments meets, once and
+        twice (Chao 1984), and so rather too low.
+      vertices: of all regions together.
+      seconds: for a region table, on one core.
+    """
+
+    maps: int
+    regions: float
+    vertices: float
+
+    @property
+    def seconds(self) -> float:
+        per_region = self.vertices / self.regions
+        return self.vertices * (_SECONDS_PER_VERTEX + _SECONDS_PER_PAIR * per_region)
+
+    def __str__(self) -> str:
+        return f"at least about {_readable(self.regions)} regions with {_readable(self.vertices)} vertices"
+
+
+def estimate(game: Game) -> Estimate:
+    """How large the region table of one game would be, from 4,096 sampled commitments.
+
+    Source: Chao, Nonparametric estimation of the number of classes in a population, Scand. J. Statist. 1984.
+    """
+    n, K, L, A = np.shape(game.follower)
+    maps = A ** (n * K)
+    rng = np.random.default_rng(0)
+    count = max(64, min(_SAMPLES, 2**25 // (n * K * A)))
+    # Small regions sit near the faces, where a uniform sample rarely is.
+    points = np.concatenate([rng.dirichlet(np.full(L, spread), count // 2) for spread in (1.0, 0.3)])
+    responses = np.empty((len(points), n * K), np.int64)
+    for j, payoffs in enumerate(np.asarray(game.follower).reshape(n * K, L, A)):
+        responses[:, j] = (points @ (payoffs - payoffs[:, :1])).argmax(axis=1)
+    _, times = np.unique(responses, axis=0, return_counts=True)
+    once, twice = int((times == 1).sum()), int((times == 2).sum())
+    regions = len(times) + once * (once - 1) / (2 * (twice + 1))
+    same = equal_actions(game.follower).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
+    # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
+    # simplices, and no more than a cube where many hyperplanes meet.
+    parts = n * K * (A - 1) + 1
+    log_vertices = min((L - 1) * math.log(2.0), parts * math.log1p((L - 1) / parts))
+    return Estimate(maps, regions, regions * max(float(L), math.exp(min(log_vertices, 300.0))))
+
+
+def choose(
+    game: Game, ties: str, time_limit: float | None = None, no_table: str | None = None
+) -> tuple[str, str]:
+    """The method for one game, and why.
+
+    Args:
+      game: one game.
+      ties: "optimistic" or "robust".
+      time_limit: seconds; None for no limit.
+      no_table: why there cannot be a table, if that is known already.
+    """
+    guess = estimate(game)
+    seconds = math.inf if time_limit is None else time_limit
+    if no_table is None and guess.vertices <= MAX_VERTICES and guess.seconds <= min(MAX_SECONDS, seconds):
+        return "vertices", f"{guess}: a region table is soon made"
+    n, K, _, A = np.shape(game.follower)
+    not_a_table = f"{guess} are too many for a table" if no_table is None else f"no table ({no_table})"
+    if min(float(min(guess.maps, 2**62)), guess.regions) * A * math.sqrt(n * K) <= MAX_PROGRAMS:
+        return "programs", f"{not_a_table}, but few regions for one linear program each"
+    variables = milp.num_variables(game)
+    if ties == "optimistic" and variables <= MAX_VARIABLES:
+        return "milp", f"{not_a_table}, and {variables:,} variables are few for a mixed-integer program"
+    other = (
+        f"a mixed-integer program would take {_readable(variables)} variables"
+        if ties == "optimistic"
+        else "a mixed-integer program knows no robust ties"
+    )
+    return "ascent", (
+        f"{not_a_table} or for a linear program each, and {other}: the value is a lower bound. "
+        f"method='programs' or 'milp' may prove more, given a time_limit"
+    )
+
+
+def _readable(number: float | int) -> str:
+    """A count, to two digits where it is large."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    return f"{float(f'{number:.1e}'):,.0f}" if number < 10**12 else f"10^{math.log10(number):.0f}"
