@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxstack import checks, ties
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field
+from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
@@ -121,8 +122,12 @@ def unstack(batch: _Stackable, index: int) -> _Stackable:
     return jax.tree.map(lambda leaf: leaf[index], batch)
 
 
+_GET_ONE = "Load one with jaxstack.load_game, or make one."
+
+
 def check_types(game: Game, types: TypeDistribution) -> None:
     """Raise ValueError unless `types` is a distribution for `game`: same n, K and batch size."""
+    checks.instance("game", game, Game, _GET_ONE)
     if not isinstance(types, TypeDistribution):
         raise ValueError(
             f"types must be JointTypes, IndependentTypes or MixtureTypes, but {type(types).__name__} arrived."
@@ -162,6 +167,7 @@ def check_commitment(game: Game, commitment: Any) -> np.ndarray:
     return x / x.sum()
 
 
+@with_pinned_settings
 def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array, "n K A"]:
     """Which actions are optimal for each follower type against a commitment.
 
@@ -196,6 +202,7 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
     return jnp.asarray(ties.optimal(differences, x.astype(np.float64), tolerance))
 
 
+@with_pinned_settings
 def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K"]:
     """Action that each follower type plays against a commitment; the lowest index among ties.
 

@@ -496,7 +496,7 @@ _CHECKS: dict[str, Callable[[_Setting], None]] = {
     "state: explicit dtypes; the same tree, shapes and dtypes after a round": _check_states,
     "pure functions: one program, no callbacks, nothing captured": _check_purity,
     "choices: real vertices of real regions, also in degenerate games": _check_choices,
-    "runs: none reads another; the same bits on any devices, in any batch; regret never negative": _check_runs,
+    "runs: none reads another; the same bits in any batch, on any devices; no negative regret": _check_runs,
     "batches: a game is played as it is alone": _check_batch,
 }
 

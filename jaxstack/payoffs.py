@@ -109,9 +109,10 @@ class TabularPayoff:
     def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         n, A = self.num_followers, self.num_actions
         axes, possible = tuple(range(-1 - n, 0)), np.ones(np.shape(self.table), bool)
-        for i in range(n if played is not None else 0):
-            shape = (1, *(A if other == i else 1 for other in range(n)))  # L, then followers
-            possible &= played[..., i, :].reshape(*played.shape[:-2], *shape)
+        if played is not None:
+            for i in range(n):
+                shape = (1, *(A if other == i else 1 for other in range(n)))  # L, then followers
+                possible &= played[..., i, :].reshape(*played.shape[:-2], *shape)
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
 
@@ -271,7 +272,7 @@ class AnonymousPayoff:
         count_axes = self.num_actions - 1
         shape = (*played.shape[:-2], *(self.num_followers + 1,) * count_axes)
         profiles = np.zeros(shape, bool)
-        profiles[(..., *(0,) * count_axes)] = True
+        profiles.reshape(*played.shape[:-2], -1)[..., 0] = True
         for follower in range(self.num_followers):
             may = played[..., follower, :].reshape(*played.shape[:-2], *(1,) * count_axes, -1)
             # Before follower i at most i have chosen any action, so nothing real wraps around.

@@ -42,7 +42,7 @@ def optimal(
 ) -> Bool[Array, "*n A"]:
     """Which actions are best against a commitment: those that no action leads by more than the tolerance."""
     # Sums and not matrix products, which some devices round to fewer digits.
-    products: Any = differences * commitment
+    products: Any = differences * commitment.reshape((1,) * (differences.ndim - 1) + commitment.shape)
     lead, scale = products.sum(axis=-1), abs(products).sum(axis=-1)
     return (lead >= -tolerance * scale).all(axis=-1)
 

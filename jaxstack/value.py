@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, best_response_sets, check_commitment, check_types
@@ -22,6 +23,7 @@ _REGIONS_AT_ONCE = 1024  # bounds the memory of an expectation, not its result
 _MAX_TIED_MAPS = 1 << 16
 
 
+@with_pinned_settings
 def region_payoff_vectors(
     game: Game, types: TypeDistribution, responses: Int[Array, "R n K"]
 ) -> Float[np.ndarray, "R L"]:
@@ -51,6 +53,7 @@ def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) ->
     return np.where(table.vertex_mask, utilities, -np.inf)
 
 
+@with_pinned_settings
 def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> float:
     """U_D(x), the leader's expected utility of a commitment; ties go to the leader's advantage, jointly.
 
@@ -108,6 +111,7 @@ def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
     return _joint_payoffs_of(game, responses)[..., 0, :, :]
 
 
+@with_pinned_settings
 def _joint_payoffs_of(game: Game, responses: Array) -> np.ndarray:
     """[R, J, L] float64 ([G, R, J, L] for a batch)."""
     with jax.enable_x64(True):

@@ -66,7 +66,7 @@ def test_payoffs_and_probabilities_refuse_it_too(name):
         lambda value: Game([[1.0]], value),
     ]
     for make in makers:
-        with pytest.raises(ValueError, match="numbers.*, but it could not be converted: .{10}"):
+        with pytest.raises(ValueError, match=r"numbers.*, but it could not be converted: .{10}"):
             make(value)
 
 

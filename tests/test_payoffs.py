@@ -276,8 +276,8 @@ def test_bounds_of_counts_that_can_occur() -> None:
     table = np.full((1, 4, 4), 99.0)
     played = np.array([[True, False, False], [True, True, False], [False, True, True]])
     possible = [(0, 1), (1, 0), (1, 1), (2, 0)]  # counts of actions 1 and 2
-    for value, counts in enumerate(possible):
-        table[0, *counts] = value
+    for number, counts in enumerate(possible):
+        table[0, *counts] = number
     assert [float(b) for b in js.AnonymousPayoff(table).bounds(played)] == [0.0, 3.0]
 
 

@@ -203,7 +203,7 @@ def test_every_game_of_a_batch_jumps_with_its_own_key() -> None:
 
 
 def test_jumps_are_those_of_the_learner_and_not_of_its_name() -> None:
-    """Whoever acts in another way is not played as the learner that it was derived from, whatever its name."""
+    """Whoever acts in another way is not played as the learner that it was derived from."""
     game, types = js.scenarios.random_game(0, types="independent")
     options = {"horizon": 10**3, "num_runs": 5, "skip_ahead": True}
     key, plain = jax.random.key(0), js.learners.erm_joint()

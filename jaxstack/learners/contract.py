@@ -48,12 +48,12 @@ class Known:
     """What a learner knows before round 1.
 
     Attributes:
-      game: the game in units (`jaxstack.payoffs.in_units`): the leader's payoffs that can occur lie in [0, 1],
-        those of the followers are differences from their own mean, scaled. No response depends on that.
+      game: the game in units: the leader's payoffs that can occur lie in [0, 1], those of the followers are
+        differences from their own mean, scaled. No response depends on that.
       table: best-response regions.
       horizon: [] float, T.
-      payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range 1
-        if constant. What learners compute with is in units already.
+      payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range
+        1 if constant. What learners compute with is in units already.
       unit_payoffs: [A**n, L] float, payoff vector of every joint action in units, or None where these are
         many.
       prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.

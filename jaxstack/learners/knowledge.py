@@ -36,8 +36,8 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
         size = np.where(high > low, high - low, 1.0)
     if not np.isfinite(size).all():
         raise ValueError(
-            f"the leader's payoffs run from {low.min():.6g} to {high.max():.6g}, and their range is no finite "
-            f"number. Divide them by a constant: regret scales with it."
+            f"the leader's payoffs run from {low.min():.6g} to {high.max():.6g}, and their range is no "
+            f"finite number. Divide them by a constant: regret scales with it."
         )
     units = _rebuilt(game, game.leader.in_units(low, size, played), _follower_units(game))
     return Known(units, table, np.ones_like(low) * horizon, low, size, _unit_payoffs(units))

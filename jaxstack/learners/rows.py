@@ -2,7 +2,8 @@
 
 Per run these are `table[i]`, `table.at[i].set(row)` and an argmax. Batched over runs by `vmap`, rows are
 gathered and scattered, and are contiguous in memory when the axis of runs comes first; a vector is searched
-by vector operations over runs when the axis of runs comes last (`runs_axis`, which `simulation.batching` follows).
+by vector operations over runs when the axis of runs comes last (`runs_axis`, which
+`jaxstack.simulation.batching` follows).
 `vmap` by itself would move every batched axis to the front, hence the batching rules below.
 """
 

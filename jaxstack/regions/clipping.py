@@ -82,6 +82,8 @@ def enumerate_regions(
     """
     checks.one_of("tie rule", ties, TIE_RULES)
     max_regions = checks.positive_int("max_regions", max_regions)
+    if not isinstance(game, Game | Sequence):
+        checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     batch = game if isinstance(game, Game) else stack(list(game))
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"

@@ -28,7 +28,7 @@ _SAME_ARITHMETIC: dict[str, dict[str, Any]] = {
 
 
 def start(learner: Learner, inputs: Inputs, runs: Int[DeviceArray, "S"]) -> Carry:
-    """A tile before round 1; `runs` are the numbers of its runs, and say by where they are on which device."""
+    """A tile before round 1; `runs` are the numbers of its runs, on the device that is to play them."""
     (device,) = runs.devices()
     # Explicitly: a state that depends on no argument would be on no device in particular.
     return jax.device_put(_compiled(_start, _platform(runs))(learner, inputs, runs), device)

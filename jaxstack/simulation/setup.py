@@ -47,7 +47,6 @@ def prepare(
     Raises:
       ValueError: as `simulate`.
     """
-    checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     check_types(game, types)
     if not isinstance(learner, Learner):
         raise ValueError(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, hosts, memory
@@ -150,7 +151,7 @@ class Tiles:
         return self.size * len(self.devices) * self.num_processes
 
     def numbers(self, first_run: int, num_runs: int) -> list[jax.Array]:
-        """Runs of each tile of this process, when those of all begin with `first_run`; none but of `num_runs`."""
+        """Runs of each tile of this process when those of all begin with `first_run`; no tile of none."""
         process = jax.process_index() if self.num_processes > 1 else 0
         firsts = first_run + self.size * (process * len(self.devices) + np.arange(len(self.devices)))
         return [
@@ -170,7 +171,7 @@ class Tiles:
         tiles = list(zip(self.inputs, runs, strict=False))
         if len(tiles) == 1:
             return [one(tiles[0])]
-        x64 = jax.config.jax_enable_x64
+        x64 = jnp.zeros(()).dtype == jnp.float64
         with ThreadPoolExecutor(len(tiles)) as pool:
             return list(pool.map(lambda tile: _with_x64(one, tile, x64), tiles))
 
@@ -188,7 +189,7 @@ class Tiles:
         if self.num_processes > 1:  # all of the same shape: a tile that has no runs is gathered as nothing
             shape = (*self.setup.inputs.checkpoints.shape, *self.setup.unit.shape, self.size)
             units += [np.zeros(shape)] * (len(self.devices) - len(units))
-            units = hosts.gather(np.concatenate(units, axis=-1))
+            units = list(hosts.gather(np.concatenate(units, axis=-1)))
         regret = np.moveaxis(np.concatenate(units, axis=-1), 0, -1)  # [C, .., S] -> [.., S, C]
         return regret * self.setup.unit[..., None, None]
 
@@ -255,7 +256,7 @@ def _by_jumps(
     curves = []
     total = setup.num_games * num_runs * int(rounds[-1])
     for index in range(setup.num_games):
-        one = (known.game, types, known.prepared, setup.inputs.gap)
+        one: Any = (known.game, types, known.prepared, setup.inputs.gap)
         if known.game.num_games is not None:
             one = unstack(one, index)
 
@@ -264,7 +265,8 @@ def _by_jumps(
                 progress(before * of + done, total)
 
         run_key = key[index] if key.ndim else key
-        curves.append(jumps.run(run_key, setup.learner, *one, rounds, num_runs, report))
+        what = (setup.learner, *one, rounds, num_runs, report)
+        curves.append(jumps.run(run_key, *what))
     regret = curves[0] if known.game.num_games is None else np.stack(curves)
     regret = regret * setup.unit[..., None, None]
     moments = Moments()

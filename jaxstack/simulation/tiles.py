@@ -1,8 +1,8 @@
 """Tiles: how many runs are computed together, what they take, and what would not fit.
 
 A tile is a fixed number of runs. It follows from the learner, the shapes of the game and the kind of device,
-never from the number of runs, of devices or of processes: rounding follows the shape of what is computed (that
-of a matrix product above all), so whoever is computed in the same shape gets the same numbers.
+never from the number of runs, of devices or of processes: rounding follows the shape of what is computed
+(that of a matrix product above all), so whoever is computed in the same shape gets the same numbers.
 """
 
 from __future__ import annotations

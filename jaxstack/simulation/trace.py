@@ -97,7 +97,7 @@ def trace_run(
     for block in range(-(-horizon // BLOCK)):
         carries = tiles.advance(carries, runs, range(block, block + 1))
         choices.append([np.asarray(index)[:, lane].copy() for index in carries[0].choice])
-        drawn = _types(setup.inputs.key, setup.inputs.sampler, np.int32([run]), block)
+        drawn = _types(setup.inputs.key, setup.inputs.sampler, np.array([run], np.int32), block)
         types.append(np.asarray(drawn)[..., 0])
     region, vertex = (np.concatenate(index)[:horizon] for index in zip(*choices, strict=True))
     state = run_of(carries[0].state, lane, setup.learner, setup.inputs)

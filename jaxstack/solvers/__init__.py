@@ -18,6 +18,7 @@ import importlib
 import math
 
 from jaxstack import checks
+from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
@@ -31,6 +32,7 @@ METHODS = ("vertices", "programs", "milp", "ascent")
 __all__ = ["METHODS", "NEAR_TIE", "Estimate", "NearTie", "Solution", "estimate", "near_ties", "solve"]
 
 
+@with_pinned_settings
 def solve(
     game: Game,
     types: TypeDistribution,

@@ -7,6 +7,7 @@ Each function returns [T, 2] int: region and vertex of every round.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -18,11 +19,13 @@ TIE = 32 * np.finfo(np.float64).eps
 
 
 class _Setting:
-    """One game and its region table, with all payoffs in units of the payoff range."""
+    """One game and its region table, payoffs in units of the range of those that can occur."""
 
     def __init__(self, game: Any, table: Any) -> None:
-        num_followers, num_types, self.num_leader_actions, num_actions = np.shape(game.follower)
-        low, high = value.bounds(game.leader, num_followers, num_actions)
+        num_followers, num_types, self.num_leader_actions, _ = np.shape(game.follower)
+        played = [sorted(set(np.ravel(table.responses[table.region_mask, i]))) for i in range(num_followers)]
+        possible = [value.payoff_vector(game.leader, actions) for actions in itertools.product(*played)]
+        low, high = np.min(possible), np.max(possible)
         payoff_range = high - low if high > low else 1.0
         self.joint_types = value.joint_types(num_followers, num_types)
         self.vertices = np.asarray(table.vertices)
