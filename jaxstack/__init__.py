@@ -24,7 +24,7 @@ from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
 from jaxstack.simulation import play, simulate
 from jaxstack.value import expected_utility
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Loaded on first use: they import SciPy, pydantic, xarray, chex or matplotlib; a simulation needs none of it.
 _LAZY = {
