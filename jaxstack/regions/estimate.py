@@ -51,6 +51,7 @@ def estimate_regions(game: Game, num_points: int = NUM_POINTS) -> Any:
 def _keys(follower: Float[np.ndarray, "n K L A"], points: Float[np.ndarray, "S L"]) -> np.ndarray:
     """[S], one number per response map: a whole one, so that it is exact (two maps hardly ever agree)."""
     n, K, _, A = follower.shape
+    follower = follower - follower[..., :1]  # what all actions have in common would only round
     best = np.full((len(points), n * K), -np.inf)
     responses = np.zeros(best.shape)
     for action in range(A):

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from jaxstack.game import Game
+from jaxstack.regions.estimate import estimate_regions
 from jaxstack.solvers import milp
 from jaxstack.ties import equal_actions
 
@@ -25,8 +26,8 @@ class Estimate:
 
     Attributes:
       maps: response maps, A^(n K), exact.
-      regions: best-response regions; from how many distinct maps a sample of commitments meets, once and
-        twice (Chao 1984), and so rather too low.
+      regions: best-response regions, rather too low (`jaxstack.regions.estimate`), times the maps that equal
+        actions make of one.
       vertices: of all regions together.
       seconds: for a region table, on one core.
     """
@@ -45,22 +46,10 @@ class Estimate:
 
 
 def estimate(game: Game) -> Estimate:
-    """How large the region table of one game would be, from 4,096 sampled commitments.
-
-    Source: Chao, Nonparametric estimation of the number of classes in a population, Scand. J. Statist. 1984.
-    """
+    """How large the region table of one game would be, from 4,096 sampled commitments."""
     n, K, L, A = np.shape(game.follower)
     maps = A ** (n * K)
-    rng = np.random.default_rng(0)
-    count = max(64, min(_SAMPLES, 2**25 // (n * K * A)))
-    # Small regions sit near the faces, where a uniform sample rarely is.
-    points = np.concatenate([rng.dirichlet(np.full(L, spread), count // 2) for spread in (1.0, 0.3)])
-    responses = np.empty((len(points), n * K), np.int64)
-    for j, payoffs in enumerate(np.asarray(game.follower).reshape(n * K, L, A)):
-        responses[:, j] = (points @ (payoffs - payoffs[:, :1])).argmax(axis=1)
-    _, times = np.unique(responses, axis=0, return_counts=True)
-    once, twice = int((times == 1).sum()), int((times == 2).sum())
-    regions = len(times) + once * (once - 1) / (2 * (twice + 1))
+    regions = float(estimate_regions(game, _SAMPLES))
     same = equal_actions(game.follower).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
