@@ -295,15 +295,17 @@ class Stops:
             raise KeyboardInterrupt
 
 
-# Eight steps each: a learner with a shortcut takes 1,024 rounds in a step, others 128.
 @pytest.mark.parametrize(
-    ("name", "horizon", "keep_runs"), [("region_ucb", 1000, False), ("erm_joint", 8000, True)]
+    ("name", "devices", "keep_runs"), [("region_ucb", 2, False), ("erm_joint", 1, True), ("oful", 4, True)]
 )
-def test_a_restored_simulation_gives_the_same_numbers(name, horizon, keep_runs):
+def test_a_restored_simulation_gives_the_same_numbers(name, devices, keep_runs, monkeypatch):
+    """Begun on two devices with a tile each, resumed on fewer, as many or more."""
+    monkeypatch.setattr("jaxstack.simulation.tiles._CPU_RUNS", (2, 2))
     game, types, table = small_game(1)
-    settings = {"horizon": horizon, "num_runs": 10, "table": table, "batch_size": 4, "keep_runs": keep_runs}
+    settings = {"horizon": 1000, "num_runs": 10, "table": table, "keep_runs": keep_runs}
 
-    def simulate(**more):
+    def simulate(number=2, **more):
+        more["devices"] = jax.devices()[:number]
         return js.simulate(jax.random.key(3), game, types, learners.by_name(name), **settings, **more)
 
     whole = simulate()
@@ -311,12 +313,12 @@ def test_a_restored_simulation_gives_the_same_numbers(name, horizon, keep_runs):
     for after in (2, 1, 3, None):  # dies three times, in different batches
         if after is not None:
             with pytest.raises(KeyboardInterrupt):
-                simulate(snapshots=snapshots)
+                simulate(2, snapshots=snapshots)
             snapshots.after = after
     snapshots.after = None
-    resumed = simulate(snapshots=snapshots)
+    resumed = simulate(devices, snapshots=snapshots)
     assert int(snapshots.loaded["first_run"]) > 0
-    assert int(snapshots.loaded["step"]) > 0
+    assert int(snapshots.loaded["block"]) > 0
     for field in ("mean", "stderr", "quantiles", "final_regret", "regret"):
         np.testing.assert_array_equal(getattr(resumed, field), getattr(whole, field))
 
@@ -328,7 +330,7 @@ def test_a_snapshot_that_does_not_fit_is_not_used():
     key = jax.random.key(3)
     with pytest.raises(KeyboardInterrupt):
         js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
-    snapshots.state["carry/0"] = np.zeros(3, np.float32)
+    snapshots.state["tile0/0"] = np.zeros(3, np.float32)
     resumed = js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
     whole = js.simulate(key, game, types, js.learners.region_ucb(), **settings)
     np.testing.assert_array_equal(resumed.regret, whole.regret)
