@@ -689,3 +689,12 @@ def test_equal_actions_are_not_for_a_learner_to_choose_from(kind: str) -> None:
     follower = np.array(apart.follower)
     follower[1, 0, :, 1] += 9
     prepare(js.Game(apart.leader, follower), types)  # the equal actions are never played
+
+
+def test_a_state_of_random_keys_is_refused_and_a_plain_number_prepared_is_not() -> None:
+    uniform = js.learners.uniform()
+    keeps_a_key = dataclasses.replace(uniform, init=lambda known, hparams: jax.random.key(0))
+    with pytest.raises(ValueError, match=r"uniform: its state holds a random key.*jax\.random\.key_data"):
+        simulate(SMALL, keeps_a_key)
+    prepares_a_number = dataclasses.replace(uniform, prepare=lambda game, table: 3.0)
+    np.testing.assert_array_equal(simulate(SMALL, prepares_a_number).regret, curve("uniform").regret)

@@ -68,7 +68,7 @@ def prepare(
         places = np.unravel_index(best, utilities.shape[-2:])
         prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
     else:
-        prepared = learner.prepare(known.game, table)
+        prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
     inputs = Inputs(
         check_key(key, game.num_games),

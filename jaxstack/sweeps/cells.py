@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -159,7 +158,8 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
     for number, table in enumerate(spec.scenario, 1):
         of_table = _axis_keys(table)
         file = None  # as it is read for the first point: what is played is what the name was made from
-        for scenario, run in itertools.product(table.points(), runs):
+        points = [(scenario, run) for scenario in table.points() for run in runs]
+        for scenario, run in points:
             try:
                 game = game_key_of(scenario, run, file=file)
                 file = game.file
