@@ -10,7 +10,7 @@ import pytest
 import jaxstack as js
 from jaxstack.learners.candidates import list_candidates
 from jaxstack.simulation import MAX_HORIZON
-from jaxstack.sweeps import plan
+from jaxstack.sweeps import estimate, plan
 from jaxstack.sweeps.cells import Axis
 from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import LearnerSettings, Spec, Table, parse_spec
@@ -308,3 +308,17 @@ def test_padded_tables_share_a_shape_and_change_no_number():
 
     for learner, how in ((js.learners.erm_joint(), {"skip_ahead": True}), (js.learners.oful(), {})):
         np.testing.assert_array_equal(play(learner, plain, **how), play(learner, padded, **how))
+
+
+def test_an_estimate_that_fails_names_the_cell_whatever_the_kind_of_error(monkeypatch):
+    class Allocation(MemoryError):
+        def __init__(self, shape, dtype):
+            super().__init__(f"{shape} of {dtype}")
+
+    def fail(cell):
+        raise Allocation((3,), "float64")
+
+    monkeypatch.setattr(estimate, "_shape", fail)
+    cells = plan(parse_spec(SPEC, "mine"), "mine").cells
+    with pytest.raises(MemoryError, match=r"small, region_ucb.*: \(3,\) of float64"):
+        next(estimate.estimates(cells))
