@@ -26,8 +26,17 @@ def regret(learner: str, game: Game, horizon: float) -> float:
       horizon: T >= 1.
 
     Raises:
-      ValueError: no theorem for that name.
+      ValueError: no theorem for that name, no single game, or a horizon that is no number of at least 1.
     """
+    checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
+    if game.num_games is not None:
+        raise ValueError(f"a bound is one game's, but {game!r} arrived. Pick one: jaxstack.unstack(game, 0).")
+    number = checks.real_number(horizon)
+    if number is None or number < 1:
+        raise ValueError(
+            f"horizon must be a number of rounds, 1 or more, but {checks.brief(horizon)} arrived."
+        )
+    horizon = number
     leader, n, types, actions = game.num_leader_actions, game.num_followers, game.num_types, game.num_actions
     # Logarithms throughout: K**n and the number of regions overflow floats.
     log_joint = n * math.log(types)

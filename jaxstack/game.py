@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -97,9 +97,10 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
     """G games (or type distributions, or other containers) as one batch with a leading axis G.
 
     Raises:
-      ValueError: an empty list, or members of different kinds or shapes (batches are dense; pad smaller
-        games with types of probability zero, or simulate them separately).
+      ValueError: no list, an empty one, or members of different kinds or shapes (batches are dense; pad
+        smaller games with types of probability zero, or simulate them separately).
     """
+    checks.instance("what is stacked", trees, Iterable, "Pass a list: jaxstack.stack([game, ...]).")
     trees = list(trees)
     if not trees:
         raise ValueError("stack needs at least one member, but an empty list arrived.")
@@ -118,11 +119,22 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
 
 
 def unstack(batch: _Stackable, index: int) -> _Stackable:
-    """Member `index` of a stacked batch."""
+    """Member `index` of a stacked batch.
+
+    Raises:
+      ValueError: a single game, distribution or table: there is nothing to pick from.
+    """
+    if isinstance(batch, TypeDistribution):
+        single = batch.marginals().ndim == 2
+    else:
+        single = getattr(batch, "num_games", ()) is None
+    if single:
+        raise ValueError(f"unstack needs a stacked batch, but {batch!r} is a single one. Use it as it is.")
     return jax.tree.map(lambda leaf: leaf[index], batch)
 
 
 _GET_ONE = "Load one with jaxstack.load_game, or make one."
+_PICK_ONE = "Pick one: jaxstack.unstack(game, 0)."
 
 
 def check_types(game: Game, types: TypeDistribution) -> None:
@@ -185,8 +197,11 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
       2^-44, or 2^-20 where the commitment or the game is float32.
 
     Raises:
-      ValueError: the commitment's length is not L.
+      ValueError: no game, a stacked batch, or a commitment whose length is not L.
     """
+    checks.instance("game", game, Game, _GET_ONE)
+    if game.num_games is not None:
+        raise ValueError(f"followers respond in one game, but {game!r} arrived. {_PICK_ONE}")
     if np.shape(commitment) != (game.num_leader_actions,):
         raise ValueError(
             f"commitment must have shape ({game.num_leader_actions},), but has {np.shape(commitment)}."
@@ -217,7 +232,7 @@ def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K
       [n, K], int32, in 0..A-1.
 
     Raises:
-      ValueError: the commitment's length is not L.
+      ValueError: no game, a stacked batch, or a commitment whose length is not L.
 
     Source: arXiv 2510.01387, section 2. Departure: ties within a tolerance near rounding, not exact.
     """

@@ -15,6 +15,7 @@ import numpy as np
 from jaxstack import checks
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.ties import equal_actions
 
 
 @runtime_checkable
@@ -52,6 +53,14 @@ class LeaderPayoff(Protocol):
         Args:
           low, size: [] float64 ([G] for a batch), of the payoffs that `played` actions lead to.
           played: as for `bounds`.
+        """
+        ...
+
+    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
+        """Entry [i, a, b] is True where it matters to u which of the two follower i chooses. Host only.
+
+        Args:
+          played: actions of the other followers that are looked at ([G, n, A] for a batch).
         """
         ...
 
@@ -107,12 +116,9 @@ class TabularPayoff:
         return expected
 
     def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        n, A = self.num_followers, self.num_actions
-        axes, possible = tuple(range(-1 - n, 0)), np.ones(np.shape(self.table), bool)
+        axes, possible = tuple(range(-1 - self.num_followers, 0)), np.ones(np.shape(self.table), bool)
         if played is not None:
-            for i in range(n):
-                shape = (1, *(A if other == i else 1 for other in range(n)))  # L, then followers
-                possible &= played[..., i, :].reshape(*played.shape[:-2], *shape)
+            possible &= self._met(played)
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
 
@@ -120,6 +126,30 @@ class TabularPayoff:
         self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
     ) -> TabularPayoff:
         return jax.tree.map(lambda table: _in_units(table, low, size), self)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
+        n, batch = self.num_followers, played.shape[:-2]
+        apart = np.empty((*batch, n, self.num_actions, self.num_actions), bool)
+        for i in range(n):
+            others = played | (np.arange(n) == i)[:, None]
+            possible = np.broadcast_to(self._met(others), np.shape(self.table))
+            by_action, matters = (
+                np.moveaxis(array, i - n, -1).reshape(*batch, -1, self.num_actions)
+                for array in (self.table, possible)
+            )
+            for action in range(self.num_actions):
+                differs = (by_action != by_action[..., action, None]) & matters
+                apart[..., i, action, :] = differs.any(axis=-2)
+        return apart
+
+    def _met(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "1 A*"]:
+        """True for joint actions of played ones."""
+        n, batch = self.num_followers, played.shape[:-2]
+        met = np.ones((*batch, *(1,) * (n + 1)), bool)
+        for i in range(n):
+            shape = (1, *(self.num_actions if other == i else 1 for other in range(n)))  # L, then followers
+            met = met & played[..., i, :].reshape(*batch, *shape)
+        return met
 
     def additive_terms(self) -> None:
         return None
@@ -182,6 +212,9 @@ class SeparablePayoff:
         common = least.sum(axis=-3, keepdims=True) - low[..., None, None, None]
         terms = (self.table - least + common / self.num_followers) / size[..., None, None, None]
         return jax.tree.map(lambda _: np.clip(terms, 0.0, 2.0), self)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
+        return ~equal_actions(self.table)  # whatever the others play
 
     def additive_terms(self) -> Float[Array, "n A L"]:
         return np.swapaxes(self.table, -1, -2)
@@ -273,7 +306,7 @@ class AnonymousPayoff:
         shape = (*played.shape[:-2], *(self.num_followers + 1,) * count_axes)
         profiles = np.zeros(shape, bool)
         profiles.reshape(*played.shape[:-2], -1)[..., 0] = True
-        for follower in range(self.num_followers):
+        for follower in range(played.shape[-2]):
             may = played[..., follower, :].reshape(*played.shape[:-2], *(1,) * count_axes, -1)
             # Before follower i at most i have chosen any action, so nothing real wraps around.
             shifted = [np.roll(profiles, 1, axis=b - count_axes) & may[..., b + 1] for b in range(count_axes)]
@@ -284,6 +317,19 @@ class AnonymousPayoff:
         self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
     ) -> AnonymousPayoff:
         return jax.tree.map(lambda table: _in_units(table, low, size), self)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
+        n, actions, batch = self.num_followers, self.num_actions, played.shape[:-2]
+        apart = np.empty((*batch, n, actions, actions), bool)
+        for i in range(n):
+            others = self._reachable_by(np.delete(played, i, axis=-2)).reshape(*batch, 1, -1)
+            # Others who are n - 1 leave room for one more, so that nothing real wraps around.
+            with_one = [self.table, *(np.roll(self.table, -1, axis=b - actions) for b in range(1, actions))]
+            flat = np.stack([one.reshape(*batch, self.num_leader_actions, -1) for one in with_one])
+            for action in range(actions):
+                differs = ((flat != flat[action]) & others).any(axis=(-2, -1))
+                apart[..., i, action, :] = np.moveaxis(differs, 0, -1)
+        return apart
 
     def additive_terms(self) -> None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -130,12 +130,22 @@ class Moments:
         """Moments as they were at `state`."""
         moments = cls()
         moments.count, moments._mean, moments._squares = int(state["count"]), state["mean"], state["squares"]
-        moments._sample = [part for name, part in state.items() if name.startswith("sample")]
+        moments._sample = _numbered(state, "sample")
         moments._sampled = sum(part.shape[-2] for part in moments._sample)
-        moments._waiting = [part for name, part in state.items() if name.startswith("waiting")]
+        moments._waiting = _numbered(state, "waiting")
         return moments
 
 
+def _numbered(state: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """Arrays `name`0, `name`1, .. by number: whoever kept the state may have sorted its names."""
+    names = [key for key in state if key.startswith(name)]
+    return [state[key] for key in sorted(names, key=lambda key: int(key.removeprefix(name)))]
+
+
+_GET_CURVE = "jaxstack.simulate makes one."
+
+
+@runtime_checkable
 class Curve(Protocol):
     """What statistics read of a curve: a `RegretCurve`, or a cell of a sweep's results."""
 
@@ -178,8 +188,9 @@ def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, see
       run of one game has no interval.
 
     Raises:
-      ValueError: a window that does not lie within 1..T.
+      ValueError: no curve, or a window that does not lie within 1..T.
     """
+    checks.instance("curve", curve, Curve, _GET_CURVE)
     window = (curve.horizon / 100, curve.horizon) if window is None else window
     if not 0 < window[0] < window[1] <= curve.horizon:
         raise ValueError(
@@ -253,8 +264,10 @@ def paired_difference(first: RegretCurve, second: RegretCurve) -> PairedDifferen
       Per checkpoint, payoff units; mean and stderr [C] ([G, C] for a batch).
 
     Raises:
-      ValueError: runs were not kept, or rounds or runs differ.
+      ValueError: no curves, runs that were not kept, or rounds or runs that differ.
     """
+    for name, curve in (("first", first), ("second", second)):
+        checks.instance(name, curve, Curve, _GET_CURVE)
     if first.regret is None or second.regret is None:
         raise ValueError("paired differences need every run: simulate with keep_runs=True.")
     if first.regret.shape != second.regret.shape or not np.array_equal(first.rounds, second.rounds):

@@ -384,3 +384,40 @@ def test_names_reach_the_terminal_without_what_steers_it(tmp_path, valid):
     )
     assert "does not match its SHA-256" in result.output
     assert not CONTROL.search(result.output)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            lambda game, types: js.solve(game, types, table=3),
+            "table must be a RegionTable, but 3 of type int",
+        ),
+        (
+            lambda game, types: js.best_responses(None, [1.0]),
+            "game must be a Game, but None of type NoneType",
+        ),
+        (
+            lambda game, types: js.best_responses(js.stack([game]), [1.0]),
+            r"one game, but .*Pick one: .*unstack",
+        ),
+        (lambda game, types: js.stack(3), r"must be a Iterable, but 3 .*Pass a list: jaxstack\.stack"),
+        (lambda game, types: js.unstack(game, 0), r"needs a stacked batch, but Game\(.*Use it as it is"),
+        (lambda game, types: js.unstack(types, 0), "needs a stacked batch, but .*Use it as it is"),
+        (lambda game, types: js.unstack(js.enumerate_regions(game), 0), "needs a stacked batch"),
+        (
+            lambda game, types: js.growth_exponent(3),
+            r"curve must be a Curve, but 3 .*jaxstack\.simulate makes",
+        ),
+        (lambda game, types: js.paired_difference(3, 3), "first must be a Curve, but 3 of type int"),
+        (lambda game, types: js.bounds.regret("lower", game, horizon="x"), "1 or more, but 'x' arrived"),
+        (lambda game, types: js.bounds.regret("lower", game, horizon=0.5), "1 or more, but 0.5 arrived"),
+        (lambda game, types: js.bounds.regret("lower", 3, 10), "game must be a Game, but 3"),
+        (lambda game, types: js.bounds.regret("lower", js.stack([game]), 10), "a bound is one game's"),
+        (lambda game, types: js.run_sweep("spec.toml", 3), "folder must be the path of a .*, but 3 arrived"),
+    ],
+)
+def test_what_is_not_of_its_kind_is_told(valid, call, told):
+    game, types = valid[:2]
+    with pytest.raises(ValueError, match=told):
+        call(game, types)

@@ -271,6 +271,31 @@ def test_bounds_and_units_of_what_is_played(kind: str) -> None:
     assert np.abs(np.asarray(units.table)).max() <= 2, "what is never played is moderate too"
 
 
+@pytest.mark.parametrize("kind", ["tabular", "separable", "anonymous"])
+@pytest.mark.parametrize("seed", range(6))
+def test_which_actions_it_tells_apart(kind: str, seed: int) -> None:
+    """Few different payoffs, so that some actions are alike; against every joint action of what is played."""
+    rng = np.random.default_rng(seed)
+    n, A = 2, 3
+    shape = {"tabular": (2, A, A), "separable": (n, 2, A), "anonymous": (2, n + 1, n + 1)}[kind]
+    make = {"tabular": TabularPayoff, "separable": SeparablePayoff, "anonymous": AnonymousPayoff}[kind]
+    members = [make((rng.random(shape) < 0.2) * 1.0) for _ in "ab"]
+    played = rng.random((2, n, A)) < 0.6
+    played[..., 0] = True
+    together = stack(members).tells_apart(played)
+    for member, may, told in zip(members, played, together, strict=True):
+        expected = np.zeros((n, A, A), bool)
+        for i, a, b in itertools.product(range(n), range(A), range(A)):
+            for rest in itertools.product(*(np.flatnonzero(row) for row in np.delete(may, i, axis=0))):
+                first, second = np.insert(rest, i, a), np.insert(rest, i, b)
+                pair = [
+                    np.asarray(member.payoff_vector(actions.astype(np.int32))) for actions in (first, second)
+                ]
+                expected[i, a, b] |= bool((pair[0] != pair[1]).any())
+        np.testing.assert_array_equal(told, expected)
+        np.testing.assert_array_equal(member.tells_apart(may), expected)
+
+
 def test_bounds_of_counts_that_can_occur() -> None:
     """Two of three followers may play action 1, and one of those action 2 as well."""
     table = np.full((1, 4, 4), 99.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import jaxstack as js
 from jaxstack.learners.contract import Choice, Learner, add_compensated
 from jaxstack.regret import RegretCurve
 from jaxstack.simulation import Trace
+from jaxstack.simulation.simulate import Tiles
 from tests.conftest import Compilations, Small, small_game
 from tests.reference import value as reference
 
@@ -195,6 +197,23 @@ def test_devices_of_other_processes_are_checked(monkeypatch: pytest.MonkeyPatch)
     assert "equally many of each, but 2 of process 0, 1 of process 1" in refusal(0, 0, 1)
     assert "0 of process 0, 2 of process 1" in refusal(1, 1)
     assert "snapshots hold the state of one process" in refusal(0, 1, snapshots=object())
+
+
+def test_a_process_without_runs_takes_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer tiles than the processes have devices: the last process has none, and gathers nothing."""
+    setup = js.simulation.prepare(
+        jax.random.key(0), SMALL.game, SMALL.types, js.learners.uniform(), horizon=9, table=SMALL.table
+    )
+    setup = setup._replace(inputs=setup.inputs._replace(checkpoints=np.array([9], np.int32)))
+    devices = jax.devices()[:2]
+    both = dataclasses.replace(Tiles.of(setup, devices, TILE), num_processes=2)
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    runs = both.numbers(0, 4)
+    carries = both.advance(both.start(runs), runs, range(1))
+    assert (runs, carries) == ([], [])
+    gathered = []
+    monkeypatch.setattr("jaxstack.hosts.gather", lambda array: gathered.append(array) or array[None])
+    assert both.regret(carries).shape == gathered[0].shape[::-1] == (2 * TILE, 1)
 
 
 @pytest.mark.parametrize("name", ROSTER)
@@ -626,3 +645,56 @@ def test_a_game_and_a_table_must_be_some() -> None:
         simulate(SMALL._replace(table=3), js.learners.uniform())  # type: ignore[arg-type]
     with pytest.raises(MemoryError, match=r"every round of a run.*play fewer rounds"):
         play(SMALL, js.learners.uniform(), horizon=2 * 10**9)
+
+
+def _with_equal_actions(kind: str, apart: bool) -> js.Game:
+    """Type 0 of follower 1 has equal actions 0 and 2, better than 1, which the leader tells apart or not."""
+    rng = np.random.default_rng(0)
+    follower = rng.uniform(size=(2, 2, 2, 3))
+    follower[1, 0, :, 0] += 1
+    follower[1, 0, :, 2] = follower[1, 0, :, 0]
+    if kind == "separable":
+        table = rng.uniform(size=(2, 2, 3))
+        table[1, :, 2] = table[1, :, 0] + apart
+        return js.Game(js.SeparablePayoff(table), follower)
+    if kind == "anonymous":  # counts of actions 1 and 2
+        table = np.broadcast_to(np.arange(3.0)[:, None] + apart * np.arange(3.0), (2, 3, 3))
+        return js.Game(js.AnonymousPayoff(table), follower)
+    table = rng.uniform(size=(2, 3, 3))
+    table[:, :, 2] = table[:, :, 0]
+    table[1, 2, 2] += apart
+    return js.Game(table, follower)
+
+
+@pytest.mark.parametrize("kind", ["tabular", "separable", "anonymous"])
+def test_equal_actions_are_not_for_a_learner_to_choose_from(kind: str) -> None:
+    key, uniform = jax.random.key(0), js.learners.uniform()
+
+    def prepare(games: Any, types: Any, ties: str = "robust") -> Any:
+        table = js.enumerate_regions(games, ties=ties)
+        return js.simulation.prepare(key, games, types, uniform, horizon=9, table=table)
+
+    apart, alike = (_with_equal_actions(kind, tells) for tells in (True, False))
+    types = js.IndependentTypes([[0.5, 0.5], [0.25, 0.75]])
+    told = (
+        r"actions 0 and 2 are equal to follower 1 of type 0,.*Merge equal actions, or use ties='optimistic'"
+    )
+    with pytest.raises(ValueError, match=told):
+        prepare(apart, types)
+    with pytest.raises(ValueError, match="of type 0 of game 1,"):
+        prepare(js.stack([alike, apart]), js.stack([types, types]))
+    prepare(alike, types)
+    prepare(apart, types, "optimistic")
+    prepare(apart, js.IndependentTypes([[0.5, 0.5], [0.0, 1.0]]))  # that type never occurs
+    follower = np.array(apart.follower)
+    follower[1, 0, :, 1] += 9
+    prepare(js.Game(apart.leader, follower), types)  # the equal actions are never played
+
+
+def test_a_state_of_random_keys_is_refused_and_a_plain_number_prepared_is_not() -> None:
+    uniform = js.learners.uniform()
+    keeps_a_key = dataclasses.replace(uniform, init=lambda known, hparams: jax.random.key(0))
+    with pytest.raises(ValueError, match=r"uniform: its state holds a random key.*jax\.random\.key_data"):
+        simulate(SMALL, keeps_a_key)
+    prepares_a_number = dataclasses.replace(uniform, prepare=lambda game, table: 3.0)
+    np.testing.assert_array_equal(simulate(SMALL, prepares_a_number).regret, curve("uniform").regret)

@@ -30,7 +30,7 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
     Raises:
       ValueError: payoffs whose range is no finite number.
     """
-    played = _played(game, table)
+    played = played_actions(game, table).any(axis=-2)
     low, high = (np.asarray(bound, np.float64) for bound in game.leader.bounds(played))
     with np.errstate(over="ignore"):
         size = np.where(high > low, high - low, 1.0)
@@ -56,13 +56,11 @@ def with_prepared(known: Known, prepared: Any) -> Known:
     return Known(*fields, prepared)
 
 
-def _played(game: Game, table: RegionTable) -> Bool[np.ndarray, "n A"]:
-    """Actions that some type of a follower plays in some region: [n, A] bool ([G, n, A] for a batch)."""
+def played_actions(game: Game, table: RegionTable) -> Bool[np.ndarray, "n K A"]:
+    """Which actions a follower type plays in some region: [n, K, A] bool ([G, n, K, A] for a batch)."""
     responses = np.asarray(table.responses)  # [.., R, n, K]
-    played = [
-        ((responses == action) & table.region_mask[..., None, None]).any(axis=(-3, -1))
-        for action in range(game.num_actions)
-    ]
+    real = np.asarray(table.region_mask)[..., None, None]
+    played = [((responses == action) & real).any(axis=-3) for action in range(game.num_actions)]
     return np.stack(played, axis=-1)
 
 

@@ -31,8 +31,18 @@ def one_game(inputs: Inputs) -> tuple[Known, Any]:
 
 
 def state_shapes(learner: Learner, inputs: Inputs) -> Any:
-    """Shapes of the learner's state for one run of one game."""
-    return jax.eval_shape(learner.init, *one_game(inputs))
+    """Shapes of the learner's state for one run of one game.
+
+    Raises:
+      ValueError: a state that holds random keys, which are no numbers: no snapshot could keep them.
+    """
+    shapes = jax.eval_shape(learner.init, *one_game(inputs))
+    if any(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.extended) for leaf in jax.tree.leaves(shapes)):
+        raise ValueError(
+            f"{learner.name}: its state holds a random key. `act` gets a fresh one every round; what is to "
+            f"stay is kept as numbers: jax.random.key_data(key), and back by jax.random.wrap_key_data."
+        )
+    return shapes
 
 
 def run_axes(learner: Learner, inputs: Inputs) -> Any:

@@ -11,9 +11,10 @@ from jaxstack import checks
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types
 from jaxstack.learners.contract import Choice, Known, Learner
-from jaxstack.learners.knowledge import know, with_prepared
+from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.ties import equal_actions
 from jaxstack.value import vertex_utilities
 
 
@@ -46,6 +47,7 @@ def prepare(
 
     Raises:
       ValueError: as `simulate`.
+      MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
     if not isinstance(learner, Learner):
@@ -55,6 +57,7 @@ def prepare(
         )
     table = enumerate_regions(game) if table is None else table
     _check_table(game, table)
+    _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
     # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
     utilities = vertex_utilities(known.game, types, table)
@@ -65,7 +68,7 @@ def prepare(
         places = np.unravel_index(best, utilities.shape[-2:])
         prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
     else:
-        prepared = learner.prepare(known.game, table)
+        prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
     inputs = Inputs(
         check_key(key, game.num_games),
@@ -90,6 +93,31 @@ def _check_table(game: Game, table: RegionTable) -> None:
             f"the region table does not belong to {game!r}: responses must have shape {expected} and "
             f"vertices {vertices}, but {table.responses.shape} and {table.vertices.shape} arrived. "
             f"Enumerate the regions of this game: jaxstack.enumerate_regions(game)."
+        )
+
+
+def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable) -> None:
+    """Raise ValueError where a learner could choose an answer that is not its own to choose.
+
+    Of equal actions followers choose the worst for the leader under ties="robust". Which that is depends on
+    the commitment and on D, but every one of them has regions of its own in the table. Types that never occur
+    and actions that are never played do not matter.
+    """
+    if table.ties != "robust":
+        return
+    played = played_actions(game, table) & (types.marginals() > 0)[..., None]  # [.., n, K, A]
+    equal = equal_actions(game.follower) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
+    if not equal.any():
+        return
+    wrong = equal & game.leader.tells_apart(played.any(axis=-2))[..., :, None, :, :]
+    if wrong.any():
+        *of_game, follower, theta, first, second = (int(place) for place in np.argwhere(wrong)[0])
+        where = f" of game {of_game[0]}" if of_game else ""
+        raise ValueError(
+            f"the region table has ties='robust', but actions {first} and {second} are equal to follower "
+            f"{follower} of type {theta}{where}, and not to the leader: followers would answer for the worst "
+            f"of the two, which depends on the commitment and the distribution, and a learner could choose "
+            f"otherwise. Merge equal actions, or use ties='optimistic'."
         )
 
 

@@ -90,7 +90,8 @@ def simulate(
 
     Raises:
       ValueError: shapes that disagree, a horizon or number of runs below 1, checkpoints outside 1..T, an
-        unknown hyperparameter, or a key whose numbers would depend on the batch.
+        unknown hyperparameter, a key whose numbers would depend on the batch, or a table with ties="robust"
+        of a game in which a follower type has equal actions (`jaxstack.ties`) that the leader tells apart.
       MemoryError: runs of one tile, or curves that are kept, would not fit (before anything is allocated).
       hosts.HostFailed: another process gave up (`jaxstack.hosts`).
 
@@ -115,7 +116,7 @@ def simulate(
     setup = setup._replace(inputs=setup.inputs._replace(checkpoints=padded))
     tile, devices = choose_tiles(setup, len(padded), batch_size, devices)
     so_far = SoFar.restored(None if snapshots is None else snapshots.load(), tile)
-    tiles = Tiles.of(setup, so_far.usable(devices), tile)
+    tiles = Tiles.of(setup, so_far.usable(devices, num_runs), tile)
     _play(tiles, so_far, rounds, num_runs, keep_runs, progress, snapshots)
     kept = np.concatenate(so_far.kept, axis=-2) if keep_runs else None
     return _curve(setup, rounds, num_runs, so_far.moments, kept, so_far.seconds)
@@ -169,8 +170,8 @@ class Tiles:
                 return compiled.advance(self.setup.learner, carry, *tile, range(0))
 
         tiles = list(zip(self.inputs, runs, strict=False))
-        if len(tiles) == 1:
-            return [one(tiles[0])]
+        if len(tiles) <= 1:  # none: other processes have all the runs
+            return [one(tile) for tile in tiles]
         x64 = jnp.zeros(()).dtype == jnp.float64
         with ThreadPoolExecutor(len(tiles)) as pool:
             return list(pool.map(lambda tile: _with_x64(one, tile, x64), tiles))

@@ -74,15 +74,19 @@ class SoFar:
             tile,
             int(state["first_run"]),
             Moments.restored(_part(state, "moments")),
-            list(_part(state, "kept").values()),
+            _listed(state, "kept"),
             {stage: float(spent) for stage, spent in _part(state, "seconds").items()},
             int(state["block"]),
-            [list(_part(state, f"tile{number}").values()) for number in range(int(state["tiles"]))],
+            [_listed(state, f"tile{number}") for number in range(int(state["tiles"]))],
         )
 
-    def usable(self, devices: list[jax.Device]) -> list[jax.Device]:
+    def usable(self, devices: list[jax.Device], num_runs: int) -> list[jax.Device]:
         """Of the devices as many as share out the tiles that were being played, so that none is lost."""
-        return devices[: math.gcd(len(self.tiles), len(devices))] if self.tiles else devices
+        playing = len(self.tiles)
+        is_last = self.first_run + playing * self.tile >= num_runs
+        if not playing or (is_last and playing <= len(devices)):  # or one each, and no other runs to come
+            return devices
+        return devices[: math.gcd(playing, len(devices))]
 
     def place(self, fresh: list[Carry], first_run: int) -> tuple[list[Carry], int]:
         """Tiles of a batch, and the next block: as they were, or `fresh` ones, before round 1."""
@@ -100,3 +104,9 @@ class SoFar:
 def _part(state: dict[str, np.ndarray], part: str) -> dict[str, Any]:
     """One part of a state."""
     return {name.removeprefix(f"{part}/"): v for name, v in state.items() if name.startswith(f"{part}/")}
+
+
+def _listed(state: dict[str, np.ndarray], part: str) -> list[np.ndarray]:
+    """A part whose names are numbers, by number: whoever kept the state may have sorted its names."""
+    named = _part(state, part)
+    return [named[name] for name in sorted(named, key=int)]

@@ -76,6 +76,8 @@ def solve(
         checks.one_of("method", method, METHODS)
     checks.one_of("tie rule", ties, TIE_RULES)
     check_types(game, types)
+    if table is not None:
+        checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
     clock = Clock(_seconds(time_limit), progress)
     reason = ""
     if method is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -149,13 +149,16 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
         axes = _axes(spec)
     except (ValueError, MemoryError) as error:
         raise _kind(error)(f"{source}: {error}") from None
-    labels = {axis_name(axis): list(axis.values) for axis in axes}
+    labels = {axis_name(axis): dict.fromkeys(axis.values) for axis in axes}
+    of_run, runs = _axis_keys(spec.run), list(spec.run.points())
+    players = [(player, _axis_keys(player), list(player.points())) for player in spec.learners()]
     codes = {player.name: learner_fingerprint(learners.by_name(player.name)) for player in spec.learners()}
     cells = []
     built: set[str] = set()
     for number, table in enumerate(spec.scenario, 1):
+        of_table = _axis_keys(table)
         file = None  # as it is read for the first point: what is played is what the name was made from
-        points = [(scenario, run) for scenario in table.points() for run in spec.run.points()]
+        points = [(scenario, run) for scenario in table.points() for run in runs]
         for scenario, run in points:
             try:
                 game = game_key_of(scenario, run, file=file)
@@ -164,15 +167,15 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                     problem_of(game)
                     built.add(game.text)
             except (ValueError, MemoryError) as error:
-                where = "".join(f", {key} = {value!r}" for key, value in _chosen(table, scenario).items())
+                where = "".join(f", {key} = {value!r}" for key, value in _chosen(of_table, scenario).items())
                 told = f"{source}: scenario {number} ({table.title!r}){where}: {error}"
                 raise _kind(error)(told) from None
-            for player in spec.learners():
+            for player, of_player, variants in players:
                 ours = {"skip_ahead": spec.skips(player), "checkpoints": _checkpoints(run)}
                 settings = run.model_copy(update=ours)
-                for learner in player.points():
+                for learner in variants:
                     own = flat(settings) | flat(scenario) | flat(learner)
-                    own |= _chosen(spec.run, run) | _chosen(table, scenario) | _chosen(player, learner)
+                    own |= _chosen(of_run, run) | _chosen(of_table, scenario) | _chosen(of_player, learner)
                     own |= {"scenario": scenario.title, "learner": player.title}
                     at = {axis_name(axis): _place(axis, own, labels[axis_name(axis)]) for axis in axes}
                     code = codes[player.name]
@@ -231,8 +234,7 @@ def _axes(spec: Spec) -> list[Axis]:
                         f"{name} of {kind}. Zip the same keys everywhere, or make it one value in one place."
                     )
             known = merged.get(name, Axis(axis.keys, ())).values
-            new = tuple(values for values in axis.values if values not in known)
-            merged[name] = Axis(axis.keys, known + new)
+            merged[name] = Axis(axis.keys, tuple(dict.fromkeys(known + axis.values)))
     return list(merged.values())
 
 
@@ -241,27 +243,31 @@ def _renamed(axes: Sequence[Axis]) -> list[Axis]:
     return [Axis(tuple("game_seed" if k == "seed" else k for k in axis.keys), axis.values) for axis in axes]
 
 
-def _place(axis: Axis, own: dict[str, Any], labels: list[tuple[Any, ...]]) -> tuple[Any, ...] | None:
+def _place(axis: Axis, own: dict[str, Any], labels: dict[tuple[Any, ...], None]) -> tuple[Any, ...] | None:
     """Where a cell stands on an axis of another table: at its own values, or anywhere (None)."""
     if not all(key in own for key in axis.keys):
         return None
     label = tuple(own[key] for key in axis.keys)
-    if label not in labels:
-        labels.append(label)
+    labels.setdefault(label)
     return label
 
 
-def _ordered(labels: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+def _ordered(labels: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Numbers in ascending order, words as they came."""
     numbers = all(isinstance(value, int | float) for label in labels for value in label)
-    return sorted(labels) if numbers else labels
+    return sorted(labels) if numbers else list(labels)
 
 
-def _chosen(table: Table, point: Table) -> dict[str, Any]:
-    """The values that a point of a table has on the axes of that table."""
-    values = flat(point)
+def _axis_keys(table: Table) -> list[str]:
+    """The keys that are axes of a table."""
     axes = table.axes() if isinstance(table, RunSettings | LearnerSettings) else _renamed(table.axes())
-    return {key: values[key] for axis in axes for key in axis.keys}
+    return [key for axis in axes for key in axis.keys]
+
+
+def _chosen(keys: Sequence[str], point: Table) -> dict[str, Any]:
+    """The values that a point of a table has on the axes of that table, which are `keys`."""
+    values = flat(point)
+    return {key: values[key] for key in keys}
 
 
 def _told(label: Any) -> str:

@@ -59,7 +59,9 @@ def estimates(cells: Sequence[Cell], devices: Sequence[jax.Device] | None = None
                 rates[shape] = _probe(cell, devices)
                 compiling = rates[shape].compile_seconds
         except (MemoryError, ValueError) as error:
-            raise type(error)(f"{cell.title}: {error}") from error
+            # What libraries derive from the two takes other arguments.
+            kind = MemoryError if isinstance(error, MemoryError) else ValueError
+            raise kind(f"{cell.title}: {error}") from error
         seconds = compiling + rates[shape].seconds_per_round * cell.run.horizon
         yield Estimate(cell, num_bytes, seconds)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from jaxstack import report, simulation
+from jaxstack import checks, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
 from jaxstack.regret import RegretCurve
@@ -103,16 +103,17 @@ def run_sweep(
       `attrs["other_code"]` tells of cells that another version of the code left in the folder.
 
     Raises:
-      ValueError: a mistake in the spec, found before anything is computed.
+      ValueError: a mistake in the spec, found before anything is computed; or a folder that is no path.
       OSError: the folder cannot be written.
     """
     from jaxstack.sweeps.load import load_results
 
+    folder = checks.path("folder", folder)
     source = "the spec" if isinstance(spec, Spec) else str(spec)
     planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
     if engine is None:
         engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
-    run_plan(planned, Path(folder), engine)
+    run_plan(planned, folder, engine)
     return load_results(folder)
 
 

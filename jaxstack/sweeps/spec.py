@@ -553,11 +553,10 @@ class Spec(_Strict):
         """Raise MemoryError where curves of every run are to be kept and would not fit on this machine."""
         if not self.run.keep_runs:
             return
+        most = max(max(table.lists().get("games", (getattr(table, "games", 1),))) for table in self.scenario)
         for run in self.run.points():
             num_rounds = min(run.horizon, len(run.checkpoints) + 1 if run.checkpoints else NUM_CHECKPOINTS)
-            for scenario in self.scenario:
-                sizes = scenario.lists().get("games", (getattr(scenario, "games", 1),))
-                memory.require_curves(run.runs, num_rounds, max(sizes))
+            memory.require_curves(run.runs, num_rounds, most)
 
     def learners(self) -> list[LearnerSettings]:
         """Who plays: the `[[learner]]` tables, or the names of `[run]`."""

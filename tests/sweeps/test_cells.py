@@ -10,10 +10,10 @@ import pytest
 import jaxstack as js
 from jaxstack.learners.candidates import list_candidates
 from jaxstack.simulation import MAX_HORIZON
-from jaxstack.sweeps import plan
+from jaxstack.sweeps import estimate, plan
 from jaxstack.sweeps.cells import Axis
 from jaxstack.sweeps.games import game_key_of, problem_of, table_of
-from jaxstack.sweeps.spec import Spec, parse_spec
+from jaxstack.sweeps.spec import LearnerSettings, Spec, Table, parse_spec
 
 SPEC = """
 [run]
@@ -110,6 +110,29 @@ def test_who_lacks_an_axis_stands_at_its_own_value_or_at_the_first():
     assert [cell.lacks for cell in result.cells] == [(), (), (), ("num_followers",)]
     assert result.cells[-1].title == "security_patrol, uniform"
     assert result.learners() == [{"label": "uniform", "lacks": [], "skip_ahead": False, "theorem": None}]
+
+
+def test_work_of_planning_is_linear_in_the_cells(monkeypatch):
+    """Lists are as long as an axis: they are read once for a table, and never once for a cell."""
+    read = []
+    for kind in (Table, LearnerSettings):
+
+        def lists(table, true_lists=kind.lists):
+            found = true_lists(table)
+            read.append(max(map(len, found.values()), default=0) > 1)
+            return found
+
+        monkeypatch.setattr(kind, "lists", lists)
+    calls = []
+    for count in (2, 12):
+        text = SPEC.replace("[1.0, 0.1]", str([1 / (n + 1) for n in range(count)]))
+        text = text.replace("[100, 50]", str([50 + n for n in range(count)]))
+        text = text.replace('"security_patrol"', f'"random"\nname = "other"\nseed = {list(range(count))}')
+        spec = parse_spec(text, "mine")
+        read.clear()
+        assert len(plan(spec, "mine").cells) == (2 + count) * count * (count + 1)
+        calls.append(sum(read))
+    assert calls[0] == calls[1]
 
 
 def test_seed_of_the_games_is_an_axis_of_its_own():
@@ -285,3 +308,17 @@ def test_padded_tables_share_a_shape_and_change_no_number():
 
     for learner, how in ((js.learners.erm_joint(), {"skip_ahead": True}), (js.learners.oful(), {})):
         np.testing.assert_array_equal(play(learner, plain, **how), play(learner, padded, **how))
+
+
+def test_an_estimate_that_fails_names_the_cell_whatever_the_kind_of_error(monkeypatch):
+    class Allocation(MemoryError):
+        def __init__(self, shape, dtype):
+            super().__init__(f"{shape} of {dtype}")
+
+    def fail(cell):
+        raise Allocation((3,), "float64")
+
+    monkeypatch.setattr(estimate, "_shape", fail)
+    cells = plan(parse_spec(SPEC, "mine"), "mine").cells
+    with pytest.raises(MemoryError, match=r"small, region_ucb.*: \(3,\) of float64"):
+        next(estimate.estimates(cells))

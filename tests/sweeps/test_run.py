@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import sys
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ import xarray
 
 import jaxstack as js
 from jaxstack import learners
+from jaxstack.simulation.snapshots import SoFar
 from jaxstack.sweeps import RunSettings, compute_cell, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 from tests.conftest import small_game
@@ -289,48 +291,63 @@ class Stops:
         return True
 
     def save(self, state):
-        self.state = {name: np.array(value) for name, value in state.items()}
+        self.state = {name: np.array(state[name]) for name in sorted(state)}  # as some formats do
         self.after = None if self.after is None else self.after - 1
         if self.after == 0:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(
-    ("name", "devices", "keep_runs"), [("region_ucb", 2, False), ("erm_joint", 1, True), ("oful", 4, True)]
-)
-def test_a_restored_simulation_gives_the_same_numbers(name, devices, keep_runs, monkeypatch):
-    """Begun on two devices with a tile each, resumed on fewer, as many or more."""
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Two runs a tile and one block a segment, so that small simulations have many of both."""
     monkeypatch.setattr("jaxstack.simulation.tiles._CPU_RUNS", (2, 2))
+    monkeypatch.setattr(sys.modules["jaxstack.simulation.simulate"], "_SEGMENT_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(("name", "keep_runs"), [("region_ucb", False), ("erm_joint", True)])
+def test_a_restored_simulation_gives_the_same_numbers(name, keep_runs, small_pieces):
     game, types, table = small_game(1)
-    settings = {"horizon": 1000, "num_runs": 10, "table": table, "keep_runs": keep_runs}
+    settings = {"horizon": 500, "num_runs": 29, "table": table, "keep_runs": keep_runs}
 
-    def simulate(number=2, **more):
-        more["devices"] = jax.devices()[:number]
-        return js.simulate(jax.random.key(3), game, types, learners.by_name(name), **settings, **more)
+    def simulate(devices, **more):
+        learner, devices = learners.by_name(name), jax.devices()[:devices]
+        return js.simulate(jax.random.key(3), game, types, learner, devices=devices, **settings, **more)
 
-    whole = simulate()
-    snapshots = Stops(after=3)
-    for after in (2, 1, 3, None):  # dies three times, in different batches
-        if after is not None:
-            with pytest.raises(KeyboardInterrupt):
-                simulate(2, snapshots=snapshots)
-            snapshots.after = after
+    whole = simulate(1)
+    snapshots = Stops()
+    # Dies in different batches, and goes on with other numbers of devices: of 29 runs, these are done.
+    for devices, after, done in ((4, 2, 0), (2, 2, 4), (3, 2, 8), (1, 1, 8), (1, 25, 26), (4, 1, 26)):
+        snapshots.after = after
+        with pytest.raises(KeyboardInterrupt):
+            simulate(devices, snapshots=snapshots)
+        assert int(snapshots.state["first_run"]) == done
+        assert int(snapshots.state["block"]) > 0
     snapshots.after = None
-    resumed = simulate(devices, snapshots=snapshots)
-    assert int(snapshots.loaded["first_run"]) > 0
-    assert int(snapshots.loaded["block"]) > 0
+    resumed = simulate(1, snapshots=snapshots)
     for field in ("mean", "stderr", "quantiles", "final_regret", "regret"):
         np.testing.assert_array_equal(getattr(resumed, field), getattr(whole, field))
 
 
-def test_a_snapshot_that_does_not_fit_is_not_used():
+def test_the_last_tiles_keep_a_device_each():
+    one = np.zeros(())
+    devices = list(range(8))
+    last = SoFar(tile=2, first_run=4, block=1, tiles=[[one]] * 3)
+    assert len(last.usable(devices, num_runs=9)) == 8
+    assert len(last.usable(devices[:2], num_runs=9)) == 1, "three tiles are shared out by one or three"
+    assert len(last.usable(devices[:6], num_runs=99)) == 3, "more runs come after these three tiles"
+    assert len(SoFar(tile=2).usable(devices, num_runs=9)) == 8
+
+
+def test_a_snapshot_that_does_not_fit_is_not_used(small_pieces):
     game, types, table = small_game(1)
-    settings = {"horizon": 300, "num_runs": 4, "table": table}
+    settings = {"horizon": 300, "num_runs": 4, "table": table, "devices": jax.devices()[:1]}
     snapshots = Stops(after=1)
     key = jax.random.key(3)
     with pytest.raises(KeyboardInterrupt):
         js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
+    assert snapshots.state["tile0/0"].any(), "there is something to lose"
     snapshots.state["tile0/0"] = np.zeros(3, np.float32)
+    snapshots.after = None
     resumed = js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
     whole = js.simulate(key, game, types, js.learners.region_ucb(), **settings)
     np.testing.assert_array_equal(resumed.regret, whole.regret)
