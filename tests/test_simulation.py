@@ -587,6 +587,13 @@ def test_bad_settings(changes: dict[str, Any], message: str) -> None:
         simulate(SMALL, js.learners.region_ucb(), **{"checkpoints": None, **changes})
 
 
+@pytest.mark.parametrize(("name", "number"), [("ridge", 0.0), ("ridge", -1.0), ("failure_probability", 2.0)])
+def test_hyperparameters_outside_of_their_ranges(name: str, number: float) -> None:
+    """A ridge of -1 once gave NaN for scores, and a regret of 0."""
+    with pytest.raises(ValueError, match=rf"hyperparameter {name} of oful must lie between 0 and .* arrived"):
+        simulate(SMALL, js.learners.oful(), hparams={name: number})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -124,6 +124,7 @@ class Learner:
         recompile, and they can be swept).
       prepare: (game in units, table) -> pytree of host arrays for `known.prepared`, derived from what is
         known alone; of a stacked batch, every array with a leading axis G.
+      ranges: (name, low, high) of hyperparameters that make sense only between two numbers, both excluded.
       theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret, if one is known.
       jumps: how its rounds can be jumped over, if they can.
       uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
@@ -136,6 +137,7 @@ class Learner:
     update: Callable[[Pytree, Known, Pytree, Choice, Any, jax.Array], Pytree]
     hparams: Callable[[Known], Pytree] = no_params
     prepare: Callable[[Game, RegionTable], Pytree] = nothing_prepared
+    ranges: tuple[tuple[str, float, float], ...] = ()
     theorem: str | None = None
     jumps: Jumps | None = None
     uses_optimum: bool = False

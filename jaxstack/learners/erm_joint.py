@@ -114,7 +114,7 @@ def _update(
     seen = _seen(known, feedback.types)
     counts = state.counts.at[seen].add(1, mode="promise_in_bounds")
     rows = _in_lanes(values.T, 0)  # [F, M/16, 16]
-    leads = functools.reduce(jnp.add, [take_row(rows, which) for which in seen], state.leads)
+    leads = state.leads + take_row(rows, seen).sum(axis=0)
     leads = jax.lax.cond(t % REFRESH == 0, lambda: _leads(values, counts), lambda: leads)
     return TypeCounts(counts, leads, _first_best(leads, tie_tolerance(leads.dtype) * t.astype(leads.dtype)))
 

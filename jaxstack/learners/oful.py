@@ -7,6 +7,7 @@ as used in arXiv 2510.01387, section 5 (action feedback).
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -81,6 +82,7 @@ def oful() -> Learner:
         update=_update,
         hparams=_hparams,
         prepare=_prepare,
+        ranges=(("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0)),
         theorem="oful",
     )
 

@@ -147,5 +147,11 @@ def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
                 f"Known: {', '.join(values._fields) or 'none'}."
             )
         number = checks.finite_number(f"hyperparameter {name} of {learner.name}", value)
+        for limited, low, high in learner.ranges:
+            if name == limited and not low < number < high:
+                raise ValueError(
+                    f"hyperparameter {name} of {learner.name} must lie between {low:g} and {high:g}, both "
+                    f"excluded, but {number:g} arrived."
+                )
         values = values._replace(**{name: np.asarray(number)})
     return jax.tree.map(lambda value: np.broadcast_to(value, shape).astype(np.float64), values)
