@@ -90,7 +90,7 @@ def test_what_only_tells_of_results_makes_none():
                 paths = [part.removeprefix("jaxstack").lstrip(".").replace(".", "/") for part in whole]
                 for path in filter(None, paths):
                     pending += [p for p in (path, f"{path}/__init__") if (ROOT / f"{p}.py").is_file()]
-    assert {"value", "learners/oful", "regions/clipping", "sweeps/spec"} <= reached
+    assert {"value", "learners/oful", "regions/clipping", "sweeps/spec/scenarios"} <= reached
     told = [name for name in reached if name.removesuffix("/__init__") in fingerprints._TELLS]
     assert told == []
 
