@@ -39,7 +39,7 @@ def spec(text=SPEC):
     return parse_spec(text, "mine")
 
 
-def first_vertex(key, state, known, hparams):
+def first_vertex(key, state, known, hparams, t):
     """Another rule for `uniform`: always the same commitment."""
     return learners.Choice(np.int32(0), np.int32(0))
 
