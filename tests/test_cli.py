@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import jaxstack as js
 from jaxstack import cli, report
+from jaxstack.cli.engines import use_every_core
 from jaxstack.sweeps import estimate, load_spec, plan, store
 from jaxstack.writing import write_file
 from tests.datasets import results, small_cell
@@ -205,7 +206,7 @@ def test_inspect_has_no_picture_for_many_leader_actions(tmp_path):
 
 def test_folder_that_cannot_be_written_stops_before_computing(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxstack.sweeps.run.compute_cell", lambda *_, **__: pytest.fail("computed"))
-    monkeypatch.setattr(cli, "_inspect", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("jaxstack.cli.commands.inspect_game", lambda *_: pytest.fail("computed"))
     (tmp_path / "file").write_text("in the way")
     message = refused("run", "--out", tmp_path / "file" / "out")
     assert f"cannot write into {tmp_path / 'file' / 'out'}: Not a directory" in message
@@ -291,11 +292,11 @@ def test_every_core_is_used_unless_a_number_was_chosen(monkeypatch):
     updates = []
     monkeypatch.setattr(type(jax.config), "update", lambda self, name, value: updates.append((name, value)))
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    cli._use_every_core()
+    use_every_core()
     assert updates in ([], [("jax_num_cpu_devices", len(os.sched_getaffinity(0)))])
     updates.clear()
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=3")
-    cli._use_every_core()
+    use_every_core()
     assert updates == []
 
 

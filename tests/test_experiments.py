@@ -116,7 +116,7 @@ def test_specs_are_sound(name: str, size: str) -> None:
 
 def test_a_size_that_names_no_table_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(claims.HERE / "lower_bound", tmp_path / "lower_bound")
-    monkeypatch.setattr(claims, "HERE", tmp_path)
+    monkeypatch.setattr("experiments.claims.data.HERE", tmp_path)
     (tmp_path / "lower_bound" / "sizes.toml").write_text('[toy.spec."two folowers"]\nnum_decisions = [1]\n')
     with pytest.raises(ValueError, match="two folowers"):
         claims.spec_of("lower_bound", "toy")

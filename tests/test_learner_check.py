@@ -13,7 +13,7 @@ import pytest
 from jax.custom_batching import custom_vmap
 
 import jaxstack as js
-from jaxstack import learner_check
+from jaxstack.learner_check.runs import check_regret
 from jaxstack.learners import ActionFeedback, Choice, Known, Learner
 from tests.conftest import small_game
 
@@ -363,7 +363,7 @@ def test_broken_runs(name: str) -> None:
 def test_regret_that_cannot_be() -> None:
     for regret in (np.array([[0.0, np.nan]]), np.array([[1.0, -1e-3]])):
         with pytest.raises(ValueError, match=r"greedy: regret must be finite and never negative"):
-            learner_check._check_regret("greedy", regret)
+            check_regret("greedy", regret)
 
 
 def test_errors_of_the_learner_itself_come_through_with_a_note() -> None:

@@ -19,6 +19,8 @@ from jaxstack.sweeps.cells import Axis, axis_name, plain_label
 
 _PER_CELL = {name: dims for name, dims in store.CELL_DIMS.items() if name != "round"}
 
+_Found = tuple[tuple[Any, ...], dict[str, np.ndarray], dict[str, Any]]  # place on the axes, arrays, texts
+
 
 def load_results(folder: str | Path) -> Any:
     """All results of a sweep as one `xarray.Dataset`, also while the sweep is running.
@@ -68,6 +70,44 @@ def load_results(folder: str | Path) -> Any:
     lacks = {"learner": {learner["label"]: learner["lacks"] for learner in learners}}
     lacks["scenario"] = {scenario["label"]: scenario["lacks"] for scenario in planned.get("scenarios", [])}
 
+    found, missing, keys = _read_cells(folder, planned, axes, lacks)
+    others = other_code.count(folder, keys)
+    if others:
+        warnings.warn(
+            f"{folder}: left out what was made by other code: {other_code.describe(others)}. To be rid of "
+            f"this warning, use another folder for every version.",
+            stacklevel=2,
+        )
+
+    variables, rounds = _variables(axes, found)
+    return xarray.Dataset(
+        variables,
+        coords=_coordinates(axes)
+        | {
+            "round": _rounds(names, rounds),
+            "quantile": list(QUANTILE_LEVELS),
+            "skips_ahead": ("learner", [learner["skip_ahead"] for learner in learners]),
+            "theorem": ("learner", [learner.get("theorem") or "" for learner in learners]),
+        },
+        attrs={
+            "spec": planned["spec"],
+            "versions": _one_or_all([attrs["versions"] for _, _, attrs in found]),
+            "hardware": _one_or_all([attrs["hardware"] for _, _, attrs in found]),
+            "missing": json.dumps([cell["at"] for cell in missing], ensure_ascii=False),
+            "failed": _failed(folder, missing),
+            "lacks": json.dumps(lacks["learner"], ensure_ascii=False),
+            "scenario_lacks": json.dumps(lacks["scenario"], ensure_ascii=False),
+            "other_code": json.dumps(others),
+        },
+    )
+
+
+def _read_cells(
+    folder: Path, planned: dict[str, Any], axes: list[Axis], lacks: dict[str, dict[str, Any]]
+) -> tuple[list[_Found], list[dict[str, Any]], set[str]]:
+    """Cells that are there; those that are not, as in the plan without axes that they lack; keys of both."""
+    names = [axis_name(axis) for axis in axes]
+
     def lacked(cell: dict[str, Any]) -> set[str]:
         return {axis for table, of in lacks.items() for axis in of.get(cell["at"][table], ())}
 
@@ -82,7 +122,7 @@ def load_results(folder: str | Path) -> Any:
             except FileNotFoundError:
                 at_hand[key] = None
             except store.Damaged as damage:
-                warnings.warn(f"{damage}; run the sweep again to replace it", stacklevel=2)
+                warnings.warn(f"{damage}; run the sweep again to replace it", stacklevel=3)
                 at_hand[key] = None
         if at_hand[key] is None:
             own = {name: label for name, label in cell["at"].items() if name not in lacked(cell)}
@@ -94,14 +134,12 @@ def load_results(folder: str | Path) -> Any:
                 for of, name in zip(places, names, strict=True)
             )
             found.append((place, *at_hand[key]))
-    others = other_code.count(folder, at_hand)
-    if others:
-        warnings.warn(
-            f"{folder}: left out what was made by other code: {other_code.describe(others)}. To be rid of "
-            f"this warning, use another folder for every version.",
-            stacklevel=2,
-        )
+    return found, missing, set(at_hand)
 
+
+def _variables(axes: list[Axis], found: list[_Found]) -> tuple[dict[str, Any], np.ndarray]:
+    """Variables of the dataset with their dimensions, and the rounds [axes.., checkpoint]."""
+    names = [axis_name(axis) for axis in axes]
     sizes = _sizes([arrays for _, arrays, _ in found])
     variables: dict[str, Any] = {}
     shape = tuple(len(axis.values) for axis in axes)
@@ -129,26 +167,7 @@ def load_results(folder: str | Path) -> Any:
     rounds = np.full((*shape, sizes["checkpoint"]), np.nan)
     for place, arrays, _ in found:
         _put(rounds[(*place, ...)], np.asarray(arrays["round"], np.float64), ("checkpoint",))
-    return xarray.Dataset(
-        variables,
-        coords=_coordinates(axes)
-        | {
-            "round": _rounds(names, rounds),
-            "quantile": list(QUANTILE_LEVELS),
-            "skips_ahead": ("learner", [learner["skip_ahead"] for learner in learners]),
-            "theorem": ("learner", [learner.get("theorem") or "" for learner in learners]),
-        },
-        attrs={
-            "spec": planned["spec"],
-            "versions": _one_or_all([attrs["versions"] for _, _, attrs in found]),
-            "hardware": _one_or_all([attrs["hardware"] for _, _, attrs in found]),
-            "missing": json.dumps([cell["at"] for cell in missing], ensure_ascii=False),
-            "failed": _failed(folder, missing),
-            "lacks": json.dumps(lacks["learner"], ensure_ascii=False),
-            "scenario_lacks": json.dumps(lacks["scenario"], ensure_ascii=False),
-            "other_code": json.dumps(others),
-        },
-    )
+    return variables, rounds
 
 
 def _sizes(cells: list[dict[str, np.ndarray]]) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,9 +18,10 @@ from jaxstack import checks, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
 from jaxstack.regret import RegretCurve
-from jaxstack.sweeps import other_code, store
+from jaxstack.sweeps import machine, other_code, store
 from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
 from jaxstack.sweeps.games import problem_of, table_of
+from jaxstack.sweeps.snapshots import FolderSnapshots
 from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
@@ -313,44 +313,6 @@ def curve_of(folder: Path, cell: Cell) -> RegretCurve:
     )
 
 
-class FolderSnapshots:
-    """`simulation.Snapshots` in a sweep's folder; one that is damaged or of other versions is ignored."""
-
-    def __init__(self, folder: Path, key: str, seconds: float) -> None:
-        self._path = store.part_path(folder, key)
-        self._made_by = json.dumps([key, _versions()])
-        self._seconds = seconds
-        self._last = time.monotonic()
-
-    def load(self) -> dict[str, np.ndarray] | None:
-        """See `simulation.Snapshots`."""
-        try:
-            content = io.BytesIO(store.read_sealed(self._path))
-            with np.load(content, allow_pickle=False) as file:
-                if str(file["made_by"]) != self._made_by:
-                    return None
-                return {name: file[name] for name in file.files if name != "made_by"}
-        except (OSError, ValueError, KeyError, store.Damaged):
-            return None
-
-    def due(self) -> bool:
-        """See `simulation.Snapshots`."""
-        return time.monotonic() - self._last >= self._seconds
-
-    def save(self, state: dict[str, np.ndarray]) -> None:
-        """See `simulation.Snapshots`; where it cannot be written, the simulation goes on without."""
-        content = io.BytesIO()
-        np.savez(content, made_by=np.array(self._made_by), **state)  # type: ignore[arg-type]
-        with contextlib.suppress(OSError):
-            store.write_sealed(self._path, content.getvalue())
-        self._last = time.monotonic()
-
-    def clear(self) -> None:
-        """Remove what was saved."""
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
-
-
 def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
     """Arrays and texts of a cell's file."""
     game = problem_of(cell.game_key).game
@@ -381,26 +343,10 @@ def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, 
         "ties": curve.ties,
         "num_runs": str(curve.num_runs),
         "seconds": json.dumps(curve.seconds | {"wall": seconds}),
-        "versions": json.dumps(_versions()),
-        "hardware": json.dumps(hardware()),
+        "versions": json.dumps(machine.versions()),
+        "hardware": json.dumps(machine.hardware()),
     }
     return arrays, attrs
-
-
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = _environment()["versions"]
-    return versions
-
-
-@functools.cache
-def _environment() -> dict[str, Any]:
-    return report.environment()
-
-
-def hardware() -> dict[str, Any]:
-    """The machine that computes."""
-    told = ("system", "processor", "cores", "devices", "x64")
-    return {name: _environment()[name] for name in told}
 
 
 def _require_room(folder: Path) -> None:

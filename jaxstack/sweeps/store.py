@@ -14,17 +14,14 @@ damaged/            files that are not what a run of a sweep wrote, set aside
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
-import socket
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +30,11 @@ import numpy as np
 from jaxstack import checks, memory, reading
 from jaxstack.regret import QUANTILE_LEVELS, QUANTILE_RUNS, check_checkpoints
 from jaxstack.sweeps.cells import FORMAT, Axis, Cell, Plan, axis_name, plain_label
+from jaxstack.sweeps.locks import lock
+from jaxstack.sweeps.sealed import Damaged, read_sealed, write_sealed
 from jaxstack.writing import write_file
 
-try:
-    import fcntl
-except ImportError:  # not POSIX: two runs on one folder may compute a cell twice, to the same numbers
-    fcntl = None  # type: ignore[assignment]
-
 _KEY = re.compile(r"[0-9A-Za-z_-]{1,128}")  # no path
-_DIGEST = 32  # bytes at the end of a file
 _STALE = 3600.0  # seconds after which an unfinished file of a plan belongs to nobody
 
 
@@ -59,41 +52,7 @@ CELL_DIMS = {
 """Arrays of a cell's file, with their dimensions."""
 
 _OPTIONAL = {"regret"}
-_MAX_FILE_BYTES = 1 << 40  # of a cell; its arrays are no larger than the file
 _OVERHEAD = 1 << 16  # bytes of a cell's file beside the numbers, at most
-
-
-class Damaged(Exception):
-    """A file that is not what a run of a sweep wrote; the message names it and says why."""
-
-
-# --- files with their own SHA-256 ---
-
-
-def write_sealed(path: Path, content: bytes | memoryview) -> None:
-    """Write `content` and its SHA-256, whole or not at all."""
-    digest = hashlib.sha256(content).digest()
-    path.parent.mkdir(exist_ok=True)
-    write_file(path, lambda file: (file.write(content), file.write(digest)))
-
-
-def read_sealed(path: Path) -> bytes:
-    """What `write_sealed` wrote.
-
-    Raises:
-      Damaged: the file is shorter, longer or other than it was.
-      OSError: it cannot be read.
-    """
-    try:
-        data = reading.read_file(path, _MAX_FILE_BYTES)
-    except (FileNotFoundError, PermissionError):
-        raise
-    except (ValueError, OSError) as error:  # no regular file
-        raise Damaged(str(error)) from None
-    content = data[:-_DIGEST]
-    if len(data) <= _DIGEST or hashlib.sha256(content).digest() != data[-_DIGEST:]:
-        raise Damaged(f"{path}: the content does not match its SHA-256 (torn or changed)")
-    return content
 
 
 # --- cells ---
@@ -312,57 +271,6 @@ def _notes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Path]]:
         except (OSError, ValueError, KeyError, RecursionError):
             odd.append(path)
     return noted, odd
-
-
-# --- locks ---
-
-
-@contextlib.contextmanager
-def lock(folder: Path, key: str) -> Iterator[bool]:
-    """Hold a cell against other processes; yields False, at once, where another one holds it.
-
-    The lock is the system's (flock), so that a process that was killed holds nothing.
-    """
-    path = folder / "running" / f"{key}.lock"
-    descriptor = _acquire(path)
-    if descriptor is None:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)  # while it is held: nobody can be waiting for this very file
-        os.close(descriptor)
-
-
-def _acquire(path: Path) -> int | None:
-    while True:
-        path.parent.mkdir(exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-        except FileNotFoundError:
-            continue  # another process found the folder empty and removed it
-        try:
-            if fcntl is not None:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                os.close(descriptor)
-                return None
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):  # a file system without locks
-                os.close(descriptor)
-                raise
-        try:
-            ours = os.stat(path).st_ino == os.fstat(descriptor).st_ino
-        except FileNotFoundError:
-            ours = False
-        if ours:
-            with contextlib.suppress(OSError):  # for people who look at the folder
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-            return descriptor
-        os.close(descriptor)  # its holder finished and removed it between our open and our lock
 
 
 # --- plans ---

@@ -268,7 +268,7 @@ def test_snapshots_of_others_are_ignored(tmp_path, monkeypatch):
     os.replace(path, store.part_path(tmp_path, "b"))
     assert run.FolderSnapshots(tmp_path, "b", 0).load() is None  # of another cell
     first.save({"step": np.arange(3)})
-    monkeypatch.setattr(run, "_versions", lambda: {"jax": "0"})
+    monkeypatch.setattr("jaxstack.sweeps.machine.versions", lambda: {"jax": "0"})
     assert run.FolderSnapshots(tmp_path, "a", 0).load() is None  # of another version
     monkeypatch.undo()
     path.write_bytes(path.read_bytes()[:-1])

@@ -1,0 +1,155 @@
+"""The commands and their options. What a command needs is imported when it runs: `--help` answers soon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from jaxstack.cli.cells import print_dry_run
+from jaxstack.cli.engines import Engines, require_one_engine, use_every_core
+from jaxstack.cli.errors import clean_errors
+from jaxstack.cli.inspection import inspect_game, require_picture_name
+from jaxstack.cli.page import write_page
+from jaxstack.cli.running import read_spec, run_spec
+from jaxstack.terminal import Terminal
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def main() -> None:
+    """Entry point of the `jaxstack` command."""
+    app(prog_name="jaxstack")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"jaxstack {version('jaxstack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where in the code an error was noticed.")
+    ] = False,
+) -> None:
+    """Learning to play multi-follower Bayesian Stackelberg games: simulate, solve, draw."""
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SPEC.toml|GAME.json|GAME.npz",
+            help="What to run. Default: random games, the hard family and a security patrol.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for results and pictures.")] = Path("out"),
+    horizon: Annotated[int | None, typer.Option(help="Rounds per run.")] = None,
+    runs: Annotated[int | None, typer.Option(help="Independent runs of every game.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draws of types.")] = None,
+    learners: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME,..", help="Learners to compare, separated by commas.")
+    ] = None,
+    ties: Annotated[
+        Literal["optimistic", "robust"] | None,
+        typer.Option(help="Tie rule of scenarios that do not state their own."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Compute cells in N processes here (needs Dask).")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Compute cells on the workers of a running Dask scheduler."),
+    ] = None,
+    multihost: Annotated[
+        bool,
+        typer.Option("--multihost", help="Every host runs this command; all play each cell together."),
+    ] = False,
+    coordinator: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="With --multihost: where process 0 listens.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With --multihost: number of processes.")
+    ] = None,
+    process_id: Annotated[
+        int | None, typer.Option(metavar="I", min=0, help="With --multihost: this one, 0 to N-1.")
+    ] = None,
+) -> None:
+    """Simulate learners on games; write results, and without axes in the spec a table and pictures.
+
+    What the folder already holds is not computed again: after an interruption, run the same command.
+    """
+    with clean_errors(context):
+        place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
+        require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
+        use_every_core()
+        spec = read_spec(source).replace_run(
+            horizon=horizon,
+            runs=runs,
+            seed=seed,
+            learners=None if learners is None else [name.strip() for name in learners.split(",")],
+            ties=ties,
+        )
+        name = "the built-in spec" if source is None else str(source)
+        if dry_run:
+            print_dry_run(spec, name, out, Terminal())
+            return
+        if multihost:
+            from jaxstack.sweeps.multihost import end_in_one_line, join
+
+            end_in_one_line()
+            join(coordinator, processes, process_id)
+        run_spec(spec, name, out, Engines(workers, scheduler, multihost))
+
+
+@app.command()
+def inspect(
+    context: typer.Context,
+    game: Annotated[Path, typer.Argument(metavar="GAME", help="Game file, JSON or NPZ.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Picture of the regions (.png, .pdf, .svg).")
+    ] = None,
+    ties: Annotated[
+        Literal["optimistic", "robust"],
+        typer.Option(help="Followers break ties for the leader, or so that the leader can enforce it."),
+    ] = "optimistic",
+) -> None:
+    """Sizes, best-response regions and optimal commitment of a game."""
+    with clean_errors(context):
+        from jaxstack import report
+
+        if out is not None:
+            require_picture_name(out)
+            report.require_writable(out.parent)
+        inspect_game(game, out, ties, Terminal())
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of a sweep's results.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Page to write.")] = Path("report.html"),
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="LEARNER", help="Compare the others with this one. Default: the first."),
+    ] = None,
+) -> None:
+    """One self-contained HTML page about a folder of results, finished or not."""
+    with clean_errors(context):
+        write_page(folder, out, reference, Terminal())

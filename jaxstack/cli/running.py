@@ -1,0 +1,92 @@
+"""`jaxstack run`: what is to be run, and running it to its end, an interruption or a failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from jaxstack.cli.cells import print_cells, print_other_code
+from jaxstack.cli.engines import Engines
+from jaxstack.cli.progress import interruptible, progress_bar
+from jaxstack.cli.results import write_results
+from jaxstack.terminal import Terminal
+
+if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
+    from jaxstack.sweeps.spec import Spec
+
+
+def read_spec(source: Path | None) -> Spec:
+    """What a file asks for, a spec or a game; without one the built-in spec."""
+    from jaxstack.sweeps import spec
+
+    if source is None:
+        return spec.default_spec()
+    suffix = source.suffix.lower()
+    if suffix == ".toml":
+        return spec.load_spec(source)
+    if suffix in (".json", ".npz"):
+        return spec.spec_of_game_file(source)
+    ending = f"the name ends in {source.suffix!r}" if source.suffix else "the name has no ending"
+    raise ValueError(
+        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz), but {ending}."
+    )
+
+
+def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
+    """Compute what the folder lacks of a spec, and tell what came of it."""
+    from jaxstack import hosts
+    from jaxstack.sweeps import cells, run
+
+    console = Terminal()
+    began = time.perf_counter()
+    plan = cells.plan(spec, source)
+    try:
+        if engines.multihost and _process_index() > 0:
+            from jaxstack.sweeps import multihost
+
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 0 tells how to go on
+            multihost.follow(plan)
+            return
+        with (
+            interruptible() as check,
+            progress_bar(console, plan, check) as (on_outcome, on_rounds),
+            engines.engine(plan, on_rounds) as engine,
+        ):
+            summary = run.run_plan(plan, out, engine, on_outcome)
+    except KeyboardInterrupt:
+        told = "Interrupted. What is finished is safe; to go on, run the same command again."
+        Terminal(stderr=True).print(Text(told), soft_wrap=True)
+        if engines.multihost:  # the others may never come to say goodbye
+            os._exit(130)
+        raise typer.Exit(130) from None
+    except hosts.HostsLost as error:
+        told = f"{error}. What is finished is safe; to go on, start all processes again."
+        Terminal(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
+        os._exit(2)
+    for path in summary.damaged:
+        console.print(Text(f"Damaged, set aside as {path} and computed again."))
+    print_other_code(summary.other_code, console)
+    if spec.is_sweep():
+        print_cells(plan, summary, out, console)
+    elif not summary.failed:
+        write_results(spec, plan, out, console, began)
+    if summary.failed:
+        errors = Terminal(stderr=True)
+        for outcome in summary.failed:
+            what = Text(f"{outcome.cell.title}: {outcome.error}")
+            errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
+        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
+        errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _process_index() -> int:
+    import jax
+
+    return jax.process_index()

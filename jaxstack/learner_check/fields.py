@@ -1,0 +1,45 @@
+"""What a learner is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxstack import checks, skip_ahead
+from jaxstack.learner_check.telling import require
+from jaxstack.learners.contract import Jumps, Learner
+
+
+def check_fields(learner: Any) -> None:
+    """A name, a kind of feedback, functions; jumps only of a learner that sees types."""
+    if not isinstance(learner, Learner):
+        hint = " Call the factory." if callable(learner) else ""
+        raise ValueError(f"check_learner takes a jaxstack.learners.Learner, but {learner!r} arrived.{hint}")
+    name = learner.name
+    require(isinstance(name, str) and name, f"a learner's name must be a text, but {name!r} arrived.")
+    checks.one_of(f"kind of feedback of {name}:", learner.feedback, ("types", "actions", "none"))
+    for field in ("init", "act", "update", "hparams", "prepare"):
+        given = getattr(learner, field)
+        require(callable(given), f"{name}: {field} must be a function, but {given!r} arrived.")
+    require(
+        isinstance(learner.uses_optimum, bool),
+        f"{name}: uses_optimum must be True or False, but {learner.uses_optimum!r} arrived.",
+    )
+    require(
+        learner.theorem is None or isinstance(learner.theorem, str),
+        f"{name}: theorem must be the name of a rate of jaxstack.bounds.regret, or None, but "
+        f"{learner.theorem!r} arrived.",
+    )
+    if learner.jumps is not None:
+        require(
+            isinstance(learner.jumps, Jumps) and learner.feedback == "types",
+            f"{name}: jumps are a jaxstack.learners.Jumps of a learner with feedback='types', but "
+            f"{learner.jumps!r} arrived with feedback={learner.feedback!r}. Leave them out: jumps=None.",
+        )
+        skip_ahead.check_learner(learner)
+    try:
+        hash(learner)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must be hashable, because compiled code is kept by it, but {error}. Make its functions "
+            f"plain ones (def, lambda, functools.partial of hashable arguments)."
+        ) from error
