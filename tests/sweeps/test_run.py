@@ -1,8 +1,10 @@
 """A sweep in one process: what the folder holds, what is computed again, what is loaded, what is told."""
 
 import dataclasses
+import importlib
 import json
 import os
+import time
 
 import jax
 import numpy as np
@@ -235,6 +237,15 @@ def test_what_killed_processes_left_is_swept_up(tmp_path):
     assert files(tmp_path) == []
 
 
+def test_a_young_file_of_a_plan_is_left_to_whoever_writes_it(tmp_path):
+    young, old = tmp_path / ".sweep.json.abc.tmp", tmp_path / ".spec.toml.abc.tmp"
+    for path, age in ((young, store._STALE - 600), (old, store._STALE + 600)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    store.sweep_up(tmp_path)
+    assert files(tmp_path) == [young.name]
+
+
 def test_nothing_can_be_written_any_more(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(run.FolderFull, match=r"cannot write into .*file any more.*What is finished is safe"):
@@ -295,28 +306,29 @@ class Stops:
             raise KeyboardInterrupt
 
 
-# Eight steps each: a learner with a shortcut takes 1,024 rounds in a step, others 128.
-@pytest.mark.parametrize(
-    ("name", "horizon", "keep_runs"), [("region_ucb", 1000, False), ("erm_joint", 8000, True)]
-)
-def test_a_restored_simulation_gives_the_same_numbers(name, horizon, keep_runs):
+@pytest.mark.parametrize("keep_runs", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("saves", [2, 6])  # four a batch
+def test_a_restored_simulation_gives_the_same_numbers(keep_runs, before, after, saves, monkeypatch):
+    """Dies on so many devices in its first batch, or in another, and goes on with others."""
+    monkeypatch.setattr("jaxstack.simulation.tiles._CPU_RUNS", (2, 2))  # two runs a tile: five tiles
+    module = importlib.import_module("jaxstack.simulation.simulate")
+    monkeypatch.setattr(module, "_SEGMENT_SECONDS", 0.0)  # a block of 128 rounds a segment
     game, types, table = small_game(1)
-    settings = {"horizon": horizon, "num_runs": 10, "table": table, "batch_size": 4, "keep_runs": keep_runs}
+    settings = {"horizon": 600, "num_runs": 10, "table": table, "keep_runs": keep_runs}
 
-    def simulate(**more):
-        return js.simulate(jax.random.key(3), game, types, learners.by_name(name), **settings, **more)
+    def simulate(devices, **more):
+        settings["devices"] = jax.devices()[:devices]
+        return js.simulate(jax.random.key(3), game, types, learners.region_ucb(), **settings, **more)
 
-    whole = simulate()
-    snapshots = Stops(after=3)
-    for after in (2, 1, 3, None):  # dies three times, in different batches
-        if after is not None:
-            with pytest.raises(KeyboardInterrupt):
-                simulate(snapshots=snapshots)
-            snapshots.after = after
+    whole, snapshots, done = simulate(2), Stops(after=saves), []
+    with pytest.raises(KeyboardInterrupt):
+        simulate(before, snapshots=snapshots)
     snapshots.after = None
-    resumed = simulate(snapshots=snapshots)
-    assert int(snapshots.loaded["first_run"]) > 0
-    assert int(snapshots.loaded["step"]) > 0
+    resumed = simulate(after, snapshots=snapshots, progress=lambda rounds, _: done.append(rounds))
+    first_run, block = int(snapshots.loaded["first_run"]), int(snapshots.loaded["block"])
+    assert (first_run, block) == (0 if saves == 2 else 2 * before, 2)
+    assert (done[0] - 600 * first_run) / (3 * 128) in (2, 4), "goes on in the third block"
     for field in ("mean", "stderr", "quantiles", "final_regret", "regret"):
         np.testing.assert_array_equal(getattr(resumed, field), getattr(whole, field))
 
@@ -328,7 +340,8 @@ def test_a_snapshot_that_does_not_fit_is_not_used():
     key = jax.random.key(3)
     with pytest.raises(KeyboardInterrupt):
         js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
-    snapshots.state["carry/0"] = np.zeros(3, np.float32)
+    assert "tile0/0" in snapshots.state
+    snapshots.state["tile0/0"] = np.zeros(3, np.float32)
     resumed = js.simulate(key, game, types, js.learners.region_ucb(), snapshots=snapshots, **settings)
     whole = js.simulate(key, game, types, js.learners.region_ucb(), **settings)
     np.testing.assert_array_equal(resumed.regret, whole.regret)
