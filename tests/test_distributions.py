@@ -187,6 +187,19 @@ def test_mixture_thresholds_are_exact():
         np.testing.assert_array_equal(drawn, [0, 1] if first < HALF else [1, 0])
 
 
+@pytest.mark.parametrize("num_types", [4, 32, 128])
+def test_a_draw_equal_to_a_threshold_is_of_the_type_above_it(num_types):
+    """Equally likely types, few and many: their thresholds are whole multiples of FULL / num_types."""
+    above = np.arange(1, num_types)
+    draws = words(*(above * (FULL // num_types)), *(above * (FULL // num_types) - 1))
+    even = np.full(num_types, 1 / num_types)
+    components = MixtureTypes(even, np.eye(num_types)[:, None])  # the type is that of the component
+    for types in (JointTypes(even), IndependentTypes([even]), components):
+        sampler = types.sampler()
+        bits = jnp.pad(draws, ((0, 0), (0, sampler.num_words - 1)))
+        np.testing.assert_array_equal(sampler.draw(bits)[:, 0], [*above, *(above - 1)], str(type(types)))
+
+
 def test_types_of_probability_zero_are_never_drawn():
     """Rounded thresholds included: probabilities that are not multiples of 2^-31."""
     thirds = np.array([[0, 1 / 3, 0, 1 / 3, 1 / 3, 0], [0.1, 0.0, 0.2, 0.0, 0.7, 0.0]])

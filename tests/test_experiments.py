@@ -170,6 +170,7 @@ def test_intervals_cover_games_not_only_runs() -> None:
     by_games = values.mean(axis=1).std() / 4
     assert mean.value == pytest.approx(values.mean())
     assert (mean.high - mean.low) / (2 * 1.96 * by_games) == pytest.approx(1, abs=0.1)
+    assert claims.errors(values[None]).sum() == pytest.approx(mean.high - mean.low)
 
 
 def test_what_most_resamples_lack_has_no_interval() -> None:

@@ -263,3 +263,12 @@ def test_data_are_named_by_content():
     tables = js.TabularPayoff(np.ones((2, 2))), js.SeparablePayoff(np.ones((1, 2, 2)))
     assert content_fingerprint(tables[0].table) != content_fingerprint(tables[1].table)
     assert content_fingerprint({1, 2}) == content_fingerprint({2, 1})
+
+
+def test_data_of_other_shapes_or_types_has_another_name():
+    """The bytes are the same."""
+    zeros = np.zeros((2, 3))
+    objects = np.array([[None] * 3] * 2, object)
+    kinds = (zeros, zeros.T, zeros.ravel(), zeros.view(np.int64), objects, objects.T)
+    assert len({content_fingerprint(values) for values in kinds}) == len(kinds)
+    assert content_fingerprint(zeros) == content_fingerprint(np.zeros((2, 3)))

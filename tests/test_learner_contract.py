@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import jaxstack as js
+from jaxstack.learners import region_means
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback
 from jaxstack.simulation import prepare
 from tests.conftest import Compilations, Small, small_game
@@ -261,3 +262,78 @@ def test_explore_then_commit_visits_regions_in_turn_then_stays() -> None:
     for index in choices:
         committed = np.asarray(index)[:, 10:]
         assert (committed == committed[:, :1]).all()
+
+
+def test_explore_then_commit_stays_at_the_best_that_it_has_seen() -> None:
+    learner, known = js.learners.explore_then_commit(), known_of(js.learners.explore_then_commit())
+    explored = 4 * int(SMALL.table.num_regions)
+    hparams = js.learners.yardsticks.ExploreThenCommitParams(jnp.float32(explored))
+    state, choices = play_runs(learner, keys(), known, hparams, TYPES)
+    after, _ = play_runs(learner, keys()[:, :explored], known, hparams, TYPES[:, :explored])
+    jax.tree.map(np.testing.assert_array_equal, state, after)
+    low, high = SMALL.game.leader.bounds()
+    best = []
+    for run in range(RUNS):
+        sums = np.zeros((int(SMALL.table.num_regions), 3))
+        for t in range(explored):
+            region = t % len(sums)
+            actions = SMALL.table.responses[region, range(2), TYPES[run, t]]
+            sums[region] += (SMALL.game.leader.table[:, *actions] - low) / (high - low)
+        values = np.einsum("rvl,rl->rv", SMALL.table.vertices, sums / 4)
+        values[~SMALL.table.vertex_mask] = -np.inf
+        best.append(divmod(int(np.argmax(values >= values.max() - 1e-6)), values.shape[1]))
+    committed = zip(choices.region[:, -1].tolist(), choices.vertex[:, -1].tolist(), strict=True)
+    assert list(committed) == best
+    assert any(region > 0 for region, _ in best), "the first region is not the answer by itself"
+
+
+# Sums over many rounds ------------------------------------------------------------------------------
+
+
+def test_payoffs_seen_in_a_region_do_not_drift() -> None:
+    """One follower with one action; leader actions earn 1, 0 and 7/10 units in every round."""
+    game = js.Game(js.TabularPayoff([[1.0], [2 / 3], [0.9]]), np.zeros((1, 1, 3, 1)))
+    case = Small(game, js.JointTypes([1.0]), js.enumerate_regions(game))
+    rounds, known = 300_000, known_of(js.learners.region_ucb(), case)
+    nowhere, action = jnp.zeros((), jnp.int32), ActionFeedback(jnp.zeros(1, jnp.int32))
+
+    @jax.jit
+    def observed(known: Known) -> region_means.RegionMeans:
+        def once(_: int, means: region_means.RegionMeans) -> region_means.RegionMeans:
+            return region_means.observe(means, known, Choice(nowhere, nowhere), action)[0]
+
+        return jax.lax.fori_loop(0, rounds, once, region_means.empty(known))
+
+    sums = np.asarray(observed(known).rows)[0, 2:].astype(np.float64)
+    unit = np.asarray(known.unit_payoffs).astype(np.float32).ravel()
+    np.testing.assert_allclose(sums[:3] + sums[3:], rounds * unit.astype(np.float64), rtol=1e-7)
+    plain = np.cumsum(np.full(rounds, unit[2]), dtype=np.float32)[-1]
+    assert abs(plain / (rounds * float(unit[2])) - 1) > 1e-5, "a plain float32 sum drifts"
+
+
+def many_rounds(learner: Learner, rounds: int) -> tuple[Any, Known]:
+    """State of one run after so many rounds, and what the learner knows."""
+    known = known_of(learner, horizon=rounds)
+    drawn = np.random.default_rng(1).integers(2, size=(1, rounds, 2)).astype(np.int32)
+    keys = jnp.broadcast_to(jax.random.key(0), (1, rounds))
+    _, hparams = start(learner, known)
+    state, _ = play_runs(learner, keys, known, hparams, drawn)
+    return jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), state), known
+
+
+def test_oful_knows_means_and_variances_of_its_regression() -> None:
+    """Each candidate's are computed anew in turn, so that no rounding lives for thousands of rounds."""
+    state, known = many_rounds(js.learners.oful(), 1 << 15)
+    features = known.prepared.features
+    np.testing.assert_allclose(state.mean, features @ state.estimate, atol=3e-6)
+    variance = np.einsum("mi,ij,mj->m", features, state.inverse, features)
+    np.testing.assert_allclose(state.variance, variance, rtol=1e-3)
+
+
+def test_sums_of_erm_joint_are_those_of_its_counts() -> None:
+    """Without being computed anew now and then they would be off by tens of units by now."""
+    state, known = many_rounds(js.learners.erm_joint(), 1 << 17)
+    values = np.asarray(known.prepared.joint, np.float64) @ state.counts
+    leads = state.leads.ravel()[: len(values)]
+    np.testing.assert_allclose(leads - leads.max(), values - values.max(), atol=0.05)
+    assert state.best == np.argmax(values)

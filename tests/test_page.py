@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jaxstack.page import page, pictures, pieces
+from jaxstack.page import page, pictures, pieces, words
 from tests.datasets import results
 
 VOID = {"meta", "link", "img", "br"}
@@ -190,6 +190,11 @@ def test_one_run_claims_no_certainty():
     assert row["regret"] == "7.943"
     assert row["growth exponent (95%)"] == "0.30"
     assert "one run does not tell" in page(results(runs=1, games=1), "x")
+
+
+def test_a_difference_is_told_from_none_beyond_two_standard_errors():
+    told = [words.verdict(mean, 1.0) for mean in (1.95, -1.95, 2.05, -2.05)]
+    assert told == ["not told apart", "not told apart", "more regret", "less regret"]
 
 
 def test_intervals_without_runs_are_marked():

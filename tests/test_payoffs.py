@@ -306,6 +306,20 @@ def test_bounds_of_counts_that_can_occur() -> None:
     assert [float(b) for b in js.AnonymousPayoff(table).bounds(played)] == [0.0, 3.0]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_anonymous_bounds_are_those_of_every_joint_action(seed: int) -> None:
+    """All payoffs are far from 0, which is what the table holds where counts are impossible."""
+    rng = np.random.default_rng(seed)
+    n, A = 3, 3
+    payoff = js.AnonymousPayoff(rng.uniform(5, 6, size=(2, n + 1, n + 1)) * (-1) ** seed)
+    some = np.eye(A, dtype=bool)[rng.integers(A, size=n)] | (rng.uniform(size=(n, A)) < 0.3)
+    for played in (None, np.ones((n, A), bool), some):
+        allowed = [range(A)] * n if played is None else [np.flatnonzero(row) for row in played]
+        counts = [[list(actions).count(b) for b in range(1, A)] for actions in itertools.product(*allowed)]
+        seen = np.array([payoff.table[:, *count] for count in counts])
+        assert [float(bound) for bound in payoff.bounds(played)] == [seen.min(), seen.max()]
+
+
 @pytest.mark.parametrize("scale", [1e39, 1e-39, 1e300])
 @pytest.mark.parametrize("offset", [0.0, 1e9])
 def test_any_scale_and_offset_is_the_same_game(scale: float, offset: float) -> None:

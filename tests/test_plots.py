@@ -468,7 +468,15 @@ def test_a_learner_without_the_axis_is_a_reference_line():
     assert to_hex(line.get_color()) == to_hex(LEARNER_STYLES["erm_joint"][0])
     assert [container.get_label() for container in axes.containers] == ["region_ucb"]  # points with bars
     (band,) = (patch for patch in axes.patches if patch.get_width() == 1)
-    assert band.get_y() < line.get_ydata()[0] < band.get_y() + band.get_height()
+    stderr = {
+        cell.labels["radius"] if cell.learner == "region_ucb" else None: cell.final_stderr
+        for cell in cells_of(tuned())
+    }
+    np.testing.assert_allclose(band.get_height(), 4 * stderr.pop(None))
+    assert band.get_y() + band.get_height() / 2 == pytest.approx(line.get_ydata()[0])
+    (bars,) = axes.containers
+    heights = [np.ptp(bar[:, 1]) for bar in bars.lines[2][0].get_segments()]
+    np.testing.assert_allclose(heights, 4 * np.array(list(stderr.values())))
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1", "0.3", "1"]
     assert "bars and bands: ± 2 standard errors" in texts(figure)
     assert "bands" not in texts(plots.final_regret(tuned().sel(learner=["region_ucb"]), "radius"))

@@ -14,6 +14,7 @@ from jaxstack.game import Game, stack
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.regions import enumerate_regions
 from jaxstack.solvers import METHODS, near_ties, problem, solve
+from jaxstack.solvers.contract import Clock
 from tests.reference.optima import optima
 from tests.reference.value import utility
 
@@ -280,3 +281,14 @@ def test_milp_where_noise_is_of_the_size_of_its_tolerances(seed: int, noise: flo
     game = Game(rng.integers(0, 3, (3, 2, 2)).astype(float), follower)
     types = IndependentTypes(rng.dirichlet([1, 1], size=2))
     assert solve(game, types, "milp").value == pytest.approx(float(optima(game, types)[0]), abs=1e-9)
+
+
+def test_what_is_no_best_response_is_never_returned() -> None:
+    """However it was found: a commitment is paid by the answer that followers give, not by another."""
+    game = Game([[1.0, 5.0], [0.0, 0.0]], np.array([[[[1.0, 0.0], [0.0, 1.0]]]]))
+    asked = problem.Problem(game, IndependentTypes([[1.0]]), "optimistic", Clock(None, None))
+    first = np.array([1.0, 0.0])
+    honest = asked.checked(first, np.array([[0]]), asked.payoffs(np.array([[[0]]]))[0])
+    assert asked.to_payoff(honest.value) == pytest.approx(1.0)
+    with pytest.raises(RuntimeError, match=r"not a best response to its commitment \[1\.0, 0\.0\]"):
+        asked.checked(first, np.array([[1]]), asked.payoffs(np.array([[[1]]]))[0])

@@ -63,9 +63,10 @@ def test_a_constant_makes_no_tie(game: Game, x64: bool) -> None:
             assert best_responses(game, jnp.asarray(x)).tolist() == [[expected.index(True)]]
 
 
-def test_leads_are_relative_to_what_the_commitment_plays() -> None:
-    differences = ties.differences(np.array([[1.0, 0.0], [0.0, 1.0]]))
-    assert differences[0, 1].tolist() == [1, -1]
+@pytest.mark.parametrize("unit", [2.0**-60, 1.0, 2.0**60])
+def test_leads_are_relative_to_what_the_commitment_plays(unit: float) -> None:
+    differences = ties.differences(np.array([[unit, 0.0], [0.0, unit]]))
+    assert differences[0, 1].tolist() == [unit, -unit]
     for lead, tie in ((0.9, True), (-0.9, True), (1.1, False), (-1.1, False)):
         x = np.array([0.5, 0.5]) + TIE_TOLERANCE * np.array([lead, -lead]) / 2
         assert ties.optimal(differences, x).tolist() == ([True, True] if tie else [lead > 0, lead < 0])

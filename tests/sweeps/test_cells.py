@@ -185,6 +185,18 @@ def test_a_game_file_is_its_content_wherever_it_lies(tmp_path):
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_games_of_the_same_bytes_and_other_shapes_have_other_names(tmp_path):
+    keys = set()
+    for sizes in ((2, 3), (3, 2)):
+        game = js.Game(np.zeros(sizes), np.zeros((1, 1, *sizes)))
+        js.save_game(tmp_path / "game.json", game, js.IndependentTypes([[1.0]]))
+        text = (
+            f"[run]\nlearners = ['uniform']\n[[scenario]]\nkind = 'file'\npath = '{tmp_path / 'game.json'}'\n"
+        )
+        keys.add(planned(text).cells[0].key)
+    assert len(keys) == 2
+
+
 def test_an_axis_that_does_not_matter_to_a_scenario_costs_nothing():
     text = """
     [run]

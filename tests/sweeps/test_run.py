@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 
 import jax
 import numpy as np
@@ -235,6 +236,15 @@ def test_what_killed_processes_left_is_swept_up(tmp_path):
         assert all(path.exists() for path in leftovers)
     store.sweep_up(tmp_path)
     assert files(tmp_path) == []
+
+
+def test_a_young_file_of_a_plan_is_left_to_whoever_writes_it(tmp_path):
+    young, old = tmp_path / ".sweep.json.abc.tmp", tmp_path / ".spec.toml.abc.tmp"
+    for path, age in ((young, store._STALE - 600), (old, store._STALE + 600)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    store.sweep_up(tmp_path)
+    assert files(tmp_path) == [young.name]
 
 
 def test_nothing_can_be_written_any_more(tmp_path):

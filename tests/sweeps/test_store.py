@@ -28,6 +28,20 @@ num_types = 2
 """
 
 
+def test_the_hash_of_numbers_tells_shapes_names_and_types_apart():
+    zeros = np.zeros((2, 3))
+    arrays = [
+        {"mean": (("game", "run"), zeros)},
+        {"mean": (("game", "run"), zeros.T)},
+        {"mean": (("run", "game"), zeros)},
+        {"stderr": (("game", "run"), zeros)},
+        {"mean": (("game", "run"), zeros.view(np.int64))},
+        {"mean": (("game", "run"), zeros + 1)},
+    ]
+    assert len({store.content_hash(one) for one in arrays}) == len(arrays)
+    assert store.content_hash({"mean": (("game", "run"), zeros.copy())}) == store.content_hash(arrays[0])
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A sweep of two finished cells, as far as anybody can tell from outside."""
