@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks, memory, skip_ahead
+from jaxstack import checks, jumps, memory
 from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game, check_types, stack, unstack
@@ -257,7 +257,7 @@ def _check_fields(learner: Any) -> None:
             f"{name}: jumps are a jaxstack.learners.Jumps of a learner with feedback='types', but "
             f"{learner.jumps!r} arrived with feedback={learner.feedback!r}. Leave them out: jumps=None.",
         )
-        skip_ahead.check_learner(learner)
+        jumps.check_learner(learner)
     try:
         hash(learner)
     except TypeError as error:

@@ -60,7 +60,7 @@ from pydantic import (
     model_validator,
 )
 
-from jaxstack import checks, learners, memory, reading, scenarios, simulation, skip_ahead
+from jaxstack import checks, jumps, learners, memory, reading, scenarios, simulation
 from jaxstack.checks import did_you_mean
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game, stack
@@ -519,8 +519,8 @@ class Spec(_Strict):
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
             if self.skips(learner):
-                skip_ahead.check_learner(learners.by_name(learner.name))
-                longest = skip_ahead.MAX_HORIZON
+                jumps.check_learner(learners.by_name(learner.name))
+                longest = jumps.MAX_HORIZON
             if self.run.longest > longest:
                 raise ValueError(
                     f"[run], key 'horizon': {learner.title} plays at most {longest:,} rounds, but "
