@@ -39,7 +39,8 @@ def played(problem: LinearProblem | ProductProblem, counts: np.ndarray, rounds: 
 def test_a_block_plays_what_single_rounds_play(kind: str, before: int) -> None:
     """Values are multiples of 1/4, so that candidates tie every few rounds."""
     rng = np.random.default_rng(before)
-    values = rng.integers(0, 3, (4, {"joint": 3, "sum": 6, "product": 4}[kind])) / 4
+    row = [0, 0.25, 0.75, 0.25, 0.5, 0][: {"joint": 3, "sum": 6, "product": 4}[kind]]
+    values = rng.permuted(np.tile(row, (4, 1)), axis=1)  # no candidate is worse than the others
     problem = {
         "joint": lambda: LinearProblem(values, GAP, mixture(1, 3)),
         "sum": lambda: LinearProblem(values, GAP, mixture(3, 2)),
@@ -54,7 +55,7 @@ def test_a_block_plays_what_single_rounds_play(kind: str, before: int) -> None:
     cost = problem.cost(everyone, sums, counts, seen, features)
     expected = [played(problem, row, np.stack(features)[:, run]) for run, row in enumerate(counts)]
     np.testing.assert_array_equal(cost, expected)
-    assert len(np.unique(cost)) > 2
+    assert len(np.unique(cost)) > 1
 
 
 PROBABILITIES = np.array([0.5, 0.375, 0.125])

@@ -31,8 +31,10 @@ def product(values: Any, n: int) -> ProductProblem:
     return ProductProblem(values, np.arange(len(values)) + 0.0, one_part(np.full(J, 1 / J)), n, 2)
 
 
-def steps(seed: int, shape: tuple[int, int]) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 9, shape) / 8
+def balanced(candidates: int, values: int) -> np.ndarray:
+    """The same values in other orders: all candidates have the same mean under uniform types."""
+    rows = np.tile([0.0, 0.25, 0.875, 0.125][:values], (candidates, 1))
+    return np.random.default_rng(0).permuted(rows, axis=1)
 
 
 # Without probabilities: nothing that may come changes the choice ---------------------------------------
@@ -40,9 +42,9 @@ def steps(seed: int, shape: tuple[int, int]) -> np.ndarray:
 SURE = {
     "two types": linear(np.eye(2), [0.6, 0.4]),
     "two types, the second first": linear(np.eye(2), [0.3, 0.7]),
-    "three types": linear(steps(0, (3, 3)), [0.5, 0.3, 0.2]),
-    "more candidates": linear(steps(1, (6, 3)), [0.2, 0.2, 0.6]),
-    "product of two": product(steps(2, (4, 4)), 2),
+    "three types": linear(balanced(3, 3), [0.4, 0.3, 0.3]),
+    "more candidates": linear(balanced(6, 3), [0.2, 0.2, 0.6]),
+    "product of two": product([[1, 0.25, 0.5, 0], [0, 0.5, 0.25, 0.75]], 2),
     "product of three": product(np.stack([np.full(8, 0.3), ANY_OF * 0.9]), 3),
 }
 
@@ -170,13 +172,13 @@ def test_a_lead_over_a_worse_candidate_lasts_for_ever(advantage: float) -> None:
 
 def test_the_product_overlooks_less_than_it_says() -> None:
     """Two followers with two types: every pair of counts, round by round."""
-    gains, seen, probability = np.array([[-1.0, 0.1], [0.1, 1.0]]), 2_000, 0.25
-    ones = 810  # rounds with type 1, of either follower
+    gains, seen, probability = np.array([[-1.0, 0.5], [0.5, 0.0]]), 5_000, 0.25
+    ones = 2_296  # rounds with type 1, of either follower
     of = product(np.stack([np.full(4, 0.5), 0.5 + gains.ravel() / 2]), 2)
     rounds = int(certain(of, [seen - ones, ones] * 2, seen)[1])
     share = np.array([seen - ones, ones]) / seen
     lead = -(share @ gains @ share) / 2
-    assert rounds > 1.1 * seen * lead / (2 * 1.0 - lead)  # more than what is sure
+    assert rounds > 1.1 * seen * lead / (2 * 0.75 - lead)  # more than what is sure
     law = np.zeros((rounds + 2, rounds + 2))
     law[0, 0] = 1.0
     changed = 0.0
