@@ -108,6 +108,13 @@ def test_a_lead_of_d_lasts_d_rounds(best: int, lead: int) -> None:
     assert certain(linear(np.eye(2), [0.5, 0.5]), counts, 60 + lead)[1 - best] == lead - 1
 
 
+def test_a_candidate_before_the_best_may_not_come_within_the_tolerance() -> None:
+    """At 10^15 rounds the tolerance of a tie is 7.1 rounds: of a lead of 11, four rounds are too many."""
+    half = (10**15 - 11) // 2
+    of = linear(np.eye(2), [0.5, 0.5])
+    assert certain(of, [half, half + 11], 2 * half + 11)[0] <= 3
+
+
 # With probabilities: what is overlooked, exactly -------------------------------------------------------
 
 
