@@ -43,7 +43,7 @@ def script(source):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A small package whose fingerprint is taken."""
-    for name in ("skip_ahead.py", "learners/ours.py", "plots/lines.py", "page.py"):
+    for name in ("exact.py", "learners/ours.py", "plots/lines.py", "page.py"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("x = 1\n")
@@ -63,15 +63,15 @@ def test_a_state_of_a_checkout_has_a_name_of_its_own(checkout):
     assert before.startswith(js.__version__ + "+")
     assert edited(checkout / "plots" / "lines.py", "x = 2\n") == before  # shows numbers, and makes none
     assert edited(checkout / "page.py", "x = 2\n") == before
-    assert edited(checkout / "skip_ahead.py", "x = 1\r\n") == before
-    other = edited(checkout / "skip_ahead.py", "x = 2\n")
+    assert edited(checkout / "exact.py", "x = 1\r\n") == before
+    other = edited(checkout / "exact.py", "x = 2\n")
     assert other != before
     assert edited(checkout / "learners" / "ours.py", "x = 2\n") not in (before, other)
 
 
 def test_code_that_was_edited_after_it_was_loaded_has_no_name(checkout):
-    os.utime(checkout / "skip_ahead.py")
-    with pytest.raises(RuntimeError, match=r"skip_ahead\.py was changed after.*Start a new process"):
+    os.utime(checkout / "exact.py")
+    with pytest.raises(RuntimeError, match=r"exact\.py was changed after.*Start a new process"):
         package_fingerprint.__wrapped__()
 
 
@@ -90,7 +90,7 @@ def test_what_only_tells_of_results_makes_none():
                 paths = [part.removeprefix("jaxstack").lstrip(".").replace(".", "/") for part in whole]
                 for path in filter(None, paths):
                     pending += [p for p in (path, f"{path}/__init__") if (ROOT / f"{p}.py").is_file()]
-    assert {"value", "learners/oful", "regions/clipping", "sweeps/spec/scenarios"} <= reached
+    assert {"value", "learners/oful", "regions/clipping", "jumps/draws", "sweeps/spec/scenarios"} <= reached
     told = [name for name in reached if name.removesuffix("/__init__") in fingerprints._TELLS]
     assert told == []
 

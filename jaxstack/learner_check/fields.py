@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxstack import checks, skip_ahead
+from jaxstack import checks, jumps
 from jaxstack.learner_check.telling import require
 from jaxstack.learners.contract import Jumps, Learner
 
@@ -35,7 +35,7 @@ def check_fields(learner: Any) -> None:
             f"{name}: jumps are a jaxstack.learners.Jumps of a learner with feedback='types', but "
             f"{learner.jumps!r} arrived with feedback={learner.feedback!r}. Leave them out: jumps=None.",
         )
-        skip_ahead.check_learner(learner)
+        jumps.check_learner(learner)
     try:
         hash(learner)
     except TypeError as error:

@@ -94,7 +94,7 @@ def nothing_prepared(game: Game, table: RegionTable) -> tuple[()]:
 
 
 class Jumps(NamedTuple):
-    """How the rounds of a learner with type feedback can be jumped over (`jaxstack.skip_ahead`).
+    """How the rounds of a learner with type feedback can be jumped over (`jaxstack.jumps`).
 
     Attributes:
       product: what scores candidates: False, the counts of joint types (or of followers' types, where the

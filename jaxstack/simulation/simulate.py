@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks, hosts, memory
-from jaxstack import skip_ahead as jumps
+from jaxstack import checks, hosts, jumps, memory
 from jaxstack._settings import pinned, with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack

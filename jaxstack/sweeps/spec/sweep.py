@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from jaxstack import checks, learners, memory, simulation, skip_ahead
+from jaxstack import checks, jumps, learners, memory, simulation
 from jaxstack.regret import NUM_CHECKPOINTS
 from jaxstack.sweeps.spec.axes import Strict, Table
 from jaxstack.sweeps.spec.learners import LearnerSettings
@@ -50,8 +50,8 @@ class Spec(Strict):
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
             if self.skips(learner):
-                skip_ahead.check_learner(learners.by_name(learner.name))
-                longest = skip_ahead.MAX_HORIZON
+                jumps.check_learner(learners.by_name(learner.name))
+                longest = jumps.MAX_HORIZON
             if self.run.longest > longest:
                 raise ValueError(
                     f"[run], key 'horizon': {learner.title} plays at most {longest:,} rounds, but "

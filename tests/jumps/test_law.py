@@ -10,8 +10,10 @@ import pytest
 from scipy import stats
 
 import jaxstack as js
-from jaxstack import skip_ahead
-from jaxstack.learners import candidates, erm_joint
+from jaxstack.jumps import OVERLOOKED, chain, problem
+from jaxstack.jumps.linear import LinearProblem
+from jaxstack.jumps.product import ProductProblem
+from jaxstack.learners import candidates
 
 HORIZON, RUNS = 1_500, 768
 SPARSE = js.JointTypes([[0.4, 0.0, 0.1], [0.0, 0.3, 0.0], [0.2, 0.0, 0.0]])  # types that never come
@@ -61,9 +63,14 @@ def p_values(one: js.RegretCurve, other: js.RegretCurve) -> list[float]:
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks so short that jumps begin early, or none: what takes 10^6 rounds otherwise happens in 10^3."""
     if request.param != "long":
-        monkeypatch.setattr(skip_ahead, "_SHORT", 32)
-        monkeypatch.setattr(skip_ahead, "_BRIEF", 2 if request.param == "short" else 0)
-        monkeypatch.setattr(skip_ahead, "_LONG", 32 if request.param == "short" else 0)
+        monkeypatch.setattr(chain, "_SHORT", 32)
+        monkeypatch.setattr(chain, "_BRIEF", 2)
+        limit_blocks(monkeypatch, 32 if request.param == "short" else 0)
+
+
+def limit_blocks(monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
+    for kind in (LinearProblem, ProductProblem):
+        monkeypatch.setattr(kind, "longest_block", longest)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -85,13 +92,13 @@ def played() -> dict[str, js.RegretCurve]:
 
 def test_a_bound_that_promises_too_much_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty times the rounds that are certain is another learner, and the same test sees it."""
-    proven = skip_ahead._Problem.certain_rounds
-    monkeypatch.setattr(skip_ahead, "_LONG", 0)
-    monkeypatch.setattr(skip_ahead._Problem, "certain_rounds", lambda *args: 20 * proven(*args) + 20)
+    proven = problem.Problem.certain_rounds
+    limit_blocks(monkeypatch, 0)
+    monkeypatch.setattr(problem.Problem, "certain_rounds", lambda *args: 20 * proven(*args) + 20)
     assert min(p_values(curves("joint", True), curves("joint", False))) < 1e-6
 
 
-@pytest.mark.parametrize("overlooked", [0.0, skip_ahead.OVERLOOKED])
+@pytest.mark.parametrize("overlooked", [0.0, OVERLOOKED])
 @pytest.mark.parametrize("second_is_best", [False, True])
 @pytest.mark.parametrize("learner", ["erm_joint", "erm_product"])
 def test_expected_regret_is_exact(
@@ -99,7 +106,7 @@ def test_expected_regret_is_exact(
 ) -> None:
     """Two candidates: the wrong one is played after the rounds in which the rarer type is ahead."""
     advantage, horizon = 0.05, 10**9 if overlooked else 10**4
-    monkeypatch.setattr(skip_ahead, "OVERLOOKED", overlooked)
+    monkeypatch.setattr(problem, "OVERLOOKED", overlooked)
     curve = matching_curve(advantage, horizon, second_is_best, learner)
     exact = expected_matching_regret(advantage, second_is_best)
     assert abs(curve.mean[-1] - exact) < 4 * curve.stderr[-1]
@@ -128,8 +135,8 @@ def expected_matching_regret(advantage: float, second_is_best: bool) -> float:
 
 def test_a_careless_probability_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jumps over rounds in which the rival is likely to take the lead: the exact expectation tells."""
-    monkeypatch.setattr(skip_ahead, "OVERLOOKED", 1.0)
-    monkeypatch.setattr(skip_ahead, "_LONG", 0)
+    monkeypatch.setattr(problem, "OVERLOOKED", 1.0)
+    limit_blocks(monkeypatch, 0)
     curve = matching_curve(0.03, 10**9)
     assert abs(curve.mean[-1] - expected_matching_regret(0.03, False)) > 8 * curve.stderr[-1]
 
@@ -142,9 +149,9 @@ def test_time_in_the_lead_follows_the_arcsine_law() -> None:
 
 def test_counts_of_other_rounds_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a block whose counts are those of another run, the time in the lead has another law."""
-    monkeypatch.setattr(skip_ahead, "_LONG", 1024)
-    count = skip_ahead._count
-    monkeypatch.setattr(skip_ahead, "_count", lambda parts, size: np.roll(count(parts, size), 1, axis=0))
+    limit_blocks(monkeypatch, 1024)
+    count = chain.count_features
+    monkeypatch.setattr(chain, "count_features", lambda parts, size: np.roll(count(parts, size), 1, axis=0))
     share = matching_curve(1e-6, 3_000).regret[:, -1] / (2e-6 * 3_000)
     assert stats.kstest(share, "arcsine").pvalue < 1e-6
 
@@ -152,19 +159,6 @@ def test_counts_of_other_rounds_are_rejected(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_exact_tie_costs_nothing_and_takes_no_time() -> None:
     """Two candidates with the same gap may take turns for ever."""
     assert (matching_curve(0.0, 10**15).regret == 0).all()
-
-
-def test_counts_stay_exact_where_float32_samplers_do_not() -> None:
-    """Counts of 2^40 rounds add up to the round; a float32 binomial draws only multiples of 2^k."""
-    game, types = js.scenarios.random_game(5, types="joint")
-    scoring = erm_joint().prepare(game, js.enumerate_regions(game))
-    problem = skip_ahead._problem(game, types, False, scoring, np.zeros(len(scoring.candidates.region)))
-    counts = problem.counts(np.random.default_rng(0), np.array([2**40 + 1, 12345]))
-    assert counts.dtype == np.int64
-    assert counts.sum(axis=1).tolist() == [2**40 + 1, 12345]
-    assert len(set((counts[0] % 64).tolist())) > 1
-    draws = jax.random.binomial(jax.random.key(0), np.float32(2**30), np.float32(0.4), (50,))
-    assert (np.asarray(draws, np.float64) % 16 == 0).all()
 
 
 def test_a_billion_rounds_cost_no_more_than_their_switches() -> None:
@@ -231,11 +225,3 @@ def test_what_cannot_be_skipped_says_why() -> None:
         js.simulate(
             jax.random.key(0), big, uniform, js.learners.erm_joint(), horizon=9, num_runs=1, skip_ahead=True
         )
-
-
-def test_features_of_many_followers_are_numbered_through() -> None:
-    """Types of one follower fit eight bits, those of all of them do not."""
-    types = skip_ahead._Types(np.ones(1), np.full((1, 100, 3), 1 / 3))
-    drawn = types.sample(np.random.default_rng(0), (4, 50))
-    for follower, values in enumerate(drawn):
-        assert set(np.unique(values)) == {3 * follower, 3 * follower + 1, 3 * follower + 2}
