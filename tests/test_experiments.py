@@ -285,7 +285,7 @@ def forgetful() -> learners.Learner:
     def update(state: Any, known: Any, hparams: Any, choice: Any, feedback: Any, t: Any) -> Any:
         return right.update(right.init(known, hparams), known, hparams, choice, feedback, t)
 
-    return dataclasses.replace(right, update=update, shortcut=lambda known: None)
+    return dataclasses.replace(right, update=update, jumps=None)
 
 
 def break_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,9 +347,10 @@ def test_a_bonus_of_the_wrong_sign_gains_nothing_from_a_smaller_radius(
 
 
 def test_an_erm_that_forgets_leaves_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = claims.spec_of("degenerate", "toy").to_toml()
+    text = text[: text.index("[[learner]]")].replace("horizon = [300]", "horizon = [4_000]")
+
     def spec(skip: bool) -> Any:
-        text = claims.spec_of("degenerate", "toy").to_toml()
-        text = text[: text.index("[[learner]]")].replace("horizon = [300]", "horizon = [4_000]")
         return parse_spec(
             f'{text}\n[[learner]]\nname = "erm_joint"\nskip_ahead = {str(skip).lower()}', "test"
         )

@@ -14,6 +14,7 @@ from experiments.benchmarks.measure import Timing, alternate, run_apart
 from experiments.benchmarks.report import Row, compare
 from experiments.benchmarks.setting import GAMES, SMALL, Sizes, describe, random_followers, random_game
 from jaxstack.solvers import programs
+from jaxstack.solvers.cells import Preferences
 from tests.reference.regions import search as breadth_first
 
 LARGE: tuple[Sizes, ...] = ((2, 1000, 3, 2), (3, 10, 50, 2), (4, 4, 4, 3), (5, 3, 3, 3))
@@ -64,7 +65,7 @@ def _against_programs(effort: Effort, sizes: Sizes) -> Iterator[Row]:
     regions = int(js.enumerate_regions(game).num_regions)
 
     def search() -> None:
-        found, _ = programs.response_maps(programs.preference_rows(game), "optimistic")
+        found, _ = programs.response_maps(Preferences(game), "optimistic")
         assert len(found) == regions
 
     contestants: dict[str, Callable[[], Any]] = {
