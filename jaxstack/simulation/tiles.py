@@ -20,7 +20,7 @@ from jaxstack.simulation.rounds import BLOCK
 from jaxstack.simulation.setup import Setup
 
 _CPU_BYTES = 1 << 20  # of states and scores that stay in the cache of a core
-_CPU_RUNS = (128, 512)  # fewer wait for each other; more only make small simulations longer
+_CPU_RUNS = (128, 256)  # fewer wait for each other; more only make small simulations longer
 _ACCELERATOR_BYTES = 1 << 32
 _ACCELERATOR_RUNS = 1 << 17
 
