@@ -69,7 +69,7 @@ def simulate(
         NamedTuple. Numbers are traced: a new value does not recompile.
       checkpoints: rounds to record; default 64, evenly spaced on a logarithmic axis. T is always added.
       batch_size: at most so many runs at once, in whole tiles and at least one: a bound on memory where
-        devices share it. Never changes a number.
+        devices of one process share it. Never changes a number.
       devices: where to run, a tile of runs on each at a time; default all local devices. One device per core
         makes full use of a CPU: `jax.config.update("jax_num_cpu_devices", os.cpu_count())` before the first
         use. `jax.devices()` after `jax.distributed.initialize()`: all processes, which must make the same

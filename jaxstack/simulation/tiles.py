@@ -73,8 +73,10 @@ def choose_tiles(
     devices = list(devices)
     tile = tile_size(setup, devices[0].platform)
     here, num_processes = share(devices)
-    if batch_size is not None and num_processes == 1:
-        devices = here = devices[: max(checks.positive_int("batch_size", batch_size) // tile, 1)]
+    if batch_size is not None:
+        at_once = max(checks.positive_int("batch_size", batch_size) // tile, 1)
+        if num_processes == 1:  # several processes have memory of their own, and play on equally many devices
+            devices = here = devices[:at_once]
     free = min(_free_bytes(device, here) for device in here)
     if num_processes > 1:  # all must come to the same answer
         free = int(hosts.gather(np.asarray(free, np.int64)).min())
