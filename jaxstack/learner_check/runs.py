@@ -26,6 +26,12 @@ def check_runs(setting: Setting) -> None:
                 f"{name}: a run must not read another, but in round {wrong[:1] + 1} of run {run} "
                 f"({case.name}) it plays something else when other runs are computed beside it.",
             )
+        states = zip(jax.tree.leaves(played[0]), jax.tree.leaves(beside_others[0]), strict=True)
+        require(
+            all(np.array_equal(ours, theirs, equal_nan=True) for ours, theirs in states),
+            f"{name}: a run must not read another, but after the last round of run {run} ({case.name}) "
+            f"its state is another when other runs are computed beside it.",
+        )
     tile = tile_size(setup, jax.local_devices()[0].platform)
     num_runs = tile + setting.num_runs  # a whole tile, and a part of one
     curves = [
