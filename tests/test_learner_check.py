@@ -344,7 +344,7 @@ BROKEN_RUNS: dict[str, tuple[Learner, str]] = {
     "nan": (broken(update=first_nan), r"state\.sums is NaN after 2,000 rounds \(random game\)"),
     "runs that read each other": (
         broken(update=lambda s, *rest: update(s._replace(visits=shared(s.visits)), *rest)),
-        r"a run must not read another, but .* round .* of run \d .random game.* other runs .* beside it",
+        r"a run must not read another, but .* round .*of run \d .random game.* other runs .* beside it",
     ),
     "padding": (
         broken(act=explore_by_table_size),
