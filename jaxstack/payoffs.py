@@ -6,14 +6,14 @@ independent action marginals, and its bounds. Nothing else may know which repres
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.ties import equal_actions
 
@@ -66,6 +66,19 @@ class LeaderPayoff(Protocol):
 
     def additive_terms(self) -> Float[Array, "n A L"] | None:
         """u_i(l, a) with u = sum_i u_i, if the payoff is such a sum: then marginals of D tell everything."""
+        ...
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:
+        """The payoff of M commitments in place of L leader actions: row m is <points[m], u>. Host only."""
+        ...
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> LeaderPayoff:
+        """The payoff (u + amount * unit) * scale, in every entry. Host only.
+
+        Args:
+          amount, scale: [] float64 ([G] for a batch).
+          unit: coefficients with <unit, x> = 1 for every commitment, so that payoffs gain `amount`.
+        """
         ...
 
 
@@ -154,6 +167,12 @@ class TabularPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
+        return _mixed(self, points, 1 + self.num_followers)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> TabularPayoff:
+        return _shifted(self, amount, unit, scale, 1 + self.num_followers)
+
 
 @pytree_dataclass
 class SeparablePayoff:
@@ -218,6 +237,12 @@ class SeparablePayoff:
 
     def additive_terms(self) -> Float[Array, "n A L"]:
         return np.swapaxes(self.table, -1, -2)
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
+        return _mixed(self, points, 2)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> SeparablePayoff:
+        return _shifted(self, amount / self.num_followers, unit, scale, 2)
 
 
 @pytree_dataclass
@@ -334,6 +359,12 @@ class AnonymousPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
+        return _mixed(self, points, self.num_actions)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> AnonymousPayoff:
+        return _shifted(self, amount, unit, scale, self.num_actions)
+
 
 def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     """Position of a tuple of digits in C order: the last digit moves fastest. [] int32."""
@@ -341,6 +372,24 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     for i in range(digits.shape[-1]):
         flat = flat * base + jnp.asarray(digits[i], jnp.int32)
     return flat
+
+
+_Payoff = TypeVar("_Payoff", bound="TabularPayoff | SeparablePayoff | AnonymousPayoff")
+
+
+def _mixed(payoff: _Payoff, points: np.ndarray, axes: int) -> _Payoff:
+    """`payoff` with its leader axis, the first of the last `axes`, mixed by points [M, L]."""
+    table = np.moveaxis(np.asarray(payoff.table), -axes, -1) @ np.transpose(points)
+    return jax.tree.map(lambda _: host_float64(np.moveaxis(table, -1, -axes)), payoff)
+
+
+def _shifted(payoff: _Payoff, amount: np.ndarray, unit: np.ndarray, scale: np.ndarray, axes: int) -> _Payoff:
+    """(table + amount * unit) * scale along the leader axis, the first of the last `axes`."""
+    table = np.asarray(payoff.table)
+    of_game = (*np.shape(amount), *(1,) * (table.ndim - np.ndim(amount)))
+    unit = unit.reshape(-1, *(1,) * (axes - 1))
+    table = (table + np.reshape(amount, of_game) * unit) * np.reshape(scale, of_game)
+    return jax.tree.map(lambda _: host_float64(table), payoff)
 
 
 def _in_units(table: np.ndarray, low: np.ndarray, size: np.ndarray) -> np.ndarray:

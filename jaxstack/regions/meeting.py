@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxstack import exact
 from jaxstack.regions.assembly import descending, ranges
+from jaxstack.strategies import Polytope
 from jaxstack.ties import TIE_TOLERANCE
 
 EPS = float(np.finfo(np.float64).eps)
@@ -32,10 +33,12 @@ class TooMuchToDecide(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Planes:
-    """The hyperplanes of many games: facets x_l = 0 first, then ties of two actions of one item.
+    """The hyperplanes of many games: facets first, x_l = 0 in the simplex, then ties of one item's actions.
+
+    On a polytope, points are shares in its frame (`jaxstack.strategies.frame`), and L is D in what follows.
 
     Attributes:
-      payoffs: [G, items, A, L], follower payoffs; an item is a follower type.
+      payoffs: [G, items, A, L], follower payoffs; an item is a follower type. Python integers on a polytope.
       leads: [G, items, A, A, L], their differences, each row scaled by a power of two to at most 1.
       ties: [h, 3], item, action and higher action of every hyperplane that is no facet.
     """
@@ -43,15 +46,16 @@ class Planes:
     payoffs: np.ndarray
     leads: np.ndarray
     ties: np.ndarray
+    strategies: Polytope | None = None
 
     @classmethod
-    def crossing(cls, payoffs: np.ndarray) -> Planes:
-        """Ties of two actions that are equally good somewhere in the simplex, and not everywhere."""
+    def crossing(cls, payoffs: np.ndarray, strategies: Polytope | None = None) -> Planes:
+        """Ties of two actions that are equally good somewhere in the set, and not everywhere."""
         leads = scaled(payoffs[:, :, :, None] - payoffs[:, :, None])
         lower, higher = pairs(payoffs.shape[2])
-        low, high = _extremes(leads[:, :, lower, higher])
-        item, pair = np.nonzero(((low <= 0) & (high >= 0) & (low < high)).any(axis=0))
-        return cls(payoffs, leads, np.stack([item, lower[pair], higher[pair]], axis=1))
+        crosses = _cross(leads[:, :, lower, higher], strategies)
+        item, pair = np.nonzero(crosses.any(axis=0))
+        return cls(payoffs, leads, np.stack([item, lower[pair], higher[pair]], axis=1), strategies)
 
     @functools.cached_property
     def equal(self) -> np.ndarray:
@@ -72,23 +76,31 @@ class Planes:
     @functools.cached_property
     def rows(self) -> np.ndarray:
         """[G, H, L]: normals of all hyperplanes; of a tie, how far the lower action leads."""
-        facets = np.broadcast_to(np.eye(self.num_leader), (self.num_games, self.num_leader, self.num_leader))
+        facets = np.broadcast_to(self.facets, (self.num_games, *self.facets.shape))
         return np.concatenate([facets, self.leads[:, *self.ties.T]], axis=1)
+
+    @functools.cached_property
+    def facets(self) -> np.ndarray:
+        """[F, L]: normals of the facets, the set inside."""
+        if self.strategies is None:
+            return np.eye(self.num_leader)
+        return scaled(self.strategies.frame.facets)
 
     @functools.cached_property
     def alive(self) -> np.ndarray:
         """[G, H] bool: a hyperplane, meeting the simplex, and the first of those that are equal to it."""
         rows, (item, lower, higher) = self.rows, self.ties.T
-        low, high = _extremes(rows)
-        alive = (low <= 0) & (high >= 0) & (low < high)
+        alive = _cross(rows, self.strategies)
         if self.num_equal:
             first = self.first_of_equals
-            alive[:, self.num_leader :] &= first[:, item, lower] & first[:, item, higher]
+            alive[:, self.num_facets :] &= first[:, item, lower] & first[:, item, higher]
         return alive
 
     @functools.cached_property
     def rounding(self) -> np.ndarray:
         """[G]: one unit of rounding, or 0 in games that are computed without any."""
+        if self.strategies is not None:
+            return self._rounding_of_polytope()
         lower, higher = pairs(self.num_actions)
         first, second = self.payoffs[:, :, lower], self.payoffs[:, :, higher]
         difference = first - second
@@ -99,11 +111,15 @@ class Planes:
         last_digit = np.where(digits == 0, 1.0, np.ldexp((digits & -digits).astype(float), exponent - 53))
         axes = tuple(range(1, last_digit.ndim))
         largest = 1 / last_digit.min(axis=axes, initial=1.0)  # whole number of the row with the longest
-        L = self.num_leader
-        with np.errstate(over="ignore"):
-            # No minor or lead is rounded, and quotients of minors are equal only where their floats are.
-            fits = (math.factorial(L) * largest**L < 2**53) & (math.factorial(L) * largest ** (L - 1) < 2**26)
-        return np.where(fits & ~lost.any(axis=axes), 0.0, EPS)
+        return np.where(_fits(largest, self.num_leader) & ~lost.any(axis=axes), 0.0, EPS)
+
+    def _rounding_of_polytope(self) -> np.ndarray:
+        """The same from payoffs and facets that are whole numbers already."""
+        assert self.strategies is not None
+        rows = self.payoffs[:, :, pairs(self.num_actions)[0]] - self.payoffs[:, :, pairs(self.num_actions)[1]]
+        largest = exact.odd_part(rows).max(axis=(1, 2), initial=1.0)
+        largest = np.maximum(largest, exact.odd_part(self.strategies.frame.facets).max(initial=1.0))
+        return np.where(_fits(largest, self.num_leader), 0.0, EPS)
 
     @property
     def num_games(self) -> int:
@@ -121,6 +137,20 @@ class Planes:
     def num_leader(self) -> int:
         return self.payoffs.shape[3]
 
+    @property
+    def num_facets(self) -> int:
+        return len(self.facets)
+
+    def on_facets(self, points: np.ndarray, error: np.ndarray, numerators: np.ndarray | None) -> np.ndarray:
+        """[M]: on how many facets each point lies, within its error [M], or exactly if given exactly."""
+        if self.strategies is None:
+            return (points == 0).sum(axis=1)
+        on = np.abs(points @ self.facets.T) <= error[:, None]
+        if numerators is not None:
+            point, facet = np.nonzero(on)
+            on[point, facet] = (numerators[point] * self.strategies.frame.facets[facet]).sum(axis=1) == 0
+        return on.sum(axis=1)
+
     def shares(self, points: np.ndarray, game: np.ndarray) -> np.ndarray:
         """Points [M, L] with sum 1; only those of whole-number games may have another."""
         whole = self.rounding[game] == 0
@@ -136,9 +166,10 @@ class Planes:
 
     def exact_rows(self, game: np.ndarray, plane: np.ndarray) -> np.ndarray:
         """[N, L] object: normals of hyperplanes without rounding."""
-        rows = exact.integers(np.eye(self.num_leader))[np.minimum(plane, self.num_leader - 1)]
-        tie = plane >= self.num_leader
-        rows[tie] = self.exact_leads(game[tie], *self.ties[plane[tie] - self.num_leader].T)
+        facets = np.eye(self.num_leader) if self.strategies is None else self.strategies.frame.facets
+        rows = exact.integers(facets)[np.minimum(plane, self.num_facets - 1)]
+        tie = plane >= self.num_facets
+        rows[tie] = self.exact_leads(game[tie], *self.ties[plane[tie] - self.num_facets].T)
         return rows
 
 
@@ -175,6 +206,8 @@ def pairs(num_actions: int) -> np.ndarray:
 
 def scaled(rows: np.ndarray) -> np.ndarray:
     """Rows [.., L] times a power of two each, so that the largest entry is in [1/2, 1); 0 stays 0."""
+    if rows.dtype == object:
+        return exact.scaled(rows)
     low, high = _extremes(rows)
     _, exponent = np.frexp(np.maximum(high, -low))
     return np.ldexp(rows, -exponent[..., None])
@@ -184,6 +217,25 @@ def _extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest entry of each row [.., L]: column by column, since rows are short."""
     columns = np.moveaxis(rows, -1, 0)
     return functools.reduce(np.minimum, columns), functools.reduce(np.maximum, columns)
+
+
+def _cross(rows: np.ndarray, strategies: Polytope | None) -> np.ndarray:
+    """[..] bool: does {x : <row, x> = 0} meet the set without containing it, for rows [.., L] up to 1?"""
+    low, high = _extremes(rows)
+    crosses = (low <= 0) & (high >= 0) & (low < high)
+    if strategies is None or strategies.vertices is None:
+        return crosses
+    at_vertices = rows @ strategies.hull_shares.T
+    near = 1e-12  # what is that near is kept, and decided later
+    return crosses & (at_vertices.min(axis=-1) <= near) & (at_vertices.max(axis=-1) >= -near)
+
+
+def _fits(largest: np.ndarray, num_leader: int) -> np.ndarray:
+    """Are rows of whole numbers up to `largest` so small that no minor or lead of theirs is rounded?"""
+    L = num_leader
+    with np.errstate(over="ignore"):
+        # And quotients of minors are equal only where their floats are.
+        return (math.factorial(L) * largest**L < 2**53) & (math.factorial(L) * largest ** (L - 1) < 2**26)
 
 
 def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
@@ -238,9 +290,9 @@ def _may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.nda
     if not planes.alive.all():
         mask &= planes.alive[game[:, None], choice].all(axis=1)
     if planes.num_actions > 2:
-        L = planes.num_leader
-        item = np.concatenate([-1 - np.arange(L), planes.ties[:, 0]])
-        lower = np.concatenate([np.zeros(L, np.int64), planes.ties[:, 1]])
+        F = planes.num_facets
+        item = np.concatenate([-1 - np.arange(F), planes.ties[:, 0]])
+        lower = np.concatenate([np.zeros(F, np.int64), planes.ties[:, 1]])
         for p, q in itertools.combinations(choice.T, 2):
             mask &= (item[p] != item[q]) | (lower[p] == lower[q])
     return mask
@@ -259,13 +311,15 @@ def _as_points(
     error = np.where(whole, 0.0, L * (L + 1) * bound / total + 4 * L * EPS)
     x = np.ascontiguousarray((y / np.where(whole, 1.0, y.sum(axis=0))).T)
     points = Points(x, game, error, choice)
+    if planes.strategies is not None:
+        points = points.where((x @ planes.facets.T >= -error[:, None]).all(axis=1))
     return points if planes.num_actions == 2 else points.where(_on_envelopes(planes, points))
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
     """Mask of points, False where a chosen tie is certainly not between best actions."""
-    member, point = np.nonzero(planes.num_leader <= points.chosen.T)
-    item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_leader].T
+    member, point = np.nonzero(planes.num_facets <= points.chosen.T)
+    item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_facets].T
     A, L = planes.num_actions, planes.num_leader
     x, error = points.x.take(point, axis=0), points.error[point, None]
     best = np.ones(len(x), bool)
@@ -297,13 +351,13 @@ def exactly(planes: Planes, game: np.ndarray, choice: np.ndarray) -> ExactPoints
     """
     if len(game) > MAX_EXACT:
         raise TooMuchToDecide
-    L = planes.num_leader
-    num_planes = L + len(planes.ties)
+    num_planes = planes.num_facets + len(planes.ties)
     used, position = np.unique(game[:, None] * num_planes + choice, return_inverse=True)
     rows = planes.exact_rows(*np.divmod(used, num_planes))
     y = exact.meeting_points(rows[position.reshape(choice.shape)])
     y = np.where((y.sum(axis=1) < 0)[:, None], -y, y)
-    inside = y.any(axis=1) & (y >= 0).all(axis=1)
+    height = y if planes.strategies is None else y @ planes.strategies.frame.facets.T
+    inside = y.any(axis=1) & (height >= 0).all(axis=1)
     y, game, choice = y[inside], game[inside], choice[inside]
     y = y // np.gcd.reduce(y, axis=1)[:, None]
     number: dict[tuple[int, ...], int] = {}
