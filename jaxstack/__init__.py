@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from jaxstack import learners
+from jaxstack import learners, strategies
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
 from jaxstack.game import Game, best_responses, stack, unstack
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
@@ -72,6 +72,7 @@ __all__ = [
     "solve",
     "solvers",
     "stack",
+    "strategies",
     "unstack",
 ]
 

@@ -125,7 +125,7 @@ def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
     if length != (value.num_coordinates,):
         raise ValueError(
             f"payoffs have L = {length[0] if length else 0} leader entries (axis 2 of follower payoffs "
-            f"[n, K, L, A]), but the commitments of {value!r} have {value.num_coordinates}. Sets made by box, "
+            f"[n, K, L, A]), but commitments of {value!r} have {value.num_coordinates}. Sets made by box, "
             f"budget and coverage have a last coordinate that is always 1, for constants."
         )
     if value.unit is None:

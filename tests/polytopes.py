@@ -13,7 +13,7 @@ KINDS = ("tangent", "integer", "coverage", "product", "cross", "flat", "box")
 
 
 def random_polytope(rng: np.random.Generator, kind: str, dimension: int) -> Polytope:
-    """A set of that dimension (or a little less, for "integer") with a coordinate or more that make a constant."""
+    """A set of that dimension (or a little less, for "integer") with coordinates that make a constant."""
     d = dimension
     if kind == "tangent":  # generic: tangents of a ball, in general position
         normals = rng.normal(size=(2 * d + 2, d))

@@ -87,7 +87,10 @@ class Known:
         return jnp.asarray(self.horizon).dtype
 
     def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
-        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1]."""
+        """Payoff vector of a joint action that can occur, in units of the range.
+
+        What every commitment earns by it is in [0, 1]; on the simplex, so is every entry.
+        """
         if self.unit_payoffs is not None:
             return take_row(self.unit_payoffs, joint_index(actions, self.game.num_actions))
         return self.game.leader.payoff_vector(actions)

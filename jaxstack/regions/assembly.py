@@ -182,7 +182,7 @@ def require_vertices(batch: Game) -> None:
     if batch.strategies is not None and batch.strategies.vertices is None:
         raise ValueError(
             f"{batch.strategies!r} has too many vertices to enumerate regions on it (more than "
-            f"{MAX_VERTICES:,} were met). Use solve(method='milp', 'programs' or 'ascent'), which need no table."
+            f"{MAX_VERTICES:,} were met). Use solve(method='milp', 'programs' or 'ascent'): no table needed."
         )
 
 

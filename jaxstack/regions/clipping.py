@@ -45,7 +45,7 @@ from jaxstack.regions.assembly import (
     require_vertices,
 )
 from jaxstack.regions.corners import corner_work, from_corners
-from jaxstack.regions.meeting import scaled
+from jaxstack.regions.planes import scaled
 from jaxstack.regions.table import RegionTable
 from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE

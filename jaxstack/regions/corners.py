@@ -30,7 +30,8 @@ import numpy as np
 from jaxstack.game import Game
 from jaxstack.regions import meeting
 from jaxstack.regions.assembly import Codec, Regions, check_limit, descending, offsets, ranges, require
-from jaxstack.regions.meeting import EPS, ExactPoints, Planes, TooMuchToDecide, pairs
+from jaxstack.regions.meeting import ExactPoints, TooMuchToDecide
+from jaxstack.regions.planes import EPS, Planes, pairs
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import framed
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxstack.game import Game
 from jaxstack.regions.estimate import estimate_regions
 from jaxstack.solvers import milp
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
 
 MAX_SECONDS = 5.0  # for a region table
@@ -53,7 +54,7 @@ def estimate(game: Game) -> Estimate:
         walls = len(game.strategies.frame.walls)
     maps = A ** (n * K)
     regions = float(estimate_regions(game, _SAMPLES))
-    same = equal_actions(game.follower).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    same = equal_actions(on_frame(game)).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
     # simplices, and no more than a cube where many hyperplanes meet.

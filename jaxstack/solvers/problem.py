@@ -64,7 +64,7 @@ class Problem:
         return float(self.game.leader.at(self.strategies.hull_shares).bounds()[1])
 
     def promised(self, payoffs: Float[np.ndarray, "M L"]) -> Float[np.ndarray, "M"]:
-        """More than what no commitment earns by each payoff vector: its maximum over the set, or the frame."""
+        """What no commitment earns more than, by each payoff vector: its maximum over set or frame."""
         if self.strategies is None or self.strategies.vertices is None:
             return payoffs.max(axis=1)
         return (payoffs @ self.strategies.hull_shares.T).max(axis=1)

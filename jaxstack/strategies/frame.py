@@ -46,7 +46,7 @@ class Frame:
       offset, directions: [L] and [L, d] float64: x = offset + directions @ x[free].
       points: [D, L] Python integers over `scale`: the frame.
       facets: [F, D] Python integers: the polytope is {w : facets @ w >= 0} within the frame's hull.
-      vertices: [M, D] Python integers, shares of the vertices up to a factor, or None where they are too many.
+      vertices: [M, D] Python integers, shares of vertices up to a factor, or None where these are many.
       incidence: [M, F] bool, True where the vertex lies on the facet, or None.
       centre: [D] float64, shares of a point inside all facets.
     """
@@ -91,8 +91,8 @@ class Frame:
         """Linear forms [L, ..] of Python integers at the frame's points, times `scale`: [D, ..]."""
         values = np.zeros((len(self.points), *rows.shape[1:]), np.int64).astype(object)
         for k, point in enumerate(self.points):
-            for l in np.flatnonzero(point):
-                values[k] = values[k] + point[l] * rows[l]
+            for column in np.flatnonzero(point):
+                values[k] = values[k] + point[column] * rows[column]
         return values
 
 
@@ -335,8 +335,8 @@ def _centre(facets: np.ndarray, vertices: np.ndarray | None) -> np.ndarray:
     )
     if found.status != 0 or found.x[-1] < 1e-9:
         raise ValueError(
-            f"the strategy set has more than {MAX_VERTICES:,} vertices on the way, and no point that makes all "
-            f"inequalities strict: it is empty, or lies in equations that are not written as such. Write "
+            f"the strategy set has more than {MAX_VERTICES:,} vertices on the way, and no point that "
+            f"makes all inequalities strict: it is empty, or lies in equations that are not written as such. Write "
             f"equations into E x = f, and check that some point satisfies everything."
         )
     return np.asarray(found.x[:-1])

@@ -34,14 +34,17 @@ class Polytope:
         ray), or more than 2,048 vertices around a set that is flat without saying so in E.
     """
 
-    G: Any
-    h: Any
+    G: Any = None
+    h: Any = None
     E: Any = None
     f: Any = None
 
     def __post_init__(self) -> None:
-        if (self.E is None) != (self.f is None):
-            raise ValueError("a polytope needs E and f together: E x = f. One of them is missing.")
+        for first, second in (("G", "h"), ("E", "f")):
+            if (getattr(self, first) is None) != (getattr(self, second) is None):
+                raise ValueError(
+                    f"a polytope needs {first} and {second} together, but one of them is missing."
+                )
         sizes = [np.shape(matrix)[1] for matrix in (self.G, self.E) if np.ndim(matrix) == 2]
         if not sizes:
             raise ValueError(
@@ -57,8 +60,8 @@ class Polytope:
                 values = checks.finite_array(vector, values, what)
             if rows.shape != (len(values), sizes[0]):
                 raise ValueError(
-                    f"{matrix} and {vector} must have shapes [{what}, L] and [{what}] with L = {sizes[0]}, but "
-                    f"{rows.shape} and {values.shape} arrived."
+                    f"{matrix} and {vector} must have shapes [{what}, L] and [{what}] with L = {sizes[0]}, "
+                    f"but {rows.shape} and {values.shape} arrived."
                 )
             set_field(self, matrix, host_float64(rows))
             set_field(self, vector, host_float64(values))
@@ -163,8 +166,8 @@ class Polytope:
             if (excess > MEMBERSHIP_TOLERANCE * scale).any():
                 worst = int((excess - MEMBERSHIP_TOLERANCE * scale).argmax())
                 raise ValueError(
-                    f"commitment must lie in the strategy set ({name}), but {np.round(x, 9).tolist()} violates "
-                    f"row {worst}: {rows[worst].tolist()} @ x = {rows[worst] @ x:.9g}, and not {sign} "
+                    f"commitment must lie in the strategy set ({name}), but {np.round(x, 9).tolist()} "
+                    f"violates row {worst}: {rows[worst].tolist()} @ x = {rows[worst] @ x:.9g}, and not {sign} "
                     f"{values[worst]:.9g}."
                 )
         frame = self.frame
@@ -178,7 +181,7 @@ class Polytope:
         return np.asarray(moved if step > 0 else x)
 
     def sample(self, rng: np.random.Generator, spread: float, count: int) -> Float[np.ndarray, "S D"]:
-        """Shares of random points: each between D random vertices, near few of them where `spread` is small."""
+        """Shares of random points: between D random vertices each, near few of them where `spread` is small."""
         corners, size = self.hull_shares, self.frame.dimension + 1
         chosen = rng.integers(len(corners), size=(count, size))
         return np.einsum("sk,skd->sd", rng.dirichlet(np.full(size, spread), size=count), corners[chosen])

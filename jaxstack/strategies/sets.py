@@ -69,8 +69,8 @@ def coverage(
     Without schedules a resource covers one target at a time, any: {0 <= c <= most, sum c <= resources}; the
     marginals of mixed strategies over patrols, and all of them. With schedules, those of each kind of
     resource, the commitment is how often each is walked, x [kinds' schedules one after the other], and then
-    c_t = sum of the x whose schedule covers t. A kind has `resources[kind]` of itself, which walk schedules of
-    that kind; each stands for a share of time, so patrols of one kind that cover one target twice count twice
+    c_t = sum of the x whose schedule covers t. A kind has `resources[kind]` of itself, which walk schedules
+    of that kind; each stands for a share of time, so patrols of one kind that cover one target twice count twice
     in sum, and c <= most keeps that a probability.
 
     Args:
@@ -157,8 +157,8 @@ def _schedules(targets: int, schedules: Sequence[Sequence[Any]]) -> tuple[np.nda
             chosen = [checks.whole_number(target) for target in np.ravel(schedule)]
             if any(target is None or not 0 <= target < targets for target in chosen):
                 raise ValueError(
-                    f"schedules[{number}] holds {checks.brief(schedule)}, but a schedule is a list of targets "
-                    f"in 0..{targets - 1}."
+                    f"schedules[{number}] holds {checks.brief(schedule)}, but a schedule is a list of "
+                    f"targets in 0..{targets - 1}."
                 )
             covers.append(np.isin(np.arange(targets), chosen).astype(float))
             kind.append(number)
@@ -173,6 +173,7 @@ def _pair(**arguments: Any) -> list[np.ndarray]:
     if arrays[0].shape != arrays[1].shape:
         first, second = arguments
         raise ValueError(
-            f"{first} and {second} must have the same length, but {len(arrays[0])} and {len(arrays[1])} arrived."
+            f"{first} and {second} must have the same length, but {len(arrays[0])} and "
+            f"{len(arrays[1])} arrived."
         )
     return arrays

@@ -1,7 +1,7 @@
 """Best-response regions on a polytope {x : G x <= h, E x = f}, twice over, in the coordinates of x itself.
 
-Linear programs (HiGHS), breadth first over follower types, up to tolerances; and every meeting point of enough
-hyperplanes, in fractions, which gives vertices too. Neither knows of a simplex around the polytope.
+Linear programs (HiGHS), breadth first over follower types, up to tolerances; and every meeting point of
+enough hyperplanes, in fractions, which gives vertices too. Neither knows of a simplex around the polytope.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def exact(follower: np.ndarray, polytope: Any) -> dict[ResponseMap, tuple[set[tu
     size, num_actions = follower.shape[2], follower.shape[3]
     each_type = [_fractions(table.T) for table in follower.reshape(-1, *follower.shape[2:])]
     equations = [[*row, bound] for row, bound in zip(E, f, strict=True)]
-    planes = {tuple([*row, bound]) for row, bound in zip(G, h, strict=True)}
+    planes = {(*row, bound) for row, bound in zip(G, h, strict=True)}
     for payoffs in each_type:
         for a, b in itertools.combinations(range(num_actions), 2):
             row = [p - q for p, q in zip(payoffs[a], payoffs[b], strict=True)]
@@ -124,7 +124,9 @@ def _preferences(follower: np.ndarray, response: Sequence[int], polytope: Any) -
 
 def _strict_facets(polytope: Any) -> np.ndarray:
     """Which rows of G some point of the polytope makes strict."""
-    return np.array([_maximum(-g, (), polytope) > -bound + 1e-9 for g, bound in zip(*_gh(polytope), strict=True)])
+    return np.array(
+        [_maximum(-g, (), polytope) > -bound + 1e-9 for g, bound in zip(*_gh(polytope), strict=True)]
+    )
 
 
 def _gh(polytope: Any) -> tuple[np.ndarray, np.ndarray]:
