@@ -1,5 +1,6 @@
-"""Games to play: seeded random ones, the lower-bound family, three worked examples, and files."""
+"""Games to play: random ones, the lower-bound family, coverage games, three worked examples, and files."""
 
+from jaxstack.scenarios.coverage import coverage_game, patrols, random_coverage_game
 from jaxstack.scenarios.files import GameFile, load_game, load_game_file, save_game
 from jaxstack.scenarios.hard import hard_game
 from jaxstack.scenarios.platform import feature_mix
@@ -9,10 +10,13 @@ from jaxstack.scenarios.toll import toll_pricing
 
 __all__ = [
     "GameFile",
+    "coverage_game",
     "feature_mix",
     "hard_game",
     "load_game",
     "load_game_file",
+    "patrols",
+    "random_coverage_game",
     "random_game",
     "save_game",
     "security_patrol",
