@@ -38,7 +38,9 @@ def committing(learner: Learner) -> Learner:
     def vertex(known: Known, x: jax.Array) -> Choice:
         """The vertex that a commitment was made from: x and its response map name it."""
         same = (jnp.asarray(known.table.vertices).astype(known.dtype) == x.x[None, None]).all(axis=-1)
-        same &= (jnp.asarray(known.table.responses).astype(jnp.int32) == x.responses[None]).all(axis=(1, 2))[:, None]
+        same &= (jnp.asarray(known.table.responses).astype(jnp.int32) == x.responses[None]).all(axis=(1, 2))[
+            :, None
+        ]
         place = jnp.argmax((same & known.table.vertex_mask).reshape(-1)).astype(jnp.int32)
         return Choice(place // same.shape[1], place % same.shape[1])
 

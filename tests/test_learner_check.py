@@ -249,7 +249,10 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         broken(act=lambda *_: (jnp.int32(0), jnp.int32(0))),
         r"act must return .*Choice.* but tuple arrived",
     ),
-    "number choice": (broken(act=lambda *_: Choice(0, jnp.int32(0))), r"region of what act .*int32\[\], but is int"),
+    "number choice": (
+        broken(act=lambda *_: Choice(0, jnp.int32(0))),
+        r"region of what act .*int32\[\], but is int",
+    ),
     "vector choice": (
         broken(act=lambda key, state, *_: Choice(state.visits, jnp.int32(0))),
         r"region of what act returns must be int32\[\], but is int32\[6\]",

@@ -63,7 +63,7 @@ _OVERHEAD = 1 << 16  # bytes of a cell's file beside the numbers, at most
 
 def told_dims(name: str, num_axes: int) -> tuple[str, ...]:
     """Dimensions of what a learner told as `name`, in a file and in a dataset."""
-    own = (f"{TOLD}{name}_{axis}" for axis in range(num_axes - 2))
+    own = (f"{name}_axis_{axis}" for axis in range(num_axes - 2))
     return ("game", *own, "checkpoint")
 
 
