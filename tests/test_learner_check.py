@@ -294,7 +294,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         dataclasses.replace(js.learners.erm_joint(), act=lambda *_: Choice(jnp.int32(0), jnp.int32(0))),
         r"its jumps were made for a learner with another act.*jumps=None",
     ),
-    "theorem": (broken(theorem=3), r"theorem must be the name of a rate .* but 3 arrived"),
+    "theorem": (broken(theorem=3), r"Unknown theorem of broken: 3. Known: erm_joint, "),
 }
 
 
