@@ -231,7 +231,9 @@ def of_package(name: str) -> Learner:
 def _source(points: Iterable[importlib.metadata.EntryPoint]) -> str:
     """Packages in words, with where in them a learner stands."""
     return ", ".join(
-        f"the installed package {'of unknown name' if point.dist is None else point.dist.name!r} "
-        f"({point.value})"
-        for point in points
+        sorted(
+            f"the installed package {'of unknown name' if point.dist is None else repr(point.dist.name)} "
+            f"({point.value})"
+            for point in points
+        )
     )
