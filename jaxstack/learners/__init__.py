@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from jaxstack import checks
 from jaxstack.learners import outside
-from jaxstack.learners.contract import ActionFeedback, Choice, Jumps, Known, Learner, TypeFeedback
-from jaxstack.learners.erm_joint import erm_joint
-from jaxstack.learners.erm_product import erm_product
+from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, Jumps, Known, Learner, TypeFeedback
+from jaxstack.learners.erm_joint import erm_joint as erm_joint
+from jaxstack.learners.erm_product import erm_product as erm_product
 from jaxstack.learners.knowledge import know
-from jaxstack.learners.oful import oful
+from jaxstack.learners.oful import oful as oful
 from jaxstack.learners.outside import offered
-from jaxstack.learners.region_ucb import region_ucb
-from jaxstack.learners.yardsticks import explore_then_commit, oracle, uniform
+from jaxstack.learners.region_ucb import region_ucb as region_ucb
+from jaxstack.learners.yardsticks import explore_then_commit as explore_then_commit
+from jaxstack.learners.yardsticks import oracle as oracle
+from jaxstack.learners.yardsticks import uniform as uniform
 
-ROSTER = {
-    factory.__name__: factory
-    for factory in (erm_joint, erm_product, region_ucb, oful, oracle, uniform, explore_then_commit)
+ROSTER: dict[str, outside.Factory] = {
+    "erm_joint": erm_joint,
+    "erm_product": erm_product,
+    "region_ucb": region_ucb,
+    "oful": oful,
+    "oracle": oracle,
+    "uniform": uniform,
+    "explore_then_commit": explore_then_commit,
 }
 
 
@@ -47,18 +54,13 @@ __all__ = [
     "ROSTER",
     "ActionFeedback",
     "Choice",
+    "Commitment",
     "Jumps",
     "Known",
     "Learner",
     "TypeFeedback",
     "by_name",
-    "erm_joint",
-    "erm_product",
-    "explore_then_commit",
     "know",
     "offered",
-    "oful",
-    "oracle",
-    "region_ucb",
-    "uniform",
+    *ROSTER,
 ]

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.contract import Learner
@@ -51,6 +52,12 @@ def _compiled(program: Callable[..., Carry], platform: str) -> Callable[..., Car
 def _platform(runs: jax.Array) -> str:
     (device,) = runs.devices()
     return str(device.platform)
+
+
+def shapes(learner: Learner, inputs: Inputs, size: int) -> Carry:
+    """Shapes of a tile of `size` runs."""
+    runs = jax.ShapeDtypeStruct((size,), np.int32)
+    return jax.eval_shape(functools.partial(_start, learner), inputs, runs)  # type: ignore[no-any-return]
 
 
 def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:
