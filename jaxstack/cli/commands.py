@@ -11,8 +11,9 @@ from jaxstack.cli.cells import print_dry_run
 from jaxstack.cli.engines import Engines, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
 from jaxstack.cli.inspection import inspect_game, require_picture_name
+from jaxstack.cli.learners import wanted_spec
 from jaxstack.cli.page import write_page
-from jaxstack.cli.running import read_spec, run_spec
+from jaxstack.cli.running import run_spec
 from jaxstack.terminal import Terminal
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -59,7 +60,12 @@ def run(
     runs: Annotated[int | None, typer.Option(help="Independent runs of every game.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the draws of types.")] = None,
     learners: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME,..", help="Learners to compare, separated by commas.")
+        str | None,
+        typer.Option(
+            metavar="NAME,MODULE,..",
+            help="Learners to compare, separated by commas: names, or modules with learners of your own "
+            "(MODULE:FACTORY for one of them), which a spec then may name, too.",
+        ),
     ] = None,
     ties: Annotated[
         Literal["optimistic", "robust"] | None,
@@ -97,13 +103,7 @@ def run(
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
         use_every_core()
-        spec = read_spec(source).replace_run(
-            horizon=horizon,
-            runs=runs,
-            seed=seed,
-            learners=None if learners is None else [name.strip() for name in learners.split(",")],
-            ties=ties,
-        )
+        spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())

@@ -17,6 +17,7 @@ import numpy as np
 from jaxstack import checks, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
+from jaxstack.learners.outside import Offered
 from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import machine, other_code, store
 from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
@@ -84,6 +85,7 @@ def run_sweep(
     spec: Spec | str | Path,
     folder: str | Path,
     *,
+    learners: Offered = (),
     engine: Engine | None = None,
     snapshot_seconds: float = SNAPSHOT_SECONDS,
 ) -> Any:
@@ -95,6 +97,8 @@ def run_sweep(
     Args:
       spec: a `Spec`, or the path of a TOML file.
       folder: for results; made if need be. See `jaxstack.sweeps.store` for what is in it.
+      learners: that the spec may name beside those of the package and of installed packages: factories or
+        learners by name, or a list of them. Results are named by their code, too.
       engine: where cells are computed; default in this process, one after the other.
       snapshot_seconds: how often the state of a long cell is saved (by the default engine).
 
@@ -110,7 +114,11 @@ def run_sweep(
 
     folder = checks.path("folder", folder)
     source = "the spec" if isinstance(spec, Spec) else str(spec)
-    planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
+    if not isinstance(spec, Spec):
+        spec = load_spec(spec, learners=learners)
+    elif learners:
+        spec = spec.with_learners(learners)
+    planned = plan(spec, source)
     if engine is None:
         engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
     run_plan(planned, folder, engine)
