@@ -1,7 +1,7 @@
 """The compiled programs: a tile of runs before round 1, and some blocks further, on one device.
 
 What a program computes follows from the learner, the shapes of the game, the size of a tile and the kind of
-device alone. Therefore a program is compiled for one device: on CPUs it then plays in several threads, on GPUs
+device alone. Therefore a program is compiled for one device; on CPUs it plays in several threads, on GPUs
 the next device compiles it again. A program for several at once is optimised in another order, and rounds in
 other places. And the compiler is asked for arithmetic that follows from nothing else: on CPUs no product that
 is shared out between however many threads there are, on GPUs no kernel that is chosen by timing.
