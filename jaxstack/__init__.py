@@ -29,6 +29,7 @@ __version__ = "0.2.0"
 # Loaded on first use: they import SciPy, pydantic, xarray, chex or matplotlib; a simulation needs none of it.
 _LAZY = {
     "bounds": ("jaxstack.bounds", None),
+    "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
     "load_results": ("jaxstack.sweeps.load", "load_results"),
@@ -53,6 +54,7 @@ __all__ = [
     "TabularPayoff",
     "best_responses",
     "bounds",
+    "cache_programs",
     "check_learner",
     "enumerate_regions",
     "expected_utility",
