@@ -1,9 +1,9 @@
 """Compiled programs on disk: a program that any process of this user has compiled is loaded, not compiled.
 
 JAX's persistent compilation cache keeps them. It names a program by all that is compiled, the options of the
-compiler and the versions of both: what it finds is what would be compiled, and numbers are the same to the last
-bit. Programs for CPUs are machine code, however, and several kinds of machine may see one home folder: each has
-a folder of its own.
+compiler and the versions of both: what it finds is what would be compiled, and numbers are the same to the
+last bit. Programs for CPUs are machine code, however, and several kinds of machine may see one home folder:
+each has a folder of its own.
 """
 
 from __future__ import annotations
