@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from jaxstack.cli.cells import print_dry_run
-from jaxstack.cli.engines import Engines, require_one_engine, use_every_core
+from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
 from jaxstack.cli.inspection import inspect_game, require_picture_name
 from jaxstack.cli.page import write_page
@@ -88,6 +88,13 @@ def run(
     process_id: Annotated[
         int | None, typer.Option(metavar="I", min=0, help="With --multihost: this one, 0 to N-1.")
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Keep compiled programs in the user's folder of caches, for the next time.",
+        ),
+    ] = True,
 ) -> None:
     """Simulate learners on games; write results, and without axes in the spec a table and pictures.
 
@@ -97,6 +104,8 @@ def run(
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
         use_every_core()
+        if cache:
+            keep_programs()
         spec = read_spec(source).replace_run(
             horizon=horizon,
             runs=runs,

@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 
+from jaxstack.programs import cache_programs
 from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Cell
 from jaxstack.sweeps.run import SNAPSHOT_SECONDS, Engine, Outcome, Phase, Progress, compute_cell
@@ -169,6 +170,7 @@ def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: 
         with _heard(client, cells, progress) as topic:
             x64 = bool(getattr(jax.config, "jax_enable_x64", False))
             shared = {"folder": folder, "snapshot_seconds": snapshot_seconds, "x64": x64, "topic": topic}
+            shared["cache"] = bool(jax.config.jax_compilation_cache_dir)
             of = {client.submit(_compute, cell, **shared, pure=False): cell for cell in cells}
             try:
                 for future in as_completed(list(of), loop=client.loop):
@@ -180,8 +182,10 @@ def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: 
     return engine
 
 
-def _compute(cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic: str | None) -> Outcome:
-    """`compute_cell` on a worker."""
+def _compute(
+    cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic: str | None, cache: bool
+) -> Outcome:
+    """`compute_cell` on a worker, which keeps compiled programs where the process that asks does."""
     from distributed import get_worker
 
     if not folder.is_dir():
@@ -189,6 +193,8 @@ def _compute(cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic
             f"{folder} is not there on {socket.gethostname()}, where a worker runs. Results must go to a "
             f"folder that all workers see under the same path."
         )
+    if cache:
+        cache_programs()
     last = 0.0
 
     def tell(done: int, phase: Phase) -> None:

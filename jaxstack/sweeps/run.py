@@ -16,7 +16,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from jaxstack import checks, report, simulation
+from jaxstack import checks, programs, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
 from jaxstack.regret import RegretCurve
@@ -99,7 +99,8 @@ def run_sweep(
     """Compute the cells of a sweep that the folder lacks, and load them all.
 
     Several processes may work on one folder at a time: every cell is computed by one of them. A process that
-    dies loses at most `snapshot_seconds` of work; the next run goes on from there.
+    dies loses at most `snapshot_seconds` of work; the next run goes on from there. Compiled programs are kept
+    on disk meanwhile, as by `jaxstack.cache_programs`.
 
     Args:
       spec: a `Spec`, or the path of a TOML file.
@@ -122,7 +123,8 @@ def run_sweep(
     planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
     if engine is None:
         engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
-    run_plan(planned, folder, engine)
+    with programs.cached():
+        run_plan(planned, folder, engine)
     return load_results(folder)
 
 
