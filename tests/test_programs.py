@@ -1,4 +1,4 @@
-"""Compiled programs on disk: found again, the same numbers, for one user, kept small, harmless without a home."""
+"""Compiled programs on disk: found again, the same numbers, for one user, small, harmless without a home."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ payoffs = np.random.default_rng(0).random((2, 3, 2, 2))
 game = js.Game(leader=js.TabularPayoff(payoffs[0, 0, None].repeat(2, 0)), follower=payoffs)
 types = js.IndependentTypes(np.full((2, 3), 1 / 3))
 table = js.enumerate_regions(game)
-for learner in (js.learners.region_ucb(), js.learners.oful()):
-    curve = js.simulate(jax.random.key(0), game, types, learner, horizon=300, num_runs=300, table=table)
-    print(curve.regret.tobytes().hex()[-4000:])
+learner = js.learners.region_ucb()
+curve = js.simulate(jax.random.key(0), game, types, learner, horizon=300, num_runs=300, table=table)
+print(curve.regret.tobytes().hex()[-4000:])
 print(folder)
 print(count["cache_misses"], count["cache_hits"])
 """
@@ -58,10 +58,10 @@ def play(home: Path, **changes: str) -> tuple[list[str], str, int, int]:
 def test_what_one_process_compiles_the_next_one_finds_with_the_same_numbers(tmp_path):
     cold, folder, missed, _ = play(tmp_path)
     assert Path(folder).parent == tmp_path / "jaxstack"
-    assert missed >= 4  # two learners, and for each a start and the rounds
+    assert missed >= 2  # before round 1, and the rounds
     warm, same, missed, found = play(tmp_path)
     assert (same, missed) == (folder, 0)
-    assert found >= 4
+    assert found >= 2
     assert warm == cold
     # A file that a killed process left unfinished is compiled again, without a word.
     for path in Path(folder).iterdir():
@@ -70,18 +70,14 @@ def test_what_one_process_compiles_the_next_one_finds_with_the_same_numbers(tmp_
 
 
 def test_without_a_cache_everything_is_as_it_was(tmp_path):
-    numbers, folder, missed, found = play(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")
-    assert (folder, missed, found) == ("None", 0, 0)
-    assert list(tmp_path.iterdir()) == []
-    own = tmp_path / "own"
-    again, folder, _, found = play(tmp_path, JAX_COMPILATION_CACHE_DIR=str(own))
-    assert (folder, found) == (str(own), 0)  # a cache that the person has set up stays
-    assert not (tmp_path / "jaxstack").exists()
-    blocked = tmp_path / "file"
+    own, blocked = tmp_path / "own", tmp_path / "file"
     blocked.write_text("")
-    third, folder, missed, _ = play(blocked)
-    assert (folder, missed) == ("None", 0)
-    assert numbers == again == third
+    numbers, folder, missed, _ = play(tmp_path, JAX_COMPILATION_CACHE_DIR=str(own))
+    assert folder == str(own)  # what the person has set up stays
+    assert not (tmp_path / "jaxstack").exists()
+    again, folder, missed, found = play(blocked)
+    assert (folder, missed, found) == ("None", 0, 0)
+    assert numbers == again
 
 
 @pytest.fixture
@@ -106,6 +102,12 @@ def test_a_folder_that_others_could_write_is_not_used(tmp_path, config):
     folder = programs.cache_programs(tmp_path)
     assert config.jax_compilation_cache_dir == str(folder)
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_caches_that_are_turned_off_stay_off(tmp_path, config):
+    config.update("jax_enable_compilation_cache", False)
+    assert programs.cache_programs(tmp_path / "mine") is None
+    assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.filterwarnings("default")
