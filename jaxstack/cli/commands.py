@@ -66,7 +66,8 @@ def run(
         typer.Option(help="Tie rule of scenarios that do not state their own."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
+        bool,
+        typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
     ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Compute cells in N processes here (needs Dask).")
