@@ -46,7 +46,7 @@ def region_ucb() -> Learner:
     u_W the mean payoff vector seen in W and N(W) its visits; unvisited regions first. Payoffs are measured in
     units of their range. Lowest region, then lowest vertex, among ties.
 
-    Hyperparameters (traced): `radius_scale` c, default 1.
+    Hyperparameters (traced): `radius_scale` c, default 1. Tells `visits` [R].
 
     Source: arXiv 2510.01387, Algorithm 3; regret O(sqrt(n^L K^L A^(2L) L T log T)).
     """
@@ -58,7 +58,12 @@ def region_ucb() -> Learner:
         update=_update,
         hparams=_hparams,
         theorem="region_ucb",
+        info=_info,
     )
+
+
+def _info(state: RegionUCBState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"visits": region_means.visits(state.means)}
 
 
 def _hparams(known: Known) -> RegionUCBParams:

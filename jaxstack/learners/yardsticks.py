@@ -87,7 +87,7 @@ def explore_then_commit() -> Learner:
     While it explores it plays the first best vertex of the region under what it has seen there. It learns
     nothing after the exploration. Regions that were never visited are never committed to.
 
-    Hyperparameters (traced): `exploration_rounds`, default T^(2/3).
+    Hyperparameters (traced): `exploration_rounds`, default T^(2/3). Tells `visits` [R] while it explores.
     """
     return Learner(
         name="explore_then_commit",
@@ -96,7 +96,12 @@ def explore_then_commit() -> Learner:
         act=_act,
         update=_update,
         hparams=_hparams,
+        info=_info,
     )
+
+
+def _info(state: ExploreThenCommitState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"visits": region_means.visits(state.means)}
 
 
 def _hparams(known: Known) -> ExploreThenCommitParams:

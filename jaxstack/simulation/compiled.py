@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.contract import Learner
@@ -73,6 +74,12 @@ def _compiled(program: Callable[..., Carry], platform: str) -> Any:
 def _platform(runs: jax.Array | jax.ShapeDtypeStruct) -> str:
     (device,) = runs.sharding.device_set
     return str(device.platform)
+
+
+def shapes(learner: Learner, inputs: Inputs, size: int) -> Carry:
+    """Shapes of a tile of `size` runs."""
+    runs = jax.ShapeDtypeStruct((size,), np.int32)
+    return jax.eval_shape(functools.partial(_start, learner), inputs, runs)  # type: ignore[no-any-return]
 
 
 def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,6 +30,7 @@ from jaxstack.simulation.snapshots import Snapshots, SoFar
 from jaxstack.simulation.tiles import choose_tiles
 
 MAX_HORIZON = 2**31 - 1 - 8 * BLOCK  # rounds and visits are int32
+_PIECE = 8192  # runs whose curves are brought to float64 at once
 _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 
 REGRET = ""
@@ -192,23 +193,37 @@ class Tiles:
 
         return _side_by_side(one, carries, self.inputs, runs)
 
-    def curves(self, carries: list[Carry]) -> dict[str, np.ndarray]:
-        """Of the runs of all processes, [.., s, C] float64: regret in payoff units, and what is told."""
-        units = [np.asarray(c.curve, np.float64) + np.asarray(c.curve_error, np.float64) for c in carries]
-        regret = self._gathered(units, ()) * self.setup.unit[..., None, None]
-        info = {
-            name: self._gathered([np.asarray(carry.info[name], np.float64) for carry in carries], leaf.shape)
-            for name, leaf in info_shapes(self.setup.learner, self.setup.inputs).items()
-        }
-        return {REGRET: regret, **info}
+    def curves(self, carries: list[Carry]) -> Iterator[dict[str, np.ndarray]]:
+        """Of the runs of all processes, piece by piece, [.., s, C] float64: regret in payoff units, and info.
 
-    def _gathered(self, tiles: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        """[C, .., s] of every tile here -> [.., S, C] of those of all processes."""
-        if self.num_processes > 1:  # all of the same shape: a tile that has no runs is gathered as nothing
-            whole = (*self.setup.inputs.checkpoints.shape, *self.setup.unit.shape, *shape, self.size)
-            tiles = tiles + [np.zeros(whole)] * (len(self.devices) - len(tiles))
-            tiles = list(hosts.gather(np.concatenate(tiles, axis=-1)))
-        return np.moveaxis(np.concatenate(tiles, axis=-1), 0, -1)
+        A piece stays in the cache of a core, where all the runs of a tile of a GPU would not.
+        """
+        unit = np.asarray(self.setup.unit)[..., None]
+        for curve, error, info in self._on_host(carries):
+            for first in range(0, self.size, _PIECE):
+                runs = slice(first, first + _PIECE)
+                regret = np.add(curve[..., runs], error[..., runs], dtype=np.float64) * unit
+                told = {name: np.asarray(part[..., runs], np.float64) for name, part in info.items()}
+                yield {name: np.moveaxis(part, 0, -1) for name, part in ({REGRET: regret} | told).items()}
+
+    def _on_host(
+        self, carries: list[Carry]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]]:
+        """Curve, its error and info of tile after tile, of all processes."""
+        here = [jax.tree.map(np.asarray, (c.curve, c.curve_error, c.info)) for c in carries]
+        if self.num_processes == 1:
+            yield from here
+            return
+        # All of the same shape: a tile that has no runs is gathered as nothing.
+        of_tile = compiled.shapes(self.setup.learner, self.inputs[0], self.size)
+        nothing = jax.tree.map(
+            lambda leaf: np.zeros(leaf.shape, leaf.dtype), (of_tile.curve, of_tile.curve_error, of_tile.info)
+        )
+        here += [nothing] * (len(self.devices) - len(here))
+        gathered = jax.tree.map(lambda *tiles: hosts.gather(np.stack(tiles)), *here)
+        for process in range(self.num_processes):
+            for tile in range(len(self.devices)):
+                yield jax.tree.map(lambda leaf, at=(process, tile): leaf[at], gathered)
 
 
 def _side_by_side(function: Callable[..., Carry], *args: Sequence[Any]) -> list[Carry]:
@@ -263,8 +278,12 @@ def _play(
             if progress is not None:
                 here = min(tiles.num_runs, num_runs - first_run) * min(block * BLOCK, horizon)
                 progress(num_games * (first_run * horizon + here), num_games * num_runs * horizon)
-        curves = tiles.curves(carries)
-        so_far.add({n: c[..., : num_runs - first_run, : len(rounds)] for n, c in curves.items()}, keep_runs)
+        done = first_run
+        for curves in tiles.curves(carries):
+            wanted = {n: c[..., : num_runs - done, : len(rounds)] for n, c in curves.items()}
+            if done < num_runs:
+                so_far.add(wanted, keep_runs)
+            done += curves[REGRET].shape[-2]
 
 
 def _by_jumps(
