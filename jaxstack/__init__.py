@@ -22,6 +22,7 @@ from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
 from jaxstack.simulation import play, simulate
+from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import expected_utility
 
 __version__ = "0.2.0"
@@ -51,6 +52,7 @@ __all__ = [
     "RegretCurve",
     "SeparablePayoff",
     "TabularPayoff",
+    "TypedPayoff",
     "best_responses",
     "bounds",
     "check_learner",
