@@ -125,7 +125,7 @@ class TypedPayoff:
     def expected_payoff_vector(
         self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
     ) -> Float[Array, "L"]:
-        by_move = jnp.reshape(types[:, :, None] * plays, (self.num_followers, 1, -1))
+        by_move = jnp.asarray(types[:, :, None] * plays).reshape(self.num_followers, 1, -1)
         return self.moves.expected_payoff_vector(jnp.ones((self.num_followers, 1), by_move.dtype), by_move)
 
     def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
