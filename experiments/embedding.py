@@ -3,22 +3,23 @@
 The same game can be written with payoffs of actions alone: every follower has K A actions (k, a), of which a
 follower of type k never prefers those of another type's block. Both forms must have the same regions, the
 same optimum by every method, and, where types are seen, the same regret run by run. `oful` learns from its
-own payoff, and so plays both alike, too. Prints, for every shape and payoff, how many games agree.
+own payoff, and so plays both alike, too. The optimum is also that of the LPs of `tests/reference/`. Prints
+how many games agree.
 
-    python -m experiments.embedding                      (200 games: about five minutes)
+    python -m experiments.embedding                      (200 games: about ten minutes)
     python -m experiments.embedding --games 8 --horizon 64
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 import jaxstack as js
+from tests.reference import regions
 
 SHAPES = ((2, 1, 2, 2), (3, 1, 3, 2), (3, 2, 2, 2), (2, 3, 2, 2), (4, 2, 2, 2))  # L, n, K, A
 PAYOFFS = ("separable", "tabular")
@@ -28,7 +29,7 @@ METHODS = (
     ("programs", "optimistic"),
     ("milp", "optimistic"),
 )
-LEARNERS = ("erm_joint", "erm_product")
+LEARNERS = ("erm_joint", "erm_product", "oful")
 AGREED = 1e-9  # on payoffs up to 2
 
 
@@ -41,11 +42,11 @@ class Pair(NamedTuple):
 
 
 def pair_of(seed: int, payoff: str, shape: tuple[int, int, int, int]) -> Pair:
-    """A random game in both forms; every other one has whole-number follower payoffs, and so exact ties."""
+    """A random game in both forms; about half have whole-number follower payoffs, and so exact ties."""
     rng = np.random.default_rng([seed, 11])
     L, n, K, A = shape
     follower = rng.uniform(-1, 1, (n, K, L, A))
-    if seed % 2:
+    if rng.integers(2):
         follower = np.rint(2 * follower)
     types = js.JointTypes(rng.dirichlet(np.ones(K**n)).reshape((K,) * n))
     if payoff == "separable":
@@ -74,15 +75,21 @@ def embedded(payoff: str, table: np.ndarray, follower: np.ndarray) -> js.Game:
     return js.Game(js.TabularPayoff(by_move), prefers)
 
 
-def optima_differ(pair: Pair) -> dict[tuple[str, str], float]:
-    """|difference| of the two forms' values by every method and tie rule."""
-    return {
-        (method, ties): abs(
-            float(js.solve(pair.typed, pair.types, method=method, ties=ties).value)
-            - float(js.solve(pair.embedded, pair.types, method=method, ties=ties).value)
-        )
+def optima_differ(pair: Pair) -> dict[str, float]:
+    """|difference| of the two forms' values by every method and tie rule, and of the first from the LPs'."""
+    found = {
+        f"{method} {ties}": [
+            float(js.solve(game, pair.types, method=method, ties=ties).value)
+            for game in (pair.typed, pair.embedded)
+        ]
         for method, ties in METHODS
     }
+    responses = regions.search(np.asarray(pair.typed.follower))
+    found["reference LPs"] = [
+        found["vertices optimistic"][0],
+        regions.optimum(pair.typed, pair.types, responses),
+    ]
+    return {what: abs(first - second) for what, (first, second) in found.items()}
 
 
 def regrets_differ(pairs: list[Pair], learner: str, horizon: int, num_runs: int = 8) -> np.ndarray:
@@ -102,19 +109,14 @@ def regrets_differ(pairs: list[Pair], learner: str, horizon: int, num_runs: int 
     return np.abs(np.subtract(*curves)).max(axis=(-2, -1))
 
 
-def rows(num_games: int, horizon: int) -> Iterator[tuple[str, int, dict[str, tuple[int, float]]]]:
-    """By shape and payoff: games, and of every comparison how many agree and the largest difference."""
-    groups = [(shape, payoff) for shape in SHAPES for payoff in PAYOFFS]
-    for number, (shape, payoff) in enumerate(groups):
-        seeds = range(number, num_games, len(groups))
-        pairs = [pair_of(seed, payoff, shape) for seed in seeds]
-        if not pairs:
-            return
-        solved = [optima_differ(pair) for pair in pairs]
-        found = {" ".join(key): np.array([of[key] for of in solved]) for key in METHODS}
-        found |= {learner: regrets_differ(pairs, learner, horizon) for learner in LEARNERS}
-        counts = {what: (int((d <= AGREED).sum()), float(d.max())) for what, d in found.items()}
-        yield f"L={shape[0]} n={shape[1]} K={shape[2]} A={shape[3]} {payoff}", len(pairs), counts
+def agreement(
+    pairs: list[Pair], horizon: int, learners: tuple[str, ...] = LEARNERS
+) -> dict[str, tuple[int, float]]:
+    """Of every comparison, how many games agree and the largest difference; games of one shape."""
+    solved = [optima_differ(pair) for pair in pairs]
+    found = {what: np.array([of[what] for of in solved]) for what in solved[0]}
+    found |= {learner: regrets_differ(pairs, learner, horizon) for learner in learners}
+    return {what: (int((d <= AGREED).sum()), float(d.max())) for what, d in found.items()}
 
 
 def main() -> None:
@@ -123,9 +125,13 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=200)
     parser.add_argument("--horizon", type=int, default=1000)
     options = parser.parse_args()
-    for name, num_games, counts in rows(options.games, options.horizon):
-        print(f"{name}: {num_games} games")
-        for what, (agreed, worst) in counts.items():
+    groups = [(shape, payoff) for shape in SHAPES for payoff in PAYOFFS]
+    for number, (shape, payoff) in enumerate(groups):
+        pairs = [pair_of(seed, payoff, shape) for seed in range(number, options.games, len(groups))]
+        if not pairs:
+            return
+        print("L={} n={} K={} A={}".format(*shape), f"{payoff}: {len(pairs)} games")
+        for what, (agreed, worst) in agreement(pairs, options.horizon).items():
             print(f"    {what:22} {agreed:4} agree, largest difference {worst:.2g}", flush=True)
 
 

@@ -145,7 +145,7 @@ class TabularPayoff:
     def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes, possible = tuple(range(-1 - self.num_followers, 0)), np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= self._met(played.any(axis=-2))
+            possible &= self._met(_by_some_type(played))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
 
@@ -161,7 +161,7 @@ class TabularPayoff:
         n, batch = self.num_followers, played.shape[:-3]
         apart = np.empty((*batch, n, 1, self.num_actions, self.num_actions), bool)
         for i in range(n):
-            others = played.any(axis=-2) | (np.arange(n) == i)[:, None]
+            others = _by_some_type(played) | (np.arange(n) == i)[:, None]
             possible = np.broadcast_to(self._met(others), np.shape(self.table))
             by_action, matters = (
                 np.moveaxis(array, i - n, -1).reshape(*batch, -1, self.num_actions)
@@ -231,7 +231,7 @@ class SeparablePayoff:
         # Followers choose independently, so the extremes of the sum are the sums of the extremes.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played.any(axis=-2)[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         low = np.min(self.table, axis=-1, initial=np.inf, where=possible).sum(axis=-2).min(axis=-1)
         high = np.max(self.table, axis=-1, initial=-np.inf, where=possible).sum(axis=-2).max(axis=-1)
         return low, high
@@ -243,7 +243,7 @@ class SeparablePayoff:
         # offset far larger than all differences, which another's takes back.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played.any(axis=-2)[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         least = np.min(self.table, axis=-1, keepdims=True, initial=np.inf, where=possible)  # [.., n, L, 1]
         common = least.sum(axis=-3, keepdims=True) - low[..., None, None, None]
         terms = (self.table - least + common / self.num_followers) / size[..., None, None, None]
@@ -342,7 +342,7 @@ class AnonymousPayoff:
 
     def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes = tuple(range(-self.num_actions, 0))
-        possible = self._reachable() if played is None else self._reachable_by(played.any(axis=-2))
+        possible = self._reachable() if played is None else self._reachable_by(_by_some_type(played))
         possible = np.broadcast_to(np.expand_dims(possible, -self.num_actions), np.shape(self.table))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
@@ -373,7 +373,7 @@ class AnonymousPayoff:
         n, actions, batch = self.num_followers, self.num_actions, played.shape[:-3]
         apart = np.empty((*batch, n, 1, actions, actions), bool)
         for i in range(n):
-            of_others = np.delete(played.any(axis=-2), i, axis=-2)
+            of_others = np.delete(_by_some_type(played), i, axis=-2)
             others = self._reachable_by(of_others).reshape(*batch, 1, -1)
             # Others who are n - 1 leave room for one more, so that nothing real wraps around.
             with_one = [self.table, *(np.roll(self.table, -1, axis=b - actions) for b in range(1, actions))]
@@ -393,6 +393,11 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     for i in range(digits.shape[-1]):
         flat = flat * base + jnp.asarray(digits[i], jnp.int32)
     return flat
+
+
+def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
+    """Actions that a follower of any type plays."""
+    return np.asarray(played.any(axis=-2))
 
 
 def _action_marginals(types: Float[Array, "n K"], plays: Float[Array, "n K A"]) -> Float[Array, "n A"]:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack._settings import with_pinned_settings
-from jaxstack.axes import Array, Float, Int
+from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, best_response_sets, check_commitment, check_types
 from jaxstack.payoffs import LeaderPayoff
@@ -119,35 +119,39 @@ def joint_payoffs(game: Game, responses: Int[Array, "R n K"]) -> Float[np.ndarra
         return np.asarray(per_game(game.leader, np.asarray(responses, np.int32)))
 
 
-@jax.jit
-def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
-    """[R, L] for one game."""
-    num_actions = leader.num_actions
+def payoff_vector_of_map(
+    leader: LeaderPayoff, types: TypeDistribution, response: Int[DeviceArray, "n K"]
+) -> jax.Array:
+    """[L]: leader's expected payoff vector under one response map, in compiled code, of one game."""
     if isinstance(types, JointTypes):
         joint = _joint_types(types.num_followers, types.num_types)
         flat = jnp.asarray(types.flat())
 
-        def one_map(response: jax.Array) -> jax.Array:
-            def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                probability, theta = term
-                return total + probability * leader.payoff_vector(_actions(response, theta), theta), None
+        def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+            probability, theta = term
+            vector = jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
+            return total + probability * vector, None
 
-            zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
-            return jax.lax.scan(add, zero, (flat, jnp.asarray(joint)))[0]
+        zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
+        return jax.lax.scan(add, zero, (flat, jnp.asarray(joint)))[0]
+    assert isinstance(types, IndependentTypes | MixtureTypes)
+    weights, marginals = map(jnp.asarray, types.mixture())
+    plays = jax.nn.one_hot(response, leader.num_actions, dtype=marginals.dtype)  # [n, K, A]
 
-    else:
-        assert isinstance(types, IndependentTypes | MixtureTypes)
-        weights, marginals = map(jnp.asarray, types.mixture())
+    def add_component(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, marginal = part
+        return total + weight * jnp.asarray(leader.expected_payoff_vector(marginal, plays)), None
 
-        def one_map(response: jax.Array) -> jax.Array:
-            plays = jax.nn.one_hot(response, num_actions, dtype=marginals.dtype)  # [n, K, A]
+    zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
+    return jax.lax.scan(add_component, zero, (weights, marginals))[0]
 
-            def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                weight, marginal = part
-                return total + weight * leader.expected_payoff_vector(marginal, plays), None
 
-            zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
-            return jax.lax.scan(add, zero, (weights, marginals))[0]
+@jax.jit
+def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
+    """[R, L] for one game."""
+
+    def one_map(response: jax.Array) -> jax.Array:
+        return payoff_vector_of_map(leader, types, response)
 
     return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
@@ -158,7 +162,7 @@ def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
     joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
 
     def at(response: jax.Array, theta: jax.Array) -> jax.Array:
-        return leader.payoff_vector(_actions(response, theta), theta)
+        return jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
 
     against = jax.vmap(at, (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)

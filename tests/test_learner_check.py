@@ -72,7 +72,6 @@ def test_built_in_learners_pass(name: str) -> None:
     report = js.check_learner(js.learners.by_name(name), horizon=300)
     assert report.learner == name
     assert report.can_jump == name.startswith("erm_")
-    assert report.uses_optimum == (name == "oracle")
     assert (report.curve.mean[-1] == 0) == (name == "oracle")
 
 
@@ -205,7 +204,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         r"Unknown kind of feedback of greedy: 'action'\. Did you mean 'actions'",
     ),
     "function": (broken(act=3), r"greedy: act must be a function, but 3 arrived"),
-    "flag": (broken(uses_optimum="no"), r"uses_optimum must be True or False, but 'no' arrived"),
+    "flag": (broken(draws="no"), r"draws must be True or False, but 'no' arrived"),
     "hash": (broken(prepare=Unhashable()), r"greedy must be hashable.*unhashable type"),
     "hyperparameters": (
         broken(hparams=lambda known: {"bonus": 1.0}),

@@ -38,7 +38,9 @@ def one_round(
     feedback = {"types": TypeFeedback(types), "none": None}.get(learner.feedback)
     if learner.feedback == "actions":
         responses = jnp.asarray(known.table.responses)
-        feedback = ActionFeedback(responses[choice.region, jnp.arange(2), types].astype(jnp.int32))
+        actions = responses[choice.region, jnp.arange(2), types].astype(jnp.int32)
+        x = jnp.asarray(known.table.vertices)[choice.region, choice.vertex]
+        feedback = ActionFeedback(actions, x @ known.unit_payoff_vector(actions))
     return learner.update(state, known, hparams, choice, feedback, t), choice
 
 
@@ -210,10 +212,10 @@ def test_only_blind_play_is_random(name: str) -> None:
 def test_factories_give_one_hashable_learner(name: str) -> None:
     learner = js.learners.ROSTER[name]()
     assert learner.name == name
-    assert learner.feedback in ("types", "actions", "none")
+    assert learner.feedback in ("types", "actions", "none", "optimum")
     assert learner == js.learners.ROSTER[name]() == js.learners.by_name(name) == getattr(js.learners, name)()
     assert len({learner, js.learners.by_name(name)}) == 1
-    assert learner.uses_optimum == (name == "oracle")
+    assert (learner.feedback == "optimum") == (name == "oracle")
 
 
 def test_unknown_learners_get_a_suggestion() -> None:

@@ -18,7 +18,7 @@ import jaxstack as js
 from jaxstack.learners.contract import Choice, Learner, add_compensated
 from jaxstack.regret import RegretCurve
 from jaxstack.simulation import Trace
-from jaxstack.simulation.simulate import Tiles
+from jaxstack.simulation.simulate import REGRET, Tiles
 from tests.conftest import Compilations, Small, small_game
 from tests.reference import value as reference
 
@@ -213,7 +213,7 @@ def test_a_process_without_runs_takes_part(monkeypatch: pytest.MonkeyPatch) -> N
     assert (runs, carries) == ([], [])
     gathered = []
     monkeypatch.setattr("jaxstack.hosts.gather", lambda array: gathered.append(array) or array[None])
-    assert both.regret(carries).shape == gathered[0].shape[::-1] == (2 * TILE, 1)
+    assert both.curves(carries)[REGRET].shape == gathered[0].shape[::-1] == (2 * TILE, 1)
 
 
 @pytest.mark.parametrize("name", ROSTER)

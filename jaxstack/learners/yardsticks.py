@@ -26,11 +26,10 @@ def oracle() -> Learner:
     """Yardstick that knows D and plays the optimal commitment x* in every round: its regret is 0."""
     return Learner(
         name="oracle",
-        feedback="none",
+        feedback="optimum",
         init=_nothing_known,
         act=_act_optimally,
         update=_nothing_to_learn,
-        uses_optimum=True,
     )
 
 
@@ -43,6 +42,7 @@ def uniform() -> Learner:
         init=_nothing_known,
         act=_act_uniformly,
         update=_nothing_to_learn,
+        draws=True,
     )
 
 

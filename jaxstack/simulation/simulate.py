@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,10 +17,11 @@ from jaxstack import checks, hosts, jumps, memory
 from jaxstack._settings import pinned, with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack
-from jaxstack.learners.contract import Learner
+from jaxstack.learners.contract import Known, Learner
 from jaxstack.regions import RegionTable
-from jaxstack.regret import Moments, RegretCurve, check_checkpoints
+from jaxstack.regret import Recorded, RegretCurve, check_checkpoints
 from jaxstack.simulation import compiled
+from jaxstack.simulation.batching import info_shapes
 from jaxstack.simulation.devices import checked, share
 from jaxstack.simulation.rounds import BLOCK, Carry, Inputs
 from jaxstack.simulation.setup import Setup, prepare
@@ -29,7 +31,11 @@ from jaxstack.simulation.tiles import choose_tiles
 MAX_HORIZON = 2**31 - 1 - 8 * BLOCK  # rounds and visits are int32
 _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 
+REGRET = ""
+"""Name of regret among curves, which no number that a learner tells can have."""
+
 Progress = Callable[[int, int], None]
+Info = Callable[[Any, Known, Any], Mapping[str, Any]]
 
 
 @with_pinned_settings
@@ -50,6 +56,7 @@ def simulate(
     skip_ahead: bool = False,
     progress: Progress | None = None,
     snapshots: Snapshots | None = None,
+    record: bool | Info = False,
 ) -> RegretCurve:
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
 
@@ -82,6 +89,9 @@ def simulate(
       progress: called with (rounds x runs done, total) between segments of about half a second.
       snapshots: where to find and keep the state between segments; a restored simulation gives the same
         numbers to the last bit. Not with skip_ahead, nor with devices of several processes.
+      record: keep what the learner has to tell (`Learner.info`) at the checkpoints, over runs as regret is
+        kept, in `RegretCurve.info`; or a function (state, known, choice) -> mapping of numbers or arrays, to
+        be told instead (traced; another function compiles again). Not with skip_ahead.
 
     Returns:
       RegretCurve. On one kind of device every number is the same, to the last bit, whatever `batch_size`,
@@ -102,9 +112,11 @@ def simulate(
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
     rounds = check_checkpoints(checkpoints, horizon)
     devices = checked(devices)
+    learner = _telling(learner, record, skip_ahead)
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     if keep_runs:
-        memory.require_curves(num_runs, len(rounds), setup.num_games)
+        told = sum(math.prod(leaf.shape) for leaf in info_shapes(learner, setup.inputs).values())
+        memory.require_curves(num_runs, len(rounds), setup.num_games * (1 + told))
     if skip_ahead:
         return _by_jumps(setup, types, rounds, num_runs, keep_runs, progress)
     if snapshots is not None and share(devices)[1] > 1:
@@ -117,8 +129,7 @@ def simulate(
     so_far = SoFar.restored(None if snapshots is None else snapshots.load(), tile)
     tiles = Tiles.of(setup, so_far.usable(devices, num_runs), tile)
     _play(tiles, so_far, rounds, num_runs, keep_runs, progress, snapshots)
-    kept = np.concatenate(so_far.kept, axis=-2) if keep_runs else None
-    return _curve(setup, rounds, num_runs, so_far.moments, kept, so_far.seconds)
+    return _curve(setup, rounds, num_runs, so_far)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,15 +194,23 @@ class Tiles:
         ]
         return jax.block_until_ready(after)
 
-    def regret(self, carries: list[Carry]) -> np.ndarray:
-        """Curves of the runs of all processes, [.., s, C] float64, payoff units."""
+    def curves(self, carries: list[Carry]) -> dict[str, np.ndarray]:
+        """Of the runs of all processes, [.., s, C] float64: regret in payoff units, and what is told."""
         units = [np.asarray(c.curve, np.float64) + np.asarray(c.curve_error, np.float64) for c in carries]
+        regret = self._gathered(units, ()) * self.setup.unit[..., None, None]
+        info = {
+            name: self._gathered([np.asarray(carry.info[name], np.float64) for carry in carries], leaf.shape)
+            for name, leaf in info_shapes(self.setup.learner, self.setup.inputs).items()
+        }
+        return {REGRET: regret, **info}
+
+    def _gathered(self, tiles: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+        """[C, .., s] of every tile here -> [.., S, C] of those of all processes."""
         if self.num_processes > 1:  # all of the same shape: a tile that has no runs is gathered as nothing
-            shape = (*self.setup.inputs.checkpoints.shape, *self.setup.unit.shape, self.size)
-            units += [np.zeros(shape)] * (len(self.devices) - len(units))
-            units = list(hosts.gather(np.concatenate(units, axis=-1)))
-        regret = np.moveaxis(np.concatenate(units, axis=-1), 0, -1)  # [C, .., S] -> [.., S, C]
-        return regret * self.setup.unit[..., None, None]
+            whole = (*self.setup.inputs.checkpoints.shape, *self.setup.unit.shape, *shape, self.size)
+            tiles = tiles + [np.zeros(whole)] * (len(self.devices) - len(tiles))
+            tiles = list(hosts.gather(np.concatenate(tiles, axis=-1)))
+        return np.moveaxis(np.concatenate(tiles, axis=-1), 0, -1)
 
 
 def _with_x64(function: Callable[[Any], Any], arg: Any, x64: bool) -> Any:
@@ -236,10 +255,8 @@ def _play(
             if progress is not None:
                 here = min(tiles.num_runs, num_runs - first_run) * min(block * BLOCK, horizon)
                 progress(num_games * (first_run * horizon + here), num_games * num_runs * horizon)
-        regret = tiles.regret(carries)[..., : num_runs - first_run, : len(rounds)]
-        so_far.moments.add(regret)
-        if keep_runs:
-            so_far.kept.append(regret)
+        curves = tiles.curves(carries)
+        so_far.add({n: c[..., : num_runs - first_run, : len(rounds)] for n, c in curves.items()}, keep_runs)
 
 
 def _by_jumps(
@@ -256,7 +273,7 @@ def _by_jumps(
     curves = []
     total = setup.num_games * num_runs * int(rounds[-1])
     for index in range(setup.num_games):
-        one: Any = (known.game, types, known.prepared, setup.inputs.gap)
+        one: Any = (known.game, types, known.prepared, setup.gap)
         if known.game.num_games is not None:
             one = unstack(one, index)
 
@@ -268,28 +285,49 @@ def _by_jumps(
         what = (setup.learner, *one, rounds, num_runs, report)
         curves.append(jumps.run(run_key, *what))
     regret = curves[0] if known.game.num_games is None else np.stack(curves)
-    regret = regret * setup.unit[..., None, None]
-    moments = Moments()
-    moments.add(regret)
-    seconds = {"compile": 0.0, "run": time.perf_counter() - began}
-    return _curve(setup, rounds, num_runs, moments, regret if keep_runs else None, seconds)
+    so_far = SoFar(tile=0)
+    so_far.add({REGRET: regret * setup.unit[..., None, None]}, keep_runs)
+    so_far.seconds["run"] = time.perf_counter() - began
+    return _curve(setup, rounds, num_runs, so_far)
 
 
-def _curve(
-    setup: Setup,
-    rounds: np.ndarray,
-    num_runs: int,
-    moments: Moments,
-    regret: np.ndarray | None,
-    seconds: dict[str, float],
-) -> RegretCurve:
+def _curve(setup: Setup, rounds: np.ndarray, num_runs: int, so_far: SoFar) -> RegretCurve:
+    """What all runs come to."""
+    kept = {name: np.concatenate(curves, axis=-2) for name, curves in so_far.kept.items()}
+    summaries = {name: moments.summary() for name, moments in so_far.moments.items()}
+    told = {
+        name: Recorded(summary["mean"], summary["stderr"], summary["quantiles"], kept.get(name))
+        for name, summary in summaries.items()
+        if name != REGRET
+    }
     return RegretCurve(
         learner=setup.learner.name,
         rounds=rounds,
-        **moments.summary(),
-        regret=regret,
+        **summaries[REGRET],
+        regret=kept.get(REGRET),
         num_runs=num_runs,
         optimum=setup.optimum,
         ties=setup.table.ties,
-        seconds=seconds,
+        seconds=so_far.seconds,
+        info=told,
     )
+
+
+def _telling(learner: Learner, record: Any, skip_ahead: bool) -> Learner:
+    """The learner that tells what is asked for.
+
+    Raises:
+      ValueError: a learner that has nothing to tell, or rounds that are jumped over.
+    """
+    if not record:
+        return dataclasses.replace(learner, info=None) if isinstance(learner, Learner) else learner
+    if skip_ahead:
+        raise ValueError("record keeps what a learner tells round by round: not with skip_ahead=True.")
+    if callable(record):
+        return dataclasses.replace(learner, info=record)
+    if learner.info is None:
+        raise ValueError(
+            f"{learner.name} has nothing to tell (its info is None). Pass a function of (state, known, "
+            f"choice) that returns a mapping from names to numbers or arrays: record=lambda ..."
+        )
+    return learner
