@@ -136,7 +136,7 @@ class TabularPayoff:
     def expected_payoff_vector(
         self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
     ) -> Float[Array, "L"]:
-        marginals = _action_marginals(types, plays)
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         expected = jnp.asarray(self.table)
         for i in reversed(range(self.num_followers)):  # contracts the last axis, follower by follower
             expected = expected @ marginals[i]
@@ -224,7 +224,7 @@ class SeparablePayoff:
     def expected_payoff_vector(
         self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
     ) -> Float[Array, "L"]:
-        marginals = _action_marginals(types, plays)
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         return jnp.einsum("nla,na->l", self.table, marginals)
 
     def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -327,7 +327,7 @@ class AnonymousPayoff:
     def expected_payoff_vector(
         self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
     ) -> Float[Array, "L"]:
-        marginals = _action_marginals(types, plays)
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         axes = self.num_actions - 1
 
         def add_follower(profile: jax.Array, marginal: jax.Array) -> tuple[jax.Array, None]:
@@ -398,8 +398,3 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
 def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
     """Actions that a follower of any type plays."""
     return np.asarray(played.any(axis=-2))
-
-
-def _action_marginals(types: Float[Array, "n K"], plays: Float[Array, "n K A"]) -> Float[Array, "n A"]:
-    """How often each follower plays each action."""
-    return jnp.einsum("nk,nka->na", types, plays)

@@ -297,7 +297,8 @@ def test_payoffs_seen_in_a_region_do_not_drift() -> None:
     game = js.Game(js.TabularPayoff([[1.0], [2 / 3], [0.9]]), np.zeros((1, 1, 3, 1)))
     case = Small(game, js.JointTypes([1.0]), js.enumerate_regions(game))
     rounds, known = 300_000, known_of(js.learners.region_ucb(), case)
-    nowhere, action = jnp.zeros((), jnp.int32), ActionFeedback(jnp.zeros(1, jnp.int32))
+    nowhere, zero = jnp.zeros((), jnp.int32), jnp.zeros(())
+    action = ActionFeedback(jnp.zeros(1, jnp.int32), zero)
 
     @jax.jit
     def observed(known: Known) -> region_means.RegionMeans:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxstack import checks
-from jaxstack.learners.contract import ActionFeedback, Choice, Jumps, Known, Learner, TypeFeedback
+from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, Jumps, Known, Learner, TypeFeedback
 from jaxstack.learners.erm_joint import erm_joint
 from jaxstack.learners.erm_product import erm_product
 from jaxstack.learners.knowledge import know
@@ -30,6 +30,7 @@ __all__ = [
     "ROSTER",
     "ActionFeedback",
     "Choice",
+    "Commitment",
     "Jumps",
     "Known",
     "Learner",

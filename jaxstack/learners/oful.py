@@ -67,7 +67,7 @@ def oful() -> Learner:
     orthogonally invariant and no data ever leave the span, so decisions are those of all K^n dimensions.
 
     Hyperparameters (traced): `radius_scale` c, default 1; `ridge` lambda, default 1; `failure_probability`
-    delta, default 1/T.
+    delta, default 1/T. Tells `log_det` of V over lambda I, and `width` sqrt(z^T V^-1 z) of what was played.
 
     Raises (in `simulate`):
       MemoryError: K^n joint types are too many for a table.
@@ -84,7 +84,13 @@ def oful() -> Learner:
         prepare=_prepare,
         ranges=(("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0)),
         theorem="oful",
+        info=_info,
     )
+
+
+def _info(state: OFULState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    played = known.prepared.row[choice.region, choice.vertex]
+    return {"log_det": state.log_det, "width": jnp.sqrt(jnp.maximum(state.variance[played], 0))}
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:

@@ -313,5 +313,7 @@ def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettin
         "skip_ahead": run.skip_ahead,
         "x64": bool(getattr(jax.config, "jax_enable_x64", False)),
     }
+    if run.record:
+        identity["record"] = True
     settings = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
     return f"{settings}-{code}"

@@ -282,6 +282,7 @@ def simulate_cell(
         skip_ahead=cell.run.skip_ahead,
         snapshots=None if cell.run.skip_ahead else snapshots,
         progress=progress,
+        record=cell.run.record and learner.info is not None and not cell.run.skip_ahead,
     )
 
 
@@ -336,6 +337,10 @@ def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, 
     }
     if curve.regret is not None:
         arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))
+    for name, told in curve.info.items():
+        for suffix, values in (("", told.mean), ("_stderr", told.stderr)):
+            numbers = per_game(values)
+            arrays[f"{store.TOLD}{name}{suffix}"] = (store.told_dims(name, numbers.ndim), numbers)
     attrs = {
         "cell": json.dumps(cell.own_labels, ensure_ascii=False),
         "code": cell.code,
