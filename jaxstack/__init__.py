@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # all that is public is loaded on first use: importing the pa
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
     from jaxstack.simulation import play, simulate
+    from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
 __version__ = "0.2.0"
@@ -37,6 +38,7 @@ _PUBLIC = {
     "RegretCurve": ("jaxstack.regret", "RegretCurve"),
     "SeparablePayoff": ("jaxstack.payoffs", "SeparablePayoff"),
     "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
+    "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
     "best_responses": ("jaxstack.game", "best_responses"),
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
@@ -60,6 +62,10 @@ _PUBLIC = {
     "solvers": ("jaxstack.solvers", None),
     "stack": ("jaxstack.game", "stack"),
     "unstack": ("jaxstack.game", "unstack"),
+    **{
+        room: (f"jaxstack.{room}", None)
+        for room in ("regions", "regret", "results", "simulation", "sweeps", "value")
+    },
 }
 
 __all__ = [
@@ -72,6 +78,7 @@ __all__ = [
     "RegretCurve",
     "SeparablePayoff",
     "TabularPayoff",
+    "TypedPayoff",
     "best_responses",
     "bounds",
     "cache_programs",

@@ -47,9 +47,10 @@ class Game:
             "L (leader actions)": (self.leader.num_leader_actions, self.num_leader_actions, 2),
             "n (followers)": (self.leader.num_followers, self.num_followers, 0),
             "A (follower actions)": (self.leader.num_actions, self.num_actions, 3),
+            "K (types)": (self.leader.num_types, self.num_types, 1),
         }
         for axis, (of_leader, of_follower, position) in axes.items():
-            if of_leader != of_follower:
+            if of_leader not in (None, of_follower):
                 raise ValueError(
                     f"leader and follower payoffs disagree on {axis}: the leader payoff "
                     f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
