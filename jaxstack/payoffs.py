@@ -7,14 +7,14 @@ it has, nor whether types matter to it: here they do not, in `jaxstack.typed_pay
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, payoff_units
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.ties import equal_actions
 
@@ -87,6 +87,19 @@ class LeaderPayoff(Protocol):
 
     def additive_terms(self) -> Float[Array, "n K A L"] | None:
         """u_i(l, a, k) with u = sum_i u_i, if u is such a sum: then marginals of D tell everything."""
+        ...
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:
+        """The payoff of M commitments in place of L leader actions: row m is <points[m], u>. Host only."""
+        ...
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> LeaderPayoff:
+        """The payoff (u + amount * unit) * scale, in every entry. Host only.
+
+        Args:
+          amount, scale: [] float64 ([G] for a batch).
+          unit: coefficients with <unit, x> = 1 for every commitment, so that payoffs gain `amount`.
+        """
         ...
 
 
@@ -184,6 +197,12 @@ class TabularPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
+        return _mixed(self, points, 1 + self.num_followers)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> TabularPayoff:
+        return _shifted(self, amount, unit, scale, 1 + self.num_followers)
+
 
 @pytree_dataclass
 class SeparablePayoff:
@@ -259,6 +278,12 @@ class SeparablePayoff:
 
     def additive_terms(self) -> Float[Array, "n 1 A L"]:
         return np.swapaxes(self.table, -1, -2)[..., None, :, :]
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
+        return _mixed(self, points, 2)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> SeparablePayoff:
+        return _shifted(self, amount / self.num_followers, unit, scale, 2)
 
 
 @pytree_dataclass
@@ -386,6 +411,12 @@ class AnonymousPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
+        return _mixed(self, points, self.num_actions)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> AnonymousPayoff:
+        return _shifted(self, amount, unit, scale, self.num_actions)
+
 
 def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     """Position of a tuple of digits in C order: the last digit moves fastest. [] int32."""
@@ -398,3 +429,21 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
 def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
     """Actions that a follower of any type plays."""
     return np.asarray(played.any(axis=-2))
+
+
+_Payoff = TypeVar("_Payoff", bound="TabularPayoff | SeparablePayoff | AnonymousPayoff")
+
+
+def _mixed(payoff: _Payoff, points: np.ndarray, axes: int) -> _Payoff:
+    """`payoff` with its leader axis, the first of the last `axes`, mixed by points [M, L]."""
+    table = np.moveaxis(np.asarray(payoff.table), -axes, -1) @ np.transpose(points)
+    return jax.tree.map(lambda _: host_float64(np.moveaxis(table, -1, -axes)), payoff)
+
+
+def _shifted(payoff: _Payoff, amount: np.ndarray, unit: np.ndarray, scale: np.ndarray, axes: int) -> _Payoff:
+    """(table + amount * unit) * scale along the leader axis, the first of the last `axes`."""
+    table = np.asarray(payoff.table)
+    of_game = (*np.shape(amount), *(1,) * (table.ndim - np.ndim(amount)))
+    unit = unit.reshape(-1, *(1,) * (axes - 1))
+    table = (table + np.reshape(amount, of_game) * unit) * np.reshape(scale, of_game)
+    return jax.tree.map(lambda _: host_float64(table), payoff)
