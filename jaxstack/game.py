@@ -56,9 +56,10 @@ class Game:
             "L (leader actions)": (self.leader.num_leader_actions, self.num_leader_actions, 2),
             "n (followers)": (self.leader.num_followers, self.num_followers, 0),
             "A (follower actions)": (self.leader.num_actions, self.num_actions, 3),
+            "K (types)": (self.leader.num_types, self.num_types, 1),
         }
         for axis, (of_leader, of_follower, position) in axes.items():
-            if of_leader != of_follower:
+            if of_leader not in (None, of_follower):
                 raise ValueError(
                     f"leader and follower payoffs disagree on {axis}: the leader payoff "
                     f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
@@ -104,13 +105,13 @@ class Game:
             + (")" if self.strategies is None else f", strategies={self.strategies!r})")
         )
 
-    def payoff_bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def payoff_bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest leader payoff of any commitment, each [] float64 ([G] for a batch). Host only.
 
         Of a strategy set with too many vertices to list, these are bounds, not attained.
 
         Args:
-          played: actions that followers may ever play; default all.
+          played: actions that follower types may ever play; default all.
         """
         if self.strategies is None:
             return self.leader.bounds(played)
