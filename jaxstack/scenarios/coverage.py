@@ -128,7 +128,7 @@ def patrols(
     if lengths.min() < -1e-9 or lengths.max() > 1 + 1e-9:
         raise ValueError(
             f"coverage must be probabilities in [0, 1], but they run from {lengths.min():g} to "
-            f"{lengths.max():g}. Pass the first T coordinates of a commitment: the last is always 1, and no target."
+            f"{lengths.max():g}. Pass the first T coordinates of a commitment: the last is no target."
         )
     ends = np.concatenate([[0.0], np.cumsum(np.clip(lengths, 0, 1))])
     ends = np.where(np.abs(ends - np.rint(ends)) < 1e-9, np.rint(ends), ends)
