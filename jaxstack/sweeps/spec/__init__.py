@@ -7,7 +7,7 @@ runs = 200
 seed = 0
 
 [[scenario]]
-kind = "random"            # random, hard, security_patrol, toll_pricing, feature_mix or file
+kind = "random"            # random, hard, coverage, security_patrol, toll_pricing, feature_mix or file
 name = "random games"
 games = 8
 num_followers = [1, 2, 4]
@@ -35,6 +35,7 @@ from jaxstack.sweeps.spec.learners import LearnerSettings
 from jaxstack.sweeps.spec.loading import default_spec, load_spec, parse_spec, spec_of_game_file
 from jaxstack.sweeps.spec.run import RunSettings, Ties
 from jaxstack.sweeps.spec.scenarios import (
+    CoverageScenario,
     FileScenario,
     HardScenario,
     Problem,
@@ -47,6 +48,7 @@ from jaxstack.sweeps.spec.sweep import MAX_CELLS, Spec
 __all__ = [
     "MAX_CELLS",
     "Axis",
+    "CoverageScenario",
     "FileScenario",
     "HardScenario",
     "LearnerSettings",

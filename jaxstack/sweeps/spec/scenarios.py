@@ -109,6 +109,26 @@ class HardScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
+class CoverageScenario(_Scenario):
+    """`kind = "coverage"`: games by `scenarios.random_coverage_game`, with seeds seed, seed + 1, .."""
+
+    kind: Literal["coverage"] = "coverage"
+    games: int = Field(default=1, ge=1)
+    seed: int = Field(default=0, ge=0)
+    num_targets: int = Field(default=6, ge=1)
+    num_resources: int = Field(default=2, ge=1)
+    num_followers: int = Field(default=1, ge=1)
+    num_types: int = Field(default=2, ge=1)
+
+    def build(self, run: RunSettings) -> Problem:
+        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
+        pairs = [scenarios.random_coverage_game(self.seed + g, **keys) for g in range(self.games)]
+        if self.games == 1:
+            return Problem(self.title, *pairs[0], self.ties or run.ties)
+        games, types = zip(*pairs, strict=True)
+        return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
+
+
 _WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
     "security_patrol": (scenarios.security_patrol, security.SCHEDULES),
     "toll_pricing": (scenarios.toll_pricing, toll.MENUS),
@@ -188,7 +208,7 @@ class FileScenario(_Scenario):
         return Problem(self.title, file.game, file.types, self.ties or run.ties, file.leader_names)
 
 
-Scenario = RandomScenario | HardScenario | WorkedScenario | FileScenario
+Scenario = RandomScenario | HardScenario | CoverageScenario | WorkedScenario | FileScenario
 
 
 def _kind(table: Any) -> Any:
@@ -200,6 +220,7 @@ def _kind(table: Any) -> Any:
 AnyScenario = Annotated[
     Annotated[RandomScenario, Tag("random")]
     | Annotated[HardScenario, Tag("hard")]
+    | Annotated[CoverageScenario, Tag("coverage")]
     | Annotated[WorkedScenario, Tag("security_patrol")]
     | Annotated[WorkedScenario, Tag("toll_pricing")]
     | Annotated[WorkedScenario, Tag("feature_mix")]
