@@ -25,6 +25,7 @@ _CLEARLY_EMPTY = -1e-7  # for rows of unit norm; HiGHS works to 1e-10
 _VARIED = 1e4  # ratio of payoff differences up to which HiGHS weighs them all
 _ROUNDING = 1e-14
 _ROUNDING_AT_POINTS = 1e-12  # of payoffs at a frame's points, which are sums themselves
+_NEARLY_TIGHT = 1e-9  # for rows of unit norm
 _OPTIMAL = 1e-9  # of the objective's spread
 _HIGHS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _INFEASIBLE = 2  # status of scipy.optimize.linprog
@@ -184,7 +185,24 @@ class Cell:
                 x = self._spread(np.where(guess[:size] <= noise, 0.0, guess[:size]))
                 if self._accepts(x, scaled, -found.fun):
                     return x
+            if len(self.preferences.walls):
+                x = self._polished(guess[:size])
+                if self._accepts(x, scaled, -found.fun):
+                    return x
         return self._best_exactly(groups)
+
+    def _polished(self, shares: np.ndarray) -> np.ndarray:
+        """A commitment [L] at the nearest point where rows and facets that are nearly tight are tight.
+
+        Rows of a frame have entries everywhere, and rational programs over many of its points take minutes.
+        """
+        facets = np.concatenate([self.rows, np.eye(len(shares))])
+        tight = np.abs(facets @ shares) <= _NEARLY_TIGHT
+        system = np.concatenate([facets[tight], np.ones((1, len(shares)))])
+        missing = system @ shares - np.append(np.zeros(tight.sum()), 1.0)
+        moved = shares - np.linalg.lstsq(system, missing, rcond=None)[0]
+        moved[tight[len(self.rows) :]] = 0.0
+        return self._spread(moved)
 
     def _best_exactly(self, groups: list[np.ndarray]) -> np.ndarray | None:
         """`best` in rational arithmetic; payoff vectors on the support."""

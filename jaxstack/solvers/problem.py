@@ -197,7 +197,8 @@ def near_ties(
       commitment, response: [L] and [n, K], as of a `Solution`.
     """
     preferences = Preferences(game)
-    commitment = commitment if game.strategies is None else game.strategies.frame.shares(commitment)
+    if game.strategies is not None:
+        commitment = np.asarray(game.strategies.frame.shares(commitment))
     lead, size = preferences.leads(commitment, response)
     chosen = np.abs(preferences.differences[np.arange(len(lead)), np.ravel(response)])
     largest = chosen.max(axis=-1)

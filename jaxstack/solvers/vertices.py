@@ -69,7 +69,7 @@ def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray
     """
     vertices = np.asarray(table.vertices)
     if problem.strategies is not None:
-        vertices = problem.strategies.frame.shares(vertices)
+        vertices = np.asarray(problem.strategies.frame.shares(vertices))
     utilities = np.where(table.vertex_mask, np.einsum("rvl,rl->rv", vertices, vectors), -np.inf)
     if problem.ties == "robust":
         utilities[~table.full_dimensional] = -np.inf

@@ -56,7 +56,7 @@ def differences_of(follower: Float[Array, "*n L A"], strategies: Polytope) -> Fl
     if is_traced(follower):
         points = jnp.asarray(strategies.frame.float_points, follower.dtype)
         return ties.differences(jnp.einsum("dl,...la->...da", points, follower))
-    whole, scale = framed(follower, strategies)
+    whole, scale = framed(np.asarray(follower), strategies)
     by_action = np.swapaxes(whole, -1, -2)
     leads = by_action[..., :, None, :] - by_action[..., None, :, :]
     return rounded(leads, scale[..., None])

@@ -154,8 +154,9 @@ def _schedules(targets: int, schedules: Sequence[Sequence[Any]]) -> tuple[np.nda
     covers, kind = [], []
     for number, of_kind in enumerate(schedules):
         for schedule in of_kind:
-            chosen = [checks.whole_number(target) for target in np.ravel(schedule)]
-            if any(target is None or not 0 <= target < targets for target in chosen):
+            given = [checks.whole_number(target) for target in np.ravel(schedule)]
+            chosen = [target for target in given if target is not None and 0 <= target < targets]
+            if len(chosen) < len(given):
                 raise ValueError(
                     f"schedules[{number}] holds {checks.brief(schedule)}, but a schedule is a list of "
                     f"targets in 0..{targets - 1}."

@@ -196,7 +196,7 @@ TYPES: _Known = {
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
-STRATEGIES = {Polytope: ("polytope", ("G", "h", "E", "f"))}
+STRATEGIES: dict[type, tuple[str, tuple[str, ...]]] = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
 _NAMES = {
     "leader_names": "num_leader_actions",
