@@ -104,16 +104,17 @@ def run(
     with clean_errors(context):
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
-        use_every_core()
-        if cache:
-            keep_programs()
-        spec = read_spec(source).replace_run(
-            horizon=horizon,
-            runs=runs,
-            seed=seed,
-            learners=None if learners is None else [name.strip() for name in learners.split(",")],
-            ties=ties,
-        )
+        with Terminal().status("loading"):
+            use_every_core()
+            if cache:
+                keep_programs()
+            spec = read_spec(source).replace_run(
+                horizon=horizon,
+                runs=runs,
+                seed=seed,
+                learners=None if learners is None else [name.strip() for name in learners.split(",")],
+                ties=ties,
+            )
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
