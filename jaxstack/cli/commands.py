@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from jaxstack.cli.cells import print_dry_run
-from jaxstack.cli.engines import Engines, require_one_engine, use_every_core
+from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
 from jaxstack.cli.inspection import inspect_game, require_picture_name
 from jaxstack.cli.learners import wanted_spec
@@ -72,7 +72,8 @@ def run(
         typer.Option(help="Tie rule of scenarios that do not state their own."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
+        bool,
+        typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
     ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Compute cells in N processes here (needs Dask).")
@@ -94,6 +95,13 @@ def run(
     process_id: Annotated[
         int | None, typer.Option(metavar="I", min=0, help="With --multihost: this one, 0 to N-1.")
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Keep compiled programs in the user's folder of caches, for the next time.",
+        ),
+    ] = True,
 ) -> None:
     """Simulate learners on games; write results, and without axes in the spec a table and pictures.
 
@@ -103,6 +111,8 @@ def run(
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
         use_every_core()
+        if cache:
+            keep_programs()
         spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:

@@ -113,7 +113,7 @@ def _update(
     if isinstance(state, PayoffSums):
         by_follower = jnp.asarray(known.table.responses).astype(jnp.int32)
         actions = jnp.take_along_axis(by_follower, feedback.types[None, :, None], axis=2)[:, :, 0]  # [R, n]
-        payoffs = jax.vmap(known.unit_payoff_vector)(actions)
+        payoffs = jax.vmap(known.unit_payoff_vector, (0, None))(actions, feedback.types)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     seen = _seen(known, feedback.types)

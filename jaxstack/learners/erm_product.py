@@ -67,7 +67,7 @@ def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams,
 
         def expected(response: jax.Array) -> jax.Array:
             plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
-            return known.game.leader.expected_payoff_vector(jnp.einsum("nk,nka->na", marginals, plays))
+            return known.game.leader.expected_payoff_vector(marginals, plays)
 
         vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
         # Before round 1 nothing is known, and all candidates tie.

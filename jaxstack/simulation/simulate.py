@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from jaxstack.regions import RegionTable
 from jaxstack.regret import Recorded, RegretCurve, check_checkpoints
 from jaxstack.simulation import compiled
 from jaxstack.simulation.batching import info_shapes
-from jaxstack.simulation.devices import checked, share
+from jaxstack.simulation.devices import checked, player, share
 from jaxstack.simulation.rounds import BLOCK, Carry, Inputs
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.snapshots import Snapshots, SoFar
@@ -139,7 +140,7 @@ class Tiles:
 
     Attributes:
       setup: of the learner and its game.
-      devices: of this process.
+      devices: of this process, one for every tile: the same one again and again where cores share it.
       inputs: on each of them.
       size: runs of a tile.
       num_processes: that play together.
@@ -154,8 +155,9 @@ class Tiles:
     @classmethod
     def of(cls, setup: Setup, devices: Sequence[jax.Device], size: int) -> Tiles:
         here, num_processes = share(devices)
-        inputs = [jax.device_put(setup.inputs, device) for device in here]
-        return cls(setup, here, inputs, size, num_processes)
+        players = [player(device) for device in here]
+        copies = {device: jax.device_put(setup.inputs, device) for device in dict.fromkeys(players)}
+        return cls(setup, players, [copies[device] for device in players], size, num_processes)
 
     @property
     def num_runs(self) -> int:
@@ -172,28 +174,24 @@ class Tiles:
             if first < num_runs
         ]
 
+    def make_programs(self) -> None:
+        """Compile what plays the tiles, unless it is compiled already."""
+        for place, inputs in {jax.tree.leaves(inputs)[0].sharding: inputs for inputs in self.inputs}.items():
+            numbers = jax.ShapeDtypeStruct((self.size,), np.int32, sharding=place)
+            compiled.make(self.setup.learner, inputs, numbers)
+
     def start(self, runs: list[jax.Array]) -> list[Carry]:
-        """Before round 1. The first time this compiles, for all devices side by side."""
-
-        def one(tile: tuple[Inputs, jax.Array]) -> Carry:
-            with pinned():  # settings are those of a thread
-                carry = compiled.start(self.setup.learner, *tile)
-                return compiled.advance(self.setup.learner, carry, *tile, range(0))
-
-        tiles = list(zip(self.inputs, runs, strict=False))
-        if len(tiles) <= 1:  # none: other processes have all the runs
-            return [one(tile) for tile in tiles]
-        x64 = jnp.zeros(()).dtype == jnp.float64
-        with ThreadPoolExecutor(len(tiles)) as pool:
-            return list(pool.map(lambda tile: _with_x64(one, tile, x64), tiles))
+        """Before round 1."""
+        return _side_by_side(functools.partial(compiled.start, self.setup.learner), self.inputs, runs)
 
     def advance(self, carries: list[Carry], runs: list[jax.Array], blocks: range) -> list[Carry]:
         """After some blocks; `carries` are used up."""
-        after = [
-            compiled.advance(self.setup.learner, carry, inputs, numbers, blocks)
-            for carry, inputs, numbers in zip(carries, self.inputs, runs, strict=False)
-        ]
-        return jax.block_until_ready(after)
+
+        def one(carry: Carry, inputs: Inputs, numbers: jax.Array) -> Carry:
+            after = compiled.advance(self.setup.learner, carry, inputs, numbers, blocks)
+            return jax.block_until_ready(after)
+
+        return _side_by_side(one, carries, self.inputs, runs)
 
     def curves(self, carries: list[Carry]) -> Iterator[dict[str, np.ndarray]]:
         """Of the runs of all processes, piece by piece, [.., s, C] float64: regret in payoff units, and info.
@@ -228,10 +226,19 @@ class Tiles:
                 yield jax.tree.map(lambda leaf, at=(process, tile): leaf[at], gathered)
 
 
-def _with_x64(function: Callable[[Any], Any], arg: Any, x64: bool) -> Any:
-    """function(arg) in a thread of its own, which does not inherit settings made by `with`."""
-    with jax.enable_x64(x64):
-        return function(arg)
+def _side_by_side(function: Callable[..., Carry], *args: Sequence[Any]) -> list[Carry]:
+    """`function` of each tile, in a thread of its own: what one thread asks of a device is done in turn."""
+    tiles = list(zip(*args, strict=False))  # fewer than devices, where other processes have the runs
+    if len(tiles) <= 1:
+        return [function(*tile) for tile in tiles]
+    x64 = jnp.zeros(()).dtype == jnp.float64
+
+    def one(tile: tuple[Any, ...]) -> Carry:
+        with pinned(), jax.enable_x64(x64):  # settings are those of a thread
+            return function(*tile)
+
+    with ThreadPoolExecutor(len(tiles)) as pool:
+        return list(pool.map(one, tiles))
 
 
 def _play(
@@ -247,13 +254,14 @@ def _play(
     horizon, num_games = int(rounds[-1]), tiles.setup.num_games
     num_blocks = -(-horizon // BLOCK)
     at_once = 1  # blocks of a segment
-    stage = "compile"
+    began = time.perf_counter()
+    tiles.make_programs()
+    so_far.seconds["compile"] += time.perf_counter() - began
     for first_run in range(so_far.first_run, num_runs, tiles.num_runs):
         began = time.perf_counter()
         runs = tiles.numbers(first_run, num_runs)
         carries, block = so_far.place(tiles.start(runs), first_run)
-        so_far.seconds[stage] += time.perf_counter() - began
-        stage = "run"
+        so_far.seconds["run"] += time.perf_counter() - began
         while block < num_blocks:
             began = time.perf_counter()
             blocks = range(block, min(block + at_once, num_blocks))

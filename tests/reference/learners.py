@@ -26,8 +26,15 @@ class _Setting:
 
     def __init__(self, game: Any, table: Any) -> None:
         num_followers, num_types, self.num_leader_actions, _ = np.shape(game.follower)
-        played = [sorted(set(np.ravel(table.responses[table.region_mask, i]))) for i in range(num_followers)]
-        possible = [value.payoff_vector(game.leader, actions) for actions in itertools.product(*played)]
+        maps = table.responses[table.region_mask]
+        played = [  # (type, action) of each follower
+            sorted({(k, int(a)) for k in range(num_types) for a in maps[:, i, k]})
+            for i in range(num_followers)
+        ]
+        possible = [
+            value.payoff_vector(game.leader, [a for _, a in moves], [k for k, _ in moves])
+            for moves in itertools.product(*played)
+        ]
         low, high = np.min(possible), np.max(possible)
         payoff_range = high - low if high > low else 1.0
         self.joint_types = value.joint_types(num_followers, num_types)
@@ -36,7 +43,7 @@ class _Setting:
         self.regions = sorted({r for r, _ in self.pairs})
         self.payoff_vectors = {  # u(., W_r(theta))
             (r, theta): (
-                value.payoff_vector(game.leader, value.joint_action(table.responses[r], theta)) - low
+                value.payoff_vector(game.leader, value.joint_action(table.responses[r], theta), theta) - low
             )
             / payoff_range
             for r in self.regions
