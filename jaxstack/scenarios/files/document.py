@@ -46,6 +46,10 @@ class GameFile:
     type_names: tuple[str, ...] | None = None
     action_names: tuple[str, ...] | None = None
 
+    def labels(self) -> dict[str, Any]:
+        """Texts and names, as `save_game` takes them."""
+        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
+
 
 def _numbers(value: Any) -> np.ndarray:
     """Float64 array of nested lists of numbers (no strings, no truth values), or of a numeric array."""
@@ -268,13 +272,26 @@ def build(path: Path, document: _Document) -> GameFile:
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)
+    labels = {field: getattr(document, field) for field in (*_NAMES, "title", "description", "source")}
+    return file_of(game, types, labels, f"{path}: ")
+
+
+def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:
+    """A game with its labels.
+
+    Raises:
+      ValueError: a batch of games, types of another game, or another number of names than the game has.
+    """
+    if game.num_games is not None:
+        raise ValueError(f"a file holds one game, but {game!r} arrived; save unstack(game, i) one by one.")
+    check_types(game, types)
     names = {}
     for field, count in _NAMES.items():
-        words, expected = getattr(document, field), getattr(game, count)
+        words, expected = labels.get(field), getattr(game, count)
         if words is not None and len(words) != expected:
-            raise ValueError(f"{path}: field {field!r} must hold {expected} names, but {len(words)} arrived.")
+            raise ValueError(f"{where}field {field!r} must hold {expected} names, but {len(words)} arrived.")
         names[field] = None if words is None else tuple(words)
-    return GameFile(game, types, document.title, document.description, document.source, **names)
+    return GameFile(game, types, **{**labels, **names})
 
 
 @contextlib.contextmanager
