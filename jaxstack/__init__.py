@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import learners
+    from jaxstack import learners, strategies
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
     from jaxstack.game import Game, best_responses, stack, unstack
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
@@ -64,7 +64,7 @@ _PUBLIC = {
     "unstack": ("jaxstack.game", "unstack"),
     **{
         room: (f"jaxstack.{room}", None)
-        for room in ("regions", "regret", "results", "simulation", "sweeps", "value")
+        for room in ("regions", "regret", "results", "simulation", "strategies", "sweeps", "value")
     },
 }
 
@@ -101,6 +101,7 @@ __all__ = [
     "solve",
     "solvers",
     "stack",
+    "strategies",
     "unstack",
 ]
 

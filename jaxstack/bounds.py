@@ -15,12 +15,19 @@ THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful")
 
 
 def num_regions(game: Game) -> int:
-    """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer)."""
-    return (game.num_followers * game.num_types * game.num_actions**2) ** game.num_leader_actions
+    """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
+
+    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none.
+    """
+    return (game.num_followers * game.num_types * game.num_actions**2) ** (game.dimension + 1)
 
 
 def regret(learner: str, game: Game, horizon: float) -> float:
     """Theorem's rate for a learner's regret after `horizon` rounds, in payoff units, with constant 1.
+
+    On a strategy set of dimension d, d + 1 takes the place of L in the upper bounds: what they count, regions
+    between hyperplanes and the pseudo-dimension of linear functions, depends on the affine hull alone. `oful`
+    has no L. The lower bound is for the simplex: its games are played there.
 
     Args:
       learner: whose theorem: "erm_joint", "erm_product", "region_ucb", "oful" (as `Learner.theorem` says), or
@@ -29,7 +36,8 @@ def regret(learner: str, game: Game, horizon: float) -> float:
       horizon: T >= 1.
 
     Raises:
-      ValueError: no theorem for that name, no single game, or a horizon that is no number of at least 1.
+      ValueError: no theorem for that name, no single game, a horizon that is no number of at least 1, or the
+        lower bound on another set than the simplex.
     """
     checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     if game.num_games is not None:
@@ -40,7 +48,9 @@ def regret(learner: str, game: Game, horizon: float) -> float:
             f"horizon must be a number of rounds, 1 or more, but {checks.brief(horizon)} arrived."
         )
     horizon = number
-    leader, n, types, actions = game.num_leader_actions, game.num_followers, game.num_types, game.num_actions
+    if learner == "lower" and game.strategies is not None:
+        raise ValueError(f"the lower bound is known on the simplex, and not on {game.strategies!r}.")
+    leader, n, types, actions = game.dimension + 1, game.num_followers, game.num_types, game.num_actions
     # Logarithms throughout: K**n and the number of regions overflow floats.
     log_joint = n * math.log(types)
     log_regions = leader * math.log(n * types * actions**2)
@@ -56,5 +66,5 @@ def regret(learner: str, game: Game, horizon: float) -> float:
     log_square = logs_of_squares[checks.one_of("regret bound", learner, (*THEOREMS, "lower"))] + math.log(
         horizon
     )
-    low, high = game.leader.bounds()
+    low, high = game.payoff_bounds()
     return float(high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)

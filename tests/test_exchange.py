@@ -311,6 +311,18 @@ def test_what_a_table_has_no_place_for(tmp_path: Any) -> None:
         from_frame([])
 
 
+def test_no_other_format_has_a_place_for_strategy_sets(tmp_path: Any) -> None:
+    file, box = TYPED[0], js.strategies.box([0, 0], [1, 1])
+    game = js.Game(file.game.leader, file.game.follower, box)
+    for suffix in ("csv", "nfg"):
+        with pytest.raises(ValueError, match="has another strategy set"):
+            js.save_game(tmp_path / f"game.{suffix}", game, file.types)
+    with pytest.raises(ValueError, match="has another strategy set"):
+        to_dataset(game, file.types)
+    js.save_game(tmp_path / "game.json", game, file.types)
+    assert js.load_game(tmp_path / "game.json")[0].strategies is not None
+
+
 # Datasets ----------------------------------------------------------------------------------------------
 
 KINDS = list(itertools.product((*games.PAYOFFS, *games.TYPED_PAYOFFS), games.TYPES))

@@ -281,6 +281,27 @@ def test_the_embedding_is_the_same_game() -> None:
     assert counts == {what: (3, pytest.approx(0, abs=embedding.AGREED)) for what in counts}
 
 
+@pytest.mark.parametrize("payoff", embedding.PAYOFFS)
+def test_the_embedding_is_the_same_game_on_a_polytope(payoff: str) -> None:
+    pair = embedding.pair_of(4, payoff, (3, 2, 2, 2))
+    unit_box = js.strategies.box([0, 0], [1, 0.5])
+    pair = pair._replace(**{form: _on(getattr(pair, form), unit_box) for form in ("typed", "embedded")})
+    for method, ties in embedding.METHODS:
+        first, second = (js.solve(game, pair.types, method=method, ties=ties) for game in pair[:2])
+        assert first.value == pytest.approx(second.value, abs=embedding.AGREED), method
+        unit_box.checked(first.commitment)
+    setups = [
+        prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9) for game in pair[:2]
+    ]
+    leaves = (jax.tree.leaves((s.gap, s.unit, s.inputs.known.prepared)) for s in setups)
+    for first, second in zip(*leaves, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+def _on(game: js.Game, strategies: Any) -> js.Game:
+    return js.Game(game.leader, game.follower, strategies)
+
+
 def test_another_game_is_not() -> None:
     """Types in the wrong order of axes, as a mistake in the embedding would have them."""
     pair = embedding.pair_of(0, "tabular", (3, 2, 2, 2))

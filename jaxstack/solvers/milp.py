@@ -139,6 +139,8 @@ class Program:
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
         self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        for wall in preferences.wall_rows:  # of the strategy set: x, and so each x r[i,k,a], lies inside
+            self._require(-_SLACK, np.inf, (self.z.reshape(-1, L), wall[None]))
         is_sum = game.leader.additive_terms() is not None
         self.objective = self._separable(reached) if is_sum else self._joint(reached)
         self.precision = 2e-6 / self.unit
@@ -267,7 +269,9 @@ def _allowed(preferences: Preferences) -> tuple[np.ndarray, np.ndarray]:
     for j, action in np.argwhere(possible):
         cell = Cell(preferences, np.array([action]), items=[j])
         allowed[j, action] = cell.support
-        rows[j, action][np.ix_(cell.kept, np.flatnonzero(cell.support))] = cell.rows
+        preferred = cell.kept < num_actions  # the rest are walls of the strategy set
+        place = np.ix_(cell.kept[preferred], np.flatnonzero(cell.support))
+        rows[j, action][place] = cell.rows[preferred]
     return allowed, rows
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
-from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
 from jaxstack.typed_payoffs import TypedPayoff
 
 _AXES = ("follower", "type", "leader_action", "action")
@@ -121,11 +121,13 @@ def to_dataset(game: Game, types: TypeDistribution, **labels: Any) -> Any:
       **labels: any of the texts and names of `GameFile`.
 
     Raises:
-      ValueError: a batch of games, types of another game, or a payoff of counts that depends on types.
+      ValueError: a batch of games, types of another game, a payoff of counts that depends on types, or a
+        leader who does not mix actions.
     """
     import xarray as xr
 
     file = file_of(game, types, labels)
+    require_simplex(game, "a dataset")
     n = game.num_followers
     variables: dict[str, Any] = {
         "follower_payoff": (_AXES, np.asarray(game.follower)),

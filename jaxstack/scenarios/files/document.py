@@ -17,6 +17,7 @@ from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.strategies import Polytope
 from jaxstack.typed_payoffs import TypedPayoff
 
 FORMAT, VERSION = "jaxstack-game", 1
@@ -126,6 +127,19 @@ class _AnonymousByType(_Strict):
         return TypedPayoff(AnonymousPayoff(self.table, num_followers=self.num_followers), self.num_types)
 
 
+class _Polytope(_Strict):
+    """{x : G x <= h, E x = f}; either part may be left out where it is empty."""
+
+    kind: Literal["polytope"]
+    G: Numbers | None = None
+    h: Numbers | None = None
+    E: Numbers | None = None
+    f: Numbers | None = None
+
+    def build(self) -> Polytope:
+        return Polytope(self.G, self.h, self.E, self.f)
+
+
 class _Joint(_Strict):
     kind: Literal["joint"]
     probabilities: Numbers
@@ -167,6 +181,7 @@ class _Document(_Strict):
         Field(discriminator="kind"),
     ]
     follower_payoffs: Numbers
+    strategies: _Polytope | None = None
     types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
 
 
@@ -185,6 +200,7 @@ TYPES: _Known = {
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
+STRATEGIES: _Known = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
 _NAMES = {
     "leader_names": "num_leader_actions",
@@ -195,7 +211,7 @@ _NAMES = {
 
 
 def fields_of(value: Any, known: _Known) -> dict[str, Any]:
-    """A payoff or a type distribution as its part of the document."""
+    """A payoff, a type distribution or a strategy set as its part of the document."""
     key = (TypedPayoff, type(value.moves)) if isinstance(value, TypedPayoff) else type(value)
     if key not in known:
         classes = dict.fromkeys((c[0] if isinstance(c, tuple) else c).__name__ for c in known)
@@ -205,6 +221,7 @@ def fields_of(value: Any, known: _Known) -> dict[str, Any]:
     return {"kind": kind} | {
         name: array if isinstance(array, int) else np.asarray(array, np.float64)
         for name, array in arrays.items()
+        if np.size(array)
     }
 
 
@@ -252,7 +269,11 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"field {field!r} is missing."
     if problem["type"] == "extra_forbidden":
-        known = list(_Document.model_fields) if len(where) == 1 else ["table", "weights", "probabilities"]
+        known = (
+            list(_Document.model_fields)
+            if len(where) == 1
+            else ["table", "weights", "probabilities", "G", "h", "E", "f"]
+        )
         return f"unknown field {field!r}.{checks.did_you_mean(str(where[-1]), known)}"
     if problem["type"].startswith("union_tag"):
         given = problem["input"].get("kind", "nothing") if isinstance(problem["input"], dict) else "nothing"
@@ -267,13 +288,24 @@ def build(path: Path, document: _Document) -> GameFile:
     """The containers of a document."""
     with _naming(path, "leader_payoff"):
         leader = document.leader_payoff.build()
+    with _naming(path, "strategies"):
+        strategies = None if document.strategies is None else document.strategies.build()
     with _naming(path, "follower_payoffs"):
-        game = Game(leader, document.follower_payoffs)
+        game = Game(leader, document.follower_payoffs, strategies)
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)
     labels = {field: getattr(document, field) for field in (*_NAMES, "title", "description", "source")}
     return file_of(game, types, labels, f"{path}: ")
+
+
+def require_simplex(game: Game, what: str) -> None:
+    """Raise ValueError where the leader does not mix actions: `what` has no place for its strategy set."""
+    if game.strategies is not None:
+        raise ValueError(
+            f"{what} holds games in which the leader mixes its actions, but {game!r} has another strategy "
+            f"set. Write .json or .npz instead."
+        )
 
 
 def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:

@@ -19,7 +19,7 @@ from jaxstack import checks
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import TabularPayoff
-from jaxstack.scenarios.files.document import GameFile
+from jaxstack.scenarios.files.document import GameFile, require_simplex
 from jaxstack.value import joint_payoffs
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}]|[^\s{}",]+|"')
@@ -242,9 +242,11 @@ def text_of_game(file: GameFile) -> str:
     """The game as an .nfg file in payoff form, the leader first.
 
     Raises:
-      ValueError: followers with more than one type, for which the format has no place.
+      ValueError: followers with more than one type, or a leader who does not mix actions, for which the
+        format has no place.
     """
     game = file.game
+    require_simplex(game, "an .nfg file")
     n, num_types, L, A = np.shape(game.follower)
     if num_types > 1:
         raise ValueError(

@@ -16,6 +16,7 @@ from jaxstack.scenarios.files import gambit, tables
 from jaxstack.scenarios.files.document import (
     FORMAT,
     PAYOFFS,
+    STRATEGIES,
     TYPES,
     VERSION,
     GameFile,
@@ -68,6 +69,8 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
         "follower_payoffs": np.asarray(game.follower, np.float64),
         "types": fields_of(types, TYPES),
     }
+    if game.strategies is not None:
+        document["strategies"] = fields_of(game.strategies, STRATEGIES)
     file = build(path, validate(path, document))  # what is written can be read
     try:
         write_file(path, _writer(path.suffix.lower(), document, file))

@@ -26,7 +26,7 @@ from jaxstack import checks
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
-from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
 
@@ -216,9 +216,11 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
     """The table of a game, for `game_of_columns`.
 
     Raises:
-      ValueError: a leader payoff that is no sum over followers, or types that are correlated.
+      ValueError: a leader payoff that is no sum over followers, types that are correlated, or a leader who
+        does not mix actions.
     """
     game, types = file.game, file.types
+    require_simplex(game, "a table")
     shape = n, K, L, A = np.shape(game.follower)
     leader = _leader_terms(game)
     if n > 1 and not isinstance(types, IndependentTypes):
