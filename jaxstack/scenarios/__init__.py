@@ -1,6 +1,16 @@
 """Games to play: seeded random ones, the lower-bound family, three worked examples, and files."""
 
-from jaxstack.scenarios.files import GameFile, load_game, load_game_file, save_game
+from jaxstack.scenarios.files import (
+    GameFile,
+    convert_game,
+    from_dataset,
+    from_frame,
+    load_game,
+    load_game_file,
+    save_game,
+    to_dataset,
+    to_frame,
+)
 from jaxstack.scenarios.hard import hard_game
 from jaxstack.scenarios.platform import feature_mix
 from jaxstack.scenarios.random import random_game
@@ -9,12 +19,17 @@ from jaxstack.scenarios.toll import toll_pricing
 
 __all__ = [
     "GameFile",
+    "convert_game",
     "feature_mix",
+    "from_dataset",
+    "from_frame",
     "hard_game",
     "load_game",
     "load_game_file",
     "random_game",
     "save_game",
     "security_patrol",
+    "to_dataset",
+    "to_frame",
     "toll_pricing",
 ]

@@ -47,6 +47,10 @@ class GameFile:
     type_names: tuple[str, ...] | None = None
     action_names: tuple[str, ...] | None = None
 
+    def labels(self) -> dict[str, Any]:
+        """Texts and names, as `save_game` takes them."""
+        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
+
 
 def _numbers(value: Any) -> np.ndarray:
     """Float64 array of nested lists of numbers (no strings, no truth values), or of a numeric array."""
@@ -196,7 +200,7 @@ TYPES: _Known = {
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
-STRATEGIES = {Polytope: ("polytope", ("G", "h", "E", "f"))}
+STRATEGIES: _Known = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
 _NAMES = {
     "leader_names": "num_leader_actions",
@@ -291,13 +295,35 @@ def build(path: Path, document: _Document) -> GameFile:
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)
+    labels = {field: getattr(document, field) for field in (*_NAMES, "title", "description", "source")}
+    return file_of(game, types, labels, f"{path}: ")
+
+
+def require_simplex(game: Game, what: str) -> None:
+    """Raise ValueError where the leader does not mix actions: `what` has no place for its strategy set."""
+    if game.strategies is not None:
+        raise ValueError(
+            f"{what} holds games in which the leader mixes its actions, but {game!r} has another strategy "
+            f"set. Write .json or .npz instead."
+        )
+
+
+def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:
+    """A game with its labels.
+
+    Raises:
+      ValueError: a batch of games, types of another game, or another number of names than the game has.
+    """
+    if game.num_games is not None:
+        raise ValueError(f"a file holds one game, but {game!r} arrived; save unstack(game, i) one by one.")
+    check_types(game, types)
     names = {}
     for field, count in _NAMES.items():
-        words, expected = getattr(document, field), getattr(game, count)
+        words, expected = labels.get(field), getattr(game, count)
         if words is not None and len(words) != expected:
-            raise ValueError(f"{path}: field {field!r} must hold {expected} names, but {len(words)} arrived.")
+            raise ValueError(f"{where}field {field!r} must hold {expected} names, but {len(words)} arrived.")
         names[field] = None if words is None else tuple(words)
-    return GameFile(game, types, document.title, document.description, document.source, **names)
+    return GameFile(game, types, **{**labels, **names})
 
 
 @contextlib.contextmanager
