@@ -8,12 +8,23 @@ from jaxstack.learners.erm_joint import erm_joint
 from jaxstack.learners.erm_product import erm_product
 from jaxstack.learners.knowledge import know
 from jaxstack.learners.oful import oful
+from jaxstack.learners.posterior import marginal_posterior, shared_posterior
 from jaxstack.learners.region_ucb import region_ucb
 from jaxstack.learners.yardsticks import explore_then_commit, oracle, uniform
 
 ROSTER = {
     factory.__name__: factory
-    for factory in (erm_joint, erm_product, region_ucb, oful, oracle, uniform, explore_then_commit)
+    for factory in (
+        erm_joint,
+        erm_product,
+        region_ucb,
+        oful,
+        shared_posterior,
+        marginal_posterior,
+        oracle,
+        uniform,
+        explore_then_commit,
+    )
 }
 
 
@@ -39,8 +50,10 @@ __all__ = [
     "erm_product",
     "explore_then_commit",
     "know",
+    "marginal_posterior",
     "oful",
     "oracle",
     "region_ucb",
+    "shared_posterior",
     "uniform",
 ]
