@@ -28,7 +28,7 @@ from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.learners.posterior.sums import sum_of, total
 
 STEPS = 40  # of 200 problems the worst is off by 5e-2 after 15 steps, by 1e-4 after 25
-_SLOTS_AT_ONCE = 4  # response maps that one pass works on
+_TIERS = (4, 16, 64)  # response maps of which there is code for so many
 _LINE_SEARCH = 8
 _LARGEST_STEP = 16.0
 _PIECE_BYTES = 1 << 20  # of matrices that stay in the cache of a core
@@ -98,77 +98,82 @@ def _in_pieces(steps: int, *problems: jax.Array) -> jax.Array:
 
 
 class _Seen(NamedTuple):
-    """What the log-likelihood is made of; slots beyond `used` have no weight in any problem."""
+    """What the log-likelihood is made of."""
 
     weights: Float[DeviceArray, "S E B"]
     outcome: Int[DeviceArray, "S J B"]
+    outcome_by_problem: Int[DeviceArray, "S B J"]
     prior: Float[DeviceArray, "J B"]
     weight: Float[DeviceArray, "B"]  # w
-    used: Int[DeviceArray, ""]
 
 
 def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array) -> jax.Array:
-    """[J, B]: maximisers of B problems."""
-    more = -len(weights) % _SLOTS_AT_ONCE
-    weights, outcome = (jnp.pad(a, ((0, more), (0, 0), (0, 0))) for a in (weights, outcome))
+    """[J, B]: maximisers of B problems, by code for as many slots as some problem uses."""
+    slots = len(weights)
+    tiers = [*(tier for tier in _TIERS if tier < slots), slots]
     in_use = (weights > 0).any(axis=(1, 2))
-    used = jnp.where(in_use, jnp.arange(1, len(in_use) + 1, dtype=jnp.int32), 0).max()
+    used = jnp.where(in_use, jnp.arange(1, slots + 1, dtype=jnp.int32), 0).max()
     weight = total(weights.reshape(-1, weights.shape[-1])) + total(prior)
-    seen = _Seen(weights, outcome, prior, weight, used)
+    tolerance = jnp.finfo(prior.dtype).eps ** 0.5 / 4
 
-    def step(_: jax.Array, guess: jax.Array) -> jax.Array:
-        direction = _direction(seen, guess)
-        length = _line_search(seen, guess, direction)
-        return jnp.maximum(guess * (1 + length * direction), prior / (2 * weight))
+    def newton(tier: int) -> jax.Array:
+        seen = _Seen(weights[:tier], outcome[:tier], jnp.moveaxis(outcome[:tier], 1, 2), prior, weight)
 
-    return jax.lax.fori_loop(0, steps, step, prior / total(prior))
+        def step(so_far: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+            number, guess, gain = so_far
+            gradient, direction = _direction(seen, guess)
+            length = _line_search(seen, guess, direction)
+            moved = jnp.maximum(guess * (1 + length * direction), prior / (2 * weight))
+            # A problem stays where it converged, so that it does not depend on those beside it.
+            converged = gain < tolerance
+            now = total(gradient * direction)
+            return number + 1, jnp.where(converged, guess, moved), jnp.where(converged, gain, now)
+
+        def goes_on(so_far: tuple[jax.Array, ...]) -> jax.Array:
+            number, _, gain = so_far
+            return (number < steps) & ~(gain < tolerance).all()
+
+        start = jnp.int32(0), prior / total(prior), jnp.full_like(weight, jnp.inf)
+        return jax.lax.while_loop(goes_on, step, start)[1]
+
+    tier = sum((used > tier).astype(jnp.int32) for tier in tiers[:-1]) if len(tiers) > 1 else 0
+    return jax.lax.switch(tier, [functools.partial(newton, tier) for tier in tiers])
 
 
-def _direction(seen: _Seen, guess: Float[DeviceArray, "J B"]) -> Float[DeviceArray, "J B"]:
-    """Newton's step s in relative coordinates."""
+def _direction(seen: _Seen, guess: Float[DeviceArray, "J B"]) -> tuple[jax.Array, jax.Array]:
+    """Gradient and Newton's step s in relative coordinates; [J, B] each."""
+    def derivatives() -> tuple[jax.Array, ...]:
+        probability = _of_outcomes(seen.outcome, guess, seen.weights.shape[1])
+        first = jnp.where(seen.weights > 0, seen.weights / probability, 0)
+        second = jnp.where(seen.weights > 0, first / probability, 0)
+        curvature = _of_types(seen.outcome, second)  # [S, J, B]
+        gradient = seen.prior - seen.weight * guess + guess * total(_of_types(seen.outcome, first))
+        diagonal = seen.prior + 1e-8 * seen.weight * guess + guess**2 * total(curvature)
+        scale = jax.lax.rsqrt(diagonal)
+        return gradient, scale, (scale * gradient).T, jnp.moveaxis(curvature, 1, 2), (scale * guess).T
 
-    def of_outcomes(at: jax.Array, found: Any) -> Any:
-        outcome, weights = _slots(at, seen.outcome, seen.weights)
-        return _put_slots(at, found, _of_outcomes(outcome, guess, weights.shape[1]))
+    gradient, scale, right, curvature, relative = _once(seen, derivatives)
 
-    def of_types(at: jax.Array, found: Any) -> Any:
-        slope, curvatures = found
-        outcome, weights, probability = _slots(at, seen.outcome, seen.weights, probabilities)
-        first = jnp.where(weights > 0, weights / probability, 0)
-        second = jnp.where(weights > 0, first / probability, 0)
-        slope = slope + total(_of_types(outcome, first))
-        return slope, _put_slots(at, curvatures, _of_types(outcome, second))
-
-    def of_pairs(at: jax.Array, pairs: Any) -> Any:
-        outcome, curvature = _slots(at, seen.outcome, curvatures)
+    def scaled() -> jax.Array:
         met = [
-            jnp.where(o[:, None] == o[None], c[:, None], 0) for o, c in zip(outcome, curvature, strict=True)
+            jnp.where(o[:, :, None] == o[:, None], c[:, :, None], 0)
+            for o, c in zip(seen.outcome_by_problem, curvature, strict=True)
         ]
-        return pairs + functools.reduce(operator.add, met)
+        matrix = functools.reduce(operator.add, met) * relative[:, :, None] * relative[:, None]
+        # A diagonal of ones; with some units of rounding more the matrix stays positive definite.
+        return jnp.where(jnp.eye(len(guess), dtype=bool), 1 + 4 * jnp.finfo(guess.dtype).eps, matrix)
 
-    # One loop for each: XLA computes what a loop reads once, and in one loop again for every entry of a matrix.
-    probabilities = _over_slots(seen, of_outcomes, jnp.zeros_like(seen.weights))
-    start = jnp.zeros_like(guess), jnp.zeros(seen.outcome.shape, guess.dtype)
-    slope, curvatures = _over_slots(seen, of_types, start)
-    pairs = _over_slots(seen, of_pairs, jnp.zeros((len(guess), *guess.shape), guess.dtype))
-
-    gradient = seen.prior - seen.weight * guess + guess * slope
-    # Scaled to a diagonal of ones; with some units of rounding more it stays positive definite.
-    curvature = jnp.einsum("jjb->jb", pairs)
-    scale = jax.lax.rsqrt(seen.prior + 1e-8 * seen.weight * guess + guess**2 * curvature)
-    relative = scale * guess
-    same = jnp.eye(len(guess), dtype=bool)[..., None]
-    matrix = jnp.where(same, 1 + 4 * jnp.finfo(guess.dtype).eps, pairs * relative[:, None] * relative[None])
-    solved = scale * _solve_spd(matrix, scale * gradient)
-    # Where rounding ate a pivot: a step along the scaled gradient, which also climbs.
-    return jnp.where(jnp.isfinite(solved).all(axis=0), solved, scale**2 * gradient)
-
-
-def _solve_spd(matrix: Float[DeviceArray, "J J B"], right: Float[DeviceArray, "J B"]) -> jax.Array:
-    """[J, B]: solutions of positive definite systems; not finite where one is not."""
-    factor = jax.lax.linalg.cholesky(jnp.moveaxis(matrix, -1, 0), symmetrize_input=False)
+    factor = jax.lax.linalg.cholesky(_once(seen, scaled), symmetrize_input=False)
     solve = functools.partial(jax.lax.linalg.triangular_solve, factor, left_side=True, lower=True)
-    return solve(solve(right.T[..., None]), transpose_a=True)[..., 0].T
+    solved = solve(solve(right[..., None]), transpose_a=True)[..., 0].T
+    # Where rounding ate a pivot: a step along the scaled gradient, which also climbs.
+    return gradient, scale * jnp.where(jnp.isfinite(solved).all(axis=0), solved, right.T)
+
+
+def _once(seen: _Seen, function: Callable[[], Any]) -> Any:
+    """function(), as a program of its own: XLA would compute it again for every number that depends on it."""
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function))
+    return jax.lax.cond(seen.weight[0] > 0, function, lambda: nothing)  # it is
 
 
 def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[DeviceArray, "B"]:
@@ -177,69 +182,44 @@ def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[D
     Newton's method on the derivative, which falls with m; bisection where it would leave the bracket.
     """
     moved = guess * direction
-
-    def change(at: jax.Array, changes: Any) -> Any:
-        outcome, weights = _slots(at, seen.outcome, seen.weights)
-        now, then = (_of_outcomes(outcome, d, weights.shape[1]) for d in (guess, moved))
-        return _put_slots(at, changes, jnp.where(weights > 0, then / now, 0))
-
-    changes = _over_slots(seen, change, jnp.zeros_like(seen.weights))  # d log p / dm at m = 0
-
-    def derivatives(length: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """d/dm and -d^2/dm^2 of F."""
-
-        def term(weight: jax.Array, change: jax.Array) -> tuple[jax.Array, jax.Array]:
-            relative = change / (1 + length * change)
-            return weight * relative, weight * relative**2
-
-        def add(at: jax.Array, so_far: Any) -> Any:
-            slots = _slots(at, seen.weights, changes)
-            of_slots = sum_of(term, *(x.reshape(-1, x.shape[-1]) for x in slots))
-            return so_far[0] + of_slots[0], so_far[1] + of_slots[1]
-
-        first, second = sum_of(term, seen.prior, direction)
-        start = first - seen.weight * total(moved), second
-        return _over_slots(seen, add, start)
+    now, then = (_of_outcomes(seen.outcome, d, seen.weights.shape[1]) for d in (guess, moved))
+    changes = jnp.where(seen.weights > 0, then / now, 0)  # d log p / dm at m = 0
+    # One after the other: outcomes of all maps, then types.
+    weights, changes = (
+        jnp.concatenate([of_outcomes.reshape(-1, of_outcomes.shape[-1]), of_types])
+        for of_outcomes, of_types in ((seen.weights, seen.prior), (changes, direction))
+    )
+    falls = seen.weight * total(moved)
 
     def narrow(_: jax.Array, bracket: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         low, length, high = bracket
-        first, second = derivatives(length)
+
+        def derivatives(weight: jax.Array, change: jax.Array) -> tuple[jax.Array, jax.Array]:
+            """d/dm and -d^2/dm^2 of weight log(1 + m change)."""
+            relative = change / (1 + length * change)
+            return weight * relative, weight * relative**2
+
+        first, second = sum_of(derivatives, weights, changes)
+        first = first - falls
         low, high = jnp.where(first > 0, length, low), jnp.where(first > 0, high, length)
         newton = length + first / second
         return low, jnp.where((newton > low) & (newton < high), newton, (low + high) / 2), high
 
-    steepest = (-direction).max(axis=0)
+    steepest = functools.reduce(jnp.maximum, list(-direction))
     high = jnp.where(steepest > 0.98 / _LARGEST_STEP, 0.98 / steepest, _LARGEST_STEP).astype(guess.dtype)
     start = jnp.zeros_like(high), jnp.minimum(1, high), high
     return jax.lax.fori_loop(0, _LINE_SEARCH, narrow, start)[1]
 
 
 def _of_outcomes(outcome: jax.Array, types: jax.Array, num_outcomes: int) -> jax.Array:
-    """[U, E, B]: sums over the types of every outcome, from outcomes [U, J, B] and values of types [J, B]."""
+    """[S, E, B]: sums over the types of every outcome, from outcomes [S, J, B] and values of types [J, B]."""
     label = jnp.arange(num_outcomes, dtype=outcome.dtype)[None, :, None]
     by_type = jnp.moveaxis(outcome, 1, 0)
     return jnp.asarray(sum_of(lambda o, p: jnp.where(o[:, None] == label, p[None, None], 0), by_type, types))
 
 
 def _of_types(outcome: jax.Array, values: jax.Array) -> jax.Array:
-    """[U, J, B]: value of every type's outcome, from outcomes [U, J, B] and values of outcomes [U, E, B]."""
+    """[S, J, B]: value of every type's outcome, from outcomes [S, J, B] and values of outcomes [S, E, B]."""
     labels = jnp.arange(values.shape[1], dtype=outcome.dtype)
     by_outcome = jnp.moveaxis(values, 1, 0)
     return jnp.asarray(sum_of(lambda e, v: jnp.where(outcome == e, v[:, None], 0), labels, by_outcome))
-
-
-def _over_slots(seen: _Seen, function: Callable[[jax.Array, Any], Any], start: Any) -> Any:
-    """function(first slot of a piece, so far) for all pieces of slots, up to the last one in use."""
-
-    def piece(number: jax.Array, so_far: Any) -> Any:
-        return function(number * _SLOTS_AT_ONCE, so_far)
-
-    return jax.lax.fori_loop(0, -(-seen.used // _SLOTS_AT_ONCE), piece, start)
-
-
-def _slots(at: jax.Array, *arrays: jax.Array) -> list[jax.Array]:
-    return [jax.lax.dynamic_slice_in_dim(a, at, _SLOTS_AT_ONCE) for a in arrays]
-
-
-def _put_slots(at: jax.Array, array: jax.Array, slots: jax.Array) -> jax.Array:
-    return jax.lax.dynamic_update_slice_in_dim(array, slots, at, 0)

@@ -1,7 +1,8 @@
-"""Sums over a leading axis, eight terms at a time.
+"""Sums over a leading axis as vector operations, eight terms at a time.
 
-XLA's reductions on CPU are scalar code; sums written out are vector operations over what is summed, and a
-thousand of them written out take minutes to compile.
+XLA's reductions on CPU are scalar code, and so are loops that add to an array in place; a thousand terms
+written out take minutes to compile. The order of addition depends on no more than the place of a term, so that
+zeros at the end change nothing.
 """
 
 from __future__ import annotations
@@ -14,32 +15,27 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxstack.axes import DeviceArray, Float
-
 _AT_ONCE = 8
 
 
-def sum_of(terms: Callable[..., Any], *arrays: jax.Array) -> Any:
-    """Sum of terms(*rows) over the rows of arrays of one length; terms may be a tuple of arrays."""
+def sum_of(term: Callable[..., Any], *arrays: jax.Array) -> Any:
+    """Sum of term(*rows) over the rows of arrays of one length; terms may be tuples of arrays."""
     length = len(arrays[0])
+    if length <= _AT_ONCE:
+        return _add([term(*(array[i] for array in arrays)) for i in range(length)])
     whole = length // _AT_ONCE * _AT_ONCE
-
-    def some(first: int | jax.Array, count: int) -> Any:
-        pieces = [jax.lax.dynamic_slice_in_dim(a, first, count) for a in arrays]
-        return functools.reduce(_add, [terms(*(piece[i] for piece in pieces)) for i in range(count)])
-
-    if length <= 2 * _AT_ONCE:
-        return some(0, length)
-    total = jax.lax.fori_loop(
-        1, whole // _AT_ONCE, lambda i, so_far: _add(so_far, some(i * _AT_ONCE, _AT_ONCE)), some(0, _AT_ONCE)
-    )
-    return _add(total, some(whole, length - whole)) if whole < length else total
+    groups = [array[:whole].reshape(-1, _AT_ONCE, *array.shape[1:]) for array in arrays]
+    sums = jax.lax.map(lambda group: sum_of(term, *group), tuple(groups))
+    if whole < length:
+        rest = sum_of(term, *(array[whole:] for array in arrays))
+        sums = jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), sums, rest)
+    return sum_of(lambda *rows: jax.tree.unflatten(jax.tree.structure(sums), rows), *jax.tree.leaves(sums))
 
 
-def _add(first: Any, second: Any) -> Any:
-    return jax.tree.map(operator.add, first, second)
-
-
-def total(values: Float[DeviceArray, "N *rest"]) -> jax.Array:
+def total(values: jax.Array) -> jax.Array:
     """Sum over the leading axis."""
     return jnp.asarray(sum_of(lambda row: row, values))
+
+
+def _add(terms: list[Any]) -> Any:
+    return functools.reduce(functools.partial(jax.tree.map, operator.add), terms)
