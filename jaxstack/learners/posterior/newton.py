@@ -104,7 +104,7 @@ class _Seen(NamedTuple):
     outcome: Int[DeviceArray, "S J B"]
     outcome_by_problem: Int[DeviceArray, "S B J"]
     prior: Float[DeviceArray, "J B"]
-    weight: Float[DeviceArray, "B"]  # w
+    weight: Float[DeviceArray, "1 B"]  # w
 
 
 def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array) -> jax.Array:
@@ -113,7 +113,7 @@ def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array)
     tiers = [*(tier for tier in _TIERS if tier < slots), slots]
     in_use = (weights > 0).any(axis=(1, 2))
     used = jnp.where(in_use, jnp.arange(1, slots + 1, dtype=jnp.int32), 0).max()
-    weight = total(weights.reshape(-1, weights.shape[-1])) + total(prior)
+    weight = (total(weights.reshape(-1, weights.shape[-1])) + total(prior))[None]
     tolerance = jnp.finfo(prior.dtype).eps ** 0.5 / 4
 
     def newton(tier: int) -> jax.Array:
@@ -126,14 +126,14 @@ def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array)
             moved = jnp.maximum(guess * (1 + length * direction), prior / (2 * weight))
             # A problem stays where it converged, so that it does not depend on those beside it.
             converged = gain < tolerance
-            now = total(gradient * direction)
+            now = total(gradient * direction)[None]
             return number + 1, jnp.where(converged, guess, moved), jnp.where(converged, gain, now)
 
         def goes_on(so_far: tuple[jax.Array, ...]) -> jax.Array:
             number, _, gain = so_far
             return (number < steps) & ~(gain < tolerance).all()
 
-        start = jnp.int32(0), prior / total(prior), jnp.full_like(weight, jnp.inf)
+        start = jnp.int32(0), prior / total(prior)[None], jnp.full_like(weight, jnp.inf)
         return jax.lax.while_loop(goes_on, step, start)[1]
 
     tier = sum((used > tier).astype(jnp.int32) for tier in tiers[:-1]) if len(tiers) > 1 else 0
@@ -161,22 +161,22 @@ def _direction(seen: _Seen, guess: Float[DeviceArray, "J B"]) -> tuple[jax.Array
         ]
         matrix = functools.reduce(operator.add, met) * relative[:, :, None] * relative[:, None]
         # A diagonal of ones; with some units of rounding more the matrix stays positive definite.
-        return jnp.where(jnp.eye(len(guess), dtype=bool), 1 + 4 * jnp.finfo(guess.dtype).eps, matrix)
+        return jnp.where(jnp.eye(len(guess), dtype=bool)[None], 1 + 4 * jnp.finfo(guess.dtype).eps, matrix)
 
     factor = jax.lax.linalg.cholesky(_once(seen, scaled), symmetrize_input=False)
     solve = functools.partial(jax.lax.linalg.triangular_solve, factor, left_side=True, lower=True)
     solved = solve(solve(right[..., None]), transpose_a=True)[..., 0].T
     # Where rounding ate a pivot: a step along the scaled gradient, which also climbs.
-    return gradient, scale * jnp.where(jnp.isfinite(solved).all(axis=0), solved, right.T)
+    return gradient, scale * jnp.where(jnp.isfinite(solved).all(axis=0, keepdims=True), solved, right.T)
 
 
 def _once(seen: _Seen, function: Callable[[], Any]) -> Any:
     """function(), as a program of its own: XLA would compute it again for every number that depends on it."""
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function))
-    return jax.lax.cond(seen.weight[0] > 0, function, lambda: nothing)  # it is
+    return jax.lax.cond(seen.weight[0, 0] > 0, function, lambda: nothing)  # it is
 
 
-def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[DeviceArray, "B"]:
+def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[DeviceArray, "1 B"]:
     """Length m in [0, 16] that maximises F along D (1 + m s), where no entry shrinks below 2 % of itself.
 
     Newton's method on the derivative, which falls with m; bisection where it would leave the bracket.
@@ -189,7 +189,7 @@ def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[D
         jnp.concatenate([of_outcomes.reshape(-1, of_outcomes.shape[-1]), of_types])
         for of_outcomes, of_types in ((seen.weights, seen.prior), (changes, direction))
     )
-    falls = seen.weight * total(moved)
+    falls = seen.weight[0] * total(moved)
 
     def narrow(_: jax.Array, bracket: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         low, length, high = bracket
@@ -208,7 +208,7 @@ def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[D
     steepest = functools.reduce(jnp.maximum, list(-direction))
     high = jnp.where(steepest > 0.98 / _LARGEST_STEP, 0.98 / steepest, _LARGEST_STEP).astype(guess.dtype)
     start = jnp.zeros_like(high), jnp.minimum(1, high), high
-    return jax.lax.fori_loop(0, _LINE_SEARCH, narrow, start)[1]
+    return jax.lax.fori_loop(0, _LINE_SEARCH, narrow, start)[1][None]
 
 
 def _of_outcomes(outcome: jax.Array, types: jax.Array, num_outcomes: int) -> jax.Array:
