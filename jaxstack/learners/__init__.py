@@ -10,6 +10,7 @@ from jaxstack.learners.knowledge import know
 from jaxstack.learners.oful import oful
 from jaxstack.learners.posterior import marginal_posterior, shared_posterior
 from jaxstack.learners.region_ucb import region_ucb
+from jaxstack.learners.vector_oful import vector_oful
 from jaxstack.learners.yardsticks import explore_then_commit, oracle, uniform
 
 ROSTER = {
@@ -19,6 +20,7 @@ ROSTER = {
         erm_product,
         region_ucb,
         oful,
+        vector_oful,
         shared_posterior,
         marginal_posterior,
         oracle,
@@ -56,4 +58,5 @@ __all__ = [
     "region_ucb",
     "shared_posterior",
     "uniform",
+    "vector_oful",
 ]
