@@ -97,7 +97,8 @@ class Moments:
         if self._sampled < QUANTILE_RUNS:
             self._sample.append(regret[..., : QUANTILE_RUNS - self._sampled, :])
             self._sampled += self._sample[-1].shape[-2]
-        regret = np.concatenate([*self._waiting, regret], axis=-2)
+        if any(waiting.shape[-2] for waiting in self._waiting):
+            regret = np.concatenate([*self._waiting, regret], axis=-2)
         whole = regret.shape[-2] // _TOGETHER * _TOGETHER
         for first in range(0, whole, _TOGETHER):
             self._merge(regret[..., first : first + _TOGETHER, :])

@@ -27,7 +27,7 @@ def erm_product() -> Learner:
     In round t it plays x_t in argmax_x U_D'(x), where D' draws every follower's type independently with the
     frequencies seen so far. Under independent types it learns nK numbers where `erm_joint` may need K^n;
     under correlated types its model is wrong. Lowest region, then lowest vertex, among ties; so also in
-    round 1.
+    round 1. Tells `counts` [n, K], how often each type of each follower was seen.
 
     Source: arXiv 2510.01387, Algorithm 2; regret O(sqrt(min(L log(nKAT), nK) T)) for independent D.
     """
@@ -39,8 +39,13 @@ def erm_product() -> Learner:
         update=_update,
         prepare=prepare_scoring,
         theorem="erm_product",
+        info=_info,
         jumps=Jumps(product=True, init=_init, act=_act, update=_update),
     )
+
+
+def _info(state: MarginalCounts, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"counts": state.counts}
 
 
 def _init(known: Known, hparams: NoParams) -> MarginalCounts:

@@ -17,6 +17,8 @@ from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.strategies import Polytope
+from jaxstack.typed_payoffs import TypedPayoff
 
 FORMAT, VERSION = "jaxstack-game", 1
 
@@ -95,6 +97,45 @@ class _Anonymous(_Strict):
         return AnonymousPayoff(self.table, num_followers=self.num_followers)
 
 
+class _TabularByType(_Strict):
+    kind: Literal["tabular_by_type"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff.tabular(self.table)
+
+
+class _SeparableByType(_Strict):
+    kind: Literal["separable_by_type"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff.separable(self.table)
+
+
+class _AnonymousByType(_Strict):
+    kind: Literal["anonymous_by_type"]
+    table: Numbers
+    num_followers: int = 0  # needed when K A = 1 alone
+    num_types: int
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff(AnonymousPayoff(self.table, num_followers=self.num_followers), self.num_types)
+
+
+class _Polytope(_Strict):
+    """{x : G x <= h, E x = f}; either part may be left out where it is empty."""
+
+    kind: Literal["polytope"]
+    G: Numbers | None = None
+    h: Numbers | None = None
+    E: Numbers | None = None
+    f: Numbers | None = None
+
+    def build(self) -> Polytope:
+        return Polytope(self.G, self.h, self.E, self.f)
+
+
 class _Joint(_Strict):
     kind: Literal["joint"]
     probabilities: Numbers
@@ -131,21 +172,31 @@ class _Document(_Strict):
     follower_names: list[Text] | None = None
     type_names: list[Text] | None = None
     action_names: list[Text] | None = None
-    leader_payoff: Annotated[_Tabular | _Separable | _Anonymous, Field(discriminator="kind")]
+    leader_payoff: Annotated[
+        _Tabular | _Separable | _Anonymous | _TabularByType | _SeparableByType | _AnonymousByType,
+        Field(discriminator="kind"),
+    ]
     follower_payoffs: Numbers
+    strategies: _Polytope | None = None
     types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
 
 
-PAYOFFS = {
+_Known = dict[Any, tuple[str, tuple[str, ...]]]  # kind and fields of each class, or of a class within one
+
+PAYOFFS: _Known = {
     TabularPayoff: ("tabular", ("table",)),
     SeparablePayoff: ("separable", ("table",)),
     AnonymousPayoff: ("anonymous", ("table", "num_followers")),
+    (TypedPayoff, TabularPayoff): ("tabular_by_type", ("table",)),
+    (TypedPayoff, SeparablePayoff): ("separable_by_type", ("table",)),
+    (TypedPayoff, AnonymousPayoff): ("anonymous_by_type", ("table", "num_followers", "num_types")),
 }
-TYPES = {
+TYPES: _Known = {
     JointTypes: ("joint", ("probabilities",)),
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
+STRATEGIES = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
 _NAMES = {
     "leader_names": "num_leader_actions",
@@ -155,17 +206,18 @@ _NAMES = {
 }
 
 
-def fields_of(value: Any, known: dict[type, tuple[str, tuple[str, ...]]]) -> dict[str, Any]:
-    """A payoff or a type distribution as its part of the document."""
-    if type(value) not in known:
-        raise ValueError(
-            f"a file can hold {', '.join(c.__name__ for c in known)}, but {type(value).__name__} arrived."
-        )
-    kind, fields = known[type(value)]
+def fields_of(value: Any, known: _Known) -> dict[str, Any]:
+    """A payoff, a type distribution or a strategy set as its part of the document."""
+    key = (TypedPayoff, type(value.moves)) if isinstance(value, TypedPayoff) else type(value)
+    if key not in known:
+        classes = dict.fromkeys((c[0] if isinstance(c, tuple) else c).__name__ for c in known)
+        raise ValueError(f"a file can hold {', '.join(classes)}, but {type(value).__name__} arrived.")
+    kind, fields = known[key]
     arrays = {name: getattr(value, name) for name in fields}
     return {"kind": kind} | {
         name: array if isinstance(array, int) else np.asarray(array, np.float64)
         for name, array in arrays.items()
+        if np.size(array)
     }
 
 
@@ -213,7 +265,11 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"field {field!r} is missing."
     if problem["type"] == "extra_forbidden":
-        known = list(_Document.model_fields) if len(where) == 1 else ["table", "weights", "probabilities"]
+        known = (
+            list(_Document.model_fields)
+            if len(where) == 1
+            else ["table", "weights", "probabilities", "G", "h", "E", "f"]
+        )
         return f"unknown field {field!r}.{checks.did_you_mean(str(where[-1]), known)}"
     if problem["type"].startswith("union_tag"):
         given = problem["input"].get("kind", "nothing") if isinstance(problem["input"], dict) else "nothing"
@@ -228,8 +284,10 @@ def build(path: Path, document: _Document) -> GameFile:
     """The containers of a document."""
     with _naming(path, "leader_payoff"):
         leader = document.leader_payoff.build()
+    with _naming(path, "strategies"):
+        strategies = None if document.strategies is None else document.strategies.build()
     with _naming(path, "follower_payoffs"):
-        game = Game(leader, document.follower_payoffs)
+        game = Game(leader, document.follower_payoffs, strategies)
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)

@@ -12,6 +12,7 @@ from jaxstack.game import Game, check_types
 from jaxstack.scenarios.files.document import (
     FORMAT,
     PAYOFFS,
+    STRATEGIES,
     TYPES,
     VERSION,
     GameFile,
@@ -54,6 +55,8 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
         "follower_payoffs": np.asarray(game.follower, np.float64),
         "types": fields_of(types, TYPES),
     }
+    if game.strategies is not None:
+        document["strategies"] = fields_of(game.strategies, STRATEGIES)
     build(path, validate(path, document))  # what is written can be read
     write = write_json if path.suffix.lower() == ".json" else write_npz
     try:
