@@ -1,4 +1,4 @@
-"""Games to play: seeded random ones, the lower-bound family, three worked examples, and files."""
+"""Games to play: seeded random ones, two lower-bound families, three worked examples, and files."""
 
 from jaxstack.scenarios.files import (
     GameFile,
@@ -12,6 +12,7 @@ from jaxstack.scenarios.files import (
     to_frame,
 )
 from jaxstack.scenarios.hard import hard_game
+from jaxstack.scenarios.parity import hidden_parity
 from jaxstack.scenarios.platform import feature_mix
 from jaxstack.scenarios.random import random_game
 from jaxstack.scenarios.security import security_patrol
@@ -24,6 +25,7 @@ __all__ = [
     "from_dataset",
     "from_frame",
     "hard_game",
+    "hidden_parity",
     "load_game",
     "load_game_file",
     "random_game",
