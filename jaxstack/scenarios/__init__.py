@@ -1,5 +1,6 @@
-"""Games to play: seeded random ones, two lower-bound families, three worked examples, and files."""
+"""Games to play: seeded random ones, two lower-bound families, coverage games, three worked examples, and files."""
 
+from jaxstack.scenarios.coverage import coverage_game, patrols, random_coverage_game
 from jaxstack.scenarios.files import (
     GameFile,
     convert_game,
@@ -21,6 +22,7 @@ from jaxstack.scenarios.toll import toll_pricing
 __all__ = [
     "GameFile",
     "convert_game",
+    "coverage_game",
     "feature_mix",
     "from_dataset",
     "from_frame",
@@ -28,6 +30,8 @@ __all__ = [
     "hidden_parity",
     "load_game",
     "load_game_file",
+    "patrols",
+    "random_coverage_game",
     "random_game",
     "save_game",
     "security_patrol",
