@@ -92,9 +92,9 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     """Leader's payoff vector in every region against every joint type (small K**n only).
 
     Returns:
-      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types in C order.
+      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types as `game.joint_types` has them.
     """
-    return _joint_payoffs_of(game, table.responses)
+    return _joint_payoffs_of(game, table.responses, None if game.available is None else game.joint_types())
 
 
 def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
@@ -112,11 +112,11 @@ def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
 
 
 @with_pinned_settings
-def _joint_payoffs_of(game: Game, responses: Array) -> np.ndarray:
-    """[R, J, L] float64 ([G, R, J, L] for a batch)."""
+def _joint_payoffs_of(game: Game, responses: Array, joint: np.ndarray | None = None) -> np.ndarray:
+    """[R, J, L] float64 ([G, R, J, L] for a batch); `joint` [J, n], or all joint types."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32)))
+        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
 
 
 @jax.jit
@@ -154,9 +154,9 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
 
 
 @jax.jit
-def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
+def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) -> jax.Array:
     """[R, J, L] for one game."""
-    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
+    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]) if joint is None else joint)
     against = jax.vmap(lambda response, theta: leader.payoff_vector(_actions(response, theta)), (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 

@@ -114,10 +114,14 @@ def problem_of(
     """The kind of problem that a learner's jumps ask for; `gap` [M]."""
     n, num_types = game.num_followers, game.num_types
     if scoring.joint is not None:
-        joint = Mixture(np.ones(1), np.reshape(joint_probabilities(types), (1, 1, -1)))
+        digits, probabilities = None, joint_probabilities(types)
+        if game.available is not None:
+            digits = np.asarray(game.joint_types(), np.int64).T  # [n, J]
+            probabilities = probabilities[np.ravel_multi_index(tuple(digits), (num_types,) * n)]
+        joint = Mixture(np.ones(1), np.reshape(probabilities, (1, 1, -1)))
         values = np.asarray(scoring.joint)
         if jumps.product:
-            return ProductProblem(values, gap, joint, n, num_types)
+            return ProductProblem(values, gap, joint, n, num_types, digits)
         return LinearProblem(values, gap, joint)
     if scoring.marginal is not None and isinstance(types, IndependentTypes | MixtureTypes):
         weights, marginals = (np.asarray(part) for part in types.mixture())

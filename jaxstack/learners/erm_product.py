@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.candidates import Scoring, prepare_scoring
@@ -50,7 +51,11 @@ def _init(known: Known, hparams: NoParams) -> MarginalCounts:
 def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     scoring: Scoring = known.prepared
     marginals = state.counts.astype(known.dtype) / jnp.maximum(t - 1, 1).astype(known.dtype)
-    if scoring.joint is not None:
+    if scoring.joint_types is not None:
+        followers = np.arange(len(marginals))
+        product = marginals[followers, scoring.joint_types].prod(axis=-1)
+        scores = jnp.asarray(scoring.joint) @ product
+    elif scoring.joint is not None:
         product = marginals[0]
         for marginal in marginals[1:]:
             product = (product[:, None] * marginal[None]).reshape(-1)

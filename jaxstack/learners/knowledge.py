@@ -77,6 +77,7 @@ def _rebuilt(game: Game, leader: Any, follower: np.ndarray) -> Game:
     units = object.__new__(Game)
     set_field(units, "leader", leader)
     set_field(units, "follower", follower)
+    set_field(units, "available", game.available)
     return units
 
 

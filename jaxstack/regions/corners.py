@@ -21,6 +21,7 @@ payoffs that nearly tie have the regions that they have, however thin.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import NamedTuple
 
@@ -46,8 +47,9 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
         return None
     payoffs = np.swapaxes(np.asarray(batch.follower), -1, -2)
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
+    playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     try:
-        planes = _planes(payoffs)
+        planes = _planes(payoffs, playable)
         if planes is None:
             return None
         corners = _corners(planes, codec)
@@ -106,14 +108,14 @@ def _check_early(
         check_limit(batch, at_least, max_regions)
 
 
-def _planes(payoffs: np.ndarray) -> Planes | None:
+def _planes(payoffs: np.ndarray, playable: np.ndarray | None) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
-    planes = Planes.crossing(payoffs)
+    planes = Planes.crossing(payoffs, playable)
     work = _work(num_leader, len(planes.ties))
     to_look = num_items * _work(num_leader, math.comb(num_actions, 2))
     if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
-        planes = Planes(payoffs, planes.leads, _not_hidden(planes))
+        planes = dataclasses.replace(planes, ties=_not_hidden(planes))
         work = _work(num_leader, len(planes.ties))
     return planes if work <= MAX_WORK else None
 
@@ -121,7 +123,11 @@ def _planes(payoffs: np.ndarray) -> Planes | None:
 def corner_work(batch: Game) -> int:
     """Minors that this takes for one game, if every two actions tie somewhere."""
     num_items = batch.num_followers * batch.num_types
-    return _work(batch.num_leader_actions, num_items * math.comb(batch.num_actions, 2))
+    num_ties = num_items * math.comb(batch.num_actions, 2)
+    if batch.playable is not None:
+        sizes = batch.playable.sum(axis=-1).reshape(-1, num_items)
+        num_ties = int((sizes * (sizes - 1) // 2).sum(axis=1).max())
+    return _work(batch.num_leader_actions, num_ties)
 
 
 def _work(num_leader: int, num_ties: int) -> int:
@@ -132,14 +138,17 @@ def _work(num_leader: int, num_ties: int) -> int:
 
 def _not_hidden(planes: Planes) -> np.ndarray:
     """Those ties that may be between best actions, found by taking every item as a game of its own."""
-    num_games, num_items, num_actions, num_leader = planes.payoffs.shape
-    alone = Planes.crossing(planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader))
+    _, num_items, num_actions, num_leader = planes.payoffs.shape
+    has = None if planes.playable is None else planes.playable.reshape(-1, 1, num_actions)
+    alone = Planes.crossing(planes.payoffs.reshape(-1, 1, num_actions, num_leader), has)
     points, doubtful = meeting.candidates(alone)
     decided = meeting.exactly(alone, *doubtful)
     x, owner = np.concatenate([points.x, decided.x]), np.concatenate([points.game, decided.game])
     error = np.concatenate([points.error, np.full(len(decided.game), 4 * num_leader * EPS)])
     lead = np.einsum("mabl,ml->mab", alone.leads[owner, 0], x)
     best = (lead >= -error[:, None, None]).all(axis=2)
+    if has is not None:
+        best &= has[owner, 0]
     seen = np.zeros((num_items, num_actions, num_actions), bool)
     np.logical_or.at(seen, owner % num_items, best[:, :, None] & best[:, None, :])
     return planes.ties[seen[*planes.ties.T]]
@@ -244,10 +253,15 @@ def _best_at(
         one_will_do = (errors > 0).all() or not errors.any()  # and comparing with one number is faster
         bound = errors.max(initial=0.0) if one_will_do else errors
         if numerators is not None:
-            which = np.nonzero(np.abs(lead) <= bound)
+            close = np.abs(lead) <= bound
+            if planes.playable is not None:
+                close &= planes.playable[owner][:, :, of_pairs].all(axis=2).swapaxes(1, 2)
+            which = np.nonzero(close)
             lead[which] = _exact_signs(planes, numerators[start + which[0]], owner[which[0]], *which[1:])
             bound = 0.0
         best = np.ones((num_actions, len(x), num_items), bool)
+        if planes.playable is not None:
+            best &= np.moveaxis(planes.playable[owner], -1, 0)
         at_least, at_most = lead >= -bound, lead <= bound
         for p, (lower, higher) in enumerate(of_pairs.T):
             best[lower] &= at_least[:, p]

@@ -48,13 +48,15 @@ class Estimate:
 def estimate(game: Game) -> Estimate:
     """How large the region table of one game would be, from 4,096 sampled commitments."""
     n, K, L, A = np.shape(game.follower)
-    maps = A ** (n * K)
+    playable = np.ones((n, K, A), bool) if game.playable is None else game.playable
+    maps = math.prod(playable.sum(axis=-1).ravel().tolist())
     regions = float(estimate_regions(game, _SAMPLES))
-    same = equal_actions(game.follower).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    equal = equal_actions(game.follower) & playable[..., None] & playable[..., None, :]
+    same = equal.sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
     # simplices, and no more than a cube where many hyperplanes meet.
-    parts = n * K * (A - 1) + 1
+    parts = int((playable.sum(axis=-1) - 1).sum()) + 1
     log_vertices = min((L - 1) * math.log(2.0), parts * math.log1p((L - 1) / parts))
     return Estimate(maps, regions, regions * max(float(L), math.exp(min(log_vertices, 300.0))))
 

@@ -178,7 +178,7 @@ def near_ties(
     largest = chosen.max(axis=-1)
     exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
     near = np.abs(lead) <= NEAR_TIE * _usual_difference(preferences)[:, None]
-    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
+    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None] & preferences.playable
     flat = np.ravel(response)
     return [
         NearTie(int(j // game.num_types), int(j % game.num_types), int(flat[j]), int(a), float(lead[j, a]))
@@ -188,7 +188,9 @@ def near_ties(
 
 def _usual_difference(preferences: Preferences) -> np.ndarray:
     """[n*K]: the median difference, of those not 0, that a leader action makes between two actions."""
-    sizes = np.abs(preferences.differences).reshape(len(preferences.differences), -1)
+    both = preferences.playable[:, :, None] & preferences.playable[:, None, :]
+    sizes = np.where(both[..., None], np.abs(preferences.differences), 0.0)
+    sizes = sizes.reshape(len(preferences.differences), -1)
     ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
     middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
     return ordered[np.arange(len(ordered)), middle]
@@ -222,5 +224,6 @@ def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
     exponent = np.where(size > 0, np.frexp(size)[1], 0)
     moved = np.ldexp(moved, -exponent.reshape(exponent.shape + (1,) * (moved.ndim - exponent.ndim)))
     new = jax.tree.unflatten(jax.tree.structure(leader), [moved.reshape(table.shape)])
-    scaled = jax.tree.unflatten(jax.tree.structure(game), [*jax.tree.leaves(new), game.follower])
+    rest = [game.follower] if game.available is None else [game.follower, game.available]
+    scaled = jax.tree.unflatten(jax.tree.structure(game), [*jax.tree.leaves(new), *rest])
     return scaled, np.ldexp(centre, -quarter), np.ldexp(1.0, exponent - quarter)
