@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from jaxstack import checks
 from jaxstack.game import Game
 
 
 def num_regions(game: Game) -> int:
-    """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer)."""
-    return (game.num_followers * game.num_types * game.num_actions**2) ** game.num_leader_actions
+    """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
+
+    Of unequal followers n K A^2 is the sum of the squared numbers of actions over all follower types.
+    """
+    return _pairs(game) ** game.num_leader_actions
+
+
+def _pairs(game: Game) -> int:
+    """n K A^2, the pairs of actions of all follower types."""
+    if game.available is None:
+        return int(game.num_followers * game.num_types * game.num_actions**2)
+    return int((np.asarray(game.available).sum(axis=-1) ** 2).sum())
 
 
 def regret(learner: str, game: Game, horizon: float) -> float:
@@ -22,7 +34,8 @@ def regret(learner: str, game: Game, horizon: float) -> float:
     Args:
       learner: whose theorem: "erm_joint", "erm_product", "region_ucb", "oful" (as `Learner.theorem` says), or
         "lower" for the lower bound.
-      game: gives L, n, K, A and the payoff range.
+      game: gives L, n, K, A and the payoff range; of unequal followers, n K and n K A are sums and K^n is a
+        product over followers.
       horizon: T >= 1.
 
     Raises:
@@ -37,18 +50,21 @@ def regret(learner: str, game: Game, horizon: float) -> float:
             f"horizon must be a number of rounds, 1 or more, but {checks.brief(horizon)} arrived."
         )
     horizon = number
-    leader, n, types, actions = game.num_leader_actions, game.num_followers, game.num_types, game.num_actions
+    leader, counts = game.num_leader_actions, game.types_by_follower
+    types, actions = int(counts.sum()), game.num_followers * game.num_types * game.num_actions
+    if game.available is not None:
+        actions = int(np.asarray(game.available).sum())
     # Logarithms throughout: K**n and the number of regions overflow floats.
-    log_joint = n * math.log(types)
-    log_regions = leader * math.log(n * types * actions**2)
-    geometric = math.log(leader * math.log(max(n * types * actions * horizon, math.e)))
+    log_joint = float(np.log(counts).sum())
+    log_regions = leader * math.log(_pairs(game))
+    geometric = math.log(leader * math.log(max(actions * horizon, math.e)))
     log_log_horizon = math.log(math.log(max(horizon, math.e)))
     logs_of_squares = {
         "erm_joint": min(geometric, log_joint),
-        "erm_product": min(geometric, math.log(n * types)),
+        "erm_product": min(geometric, math.log(types)),
         "region_ucb": log_regions + math.log(leader) + log_log_horizon,
         "oful": 2 * log_joint + 2 * log_log_horizon,
-        "lower": math.log(min(leader, n * types)),
+        "lower": math.log(min(leader, types)),
     }
     log_square = logs_of_squares[checks.one_of("regret bound", learner, logs_of_squares)] + math.log(horizon)
     low, high = game.leader.bounds()

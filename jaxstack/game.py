@@ -56,12 +56,13 @@ class Game:
         if not isinstance(self.leader, LeaderPayoff):
             set_field(self, "leader", TabularPayoff(self.leader))
         if not is_traced(self.follower):
-            follower, available = unequal.followers(self.follower, self.available)
+            follower, available, sizes = unequal.followers(self.follower, self.available)
             set_field(self, "follower", follower)
             set_field(self, "available", available)
+            self._check_sizes(sizes)
         self._check_axes()
         if self.available is not None and not is_traced(self.leader, self.available):
-            set_field(self, "leader", restricted(self.leader, np.asarray(self.playable).any(axis=-2)))
+            set_field(self, "leader", restricted(self.leader, np.asarray(self.available).any(axis=-2)))
 
     def _check_axes(self) -> None:
         """Raise ValueError where the leader's payoff has other axes than those of the followers."""
@@ -77,11 +78,14 @@ class Game:
                     f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
                     f"{np.shape(self.follower)} [n, K, L, A] have {of_follower} (axis {position})."
                 )
-        for follower, size in enumerate(getattr(self.leader, "sizes", ())):
-            own = int(self.actions_by_follower[follower])
-            if size != own:
+
+    def _check_sizes(self, sizes: Int[np.ndarray, "n"]) -> None:
+        """Raise ValueError where the leader's payoff is for other numbers of actions than followers list."""
+        for i, (size, listed) in enumerate(zip(getattr(self.leader, "sizes", ()), sizes, strict=False)):
+            own = int(self.actions_by_follower[i])
+            if size not in (listed, own):
                 raise ValueError(
-                    f"leader and follower payoffs disagree on follower {follower}: the leader payoff "
+                    f"leader and follower payoffs disagree on follower {i}: the leader payoff "
                     f"({type(self.leader).__name__}) is for {size} actions, but the follower has {own}. The "
                     f"axes of followers stand in their order: [L, A_1, .., A_n]."
                 )

@@ -57,7 +57,7 @@ class MixtureSampler:
         places = jnp.minimum(followers, self.words[0] - 1)
         if has_component:
             places = jnp.concatenate([jnp.zeros(1, jnp.int32), places])
-        return jnp.take(flat, rounds + places, axis=-1)
+        return jnp.take(flat, rounds + places[None], axis=-1)
 
 
 @pytree_dataclass

@@ -18,14 +18,18 @@ from jaxstack.axes import Bool, Float, Int
 
 
 class Followers(NamedTuple):
-    """Follower payoffs [n, K, L, A], and who has which actions [n, K, A]; None where all have all."""
+    """Follower payoffs [n, K, L, A], and who has which actions [n, K, A]; None where all have all.
+
+    sizes: [n], actions that each follower's payoffs list, whether some type has them or not.
+    """
 
     payoffs: Float[np.ndarray, "n K L A"]
     available: Bool[np.ndarray, "n K A"] | None
+    sizes: Int[np.ndarray, "n"]
 
 
 def is_ragged(value: Any, depth: int) -> bool:
-    """Whether lists, all nested to `depth` at least, differ in length somewhere, so that they are no array."""
+    """Whether lists, nested to `depth` everywhere, differ in length somewhere: then they are no array."""
     return _depth(value, depth) == depth and _shape(value, depth) is None
 
 
@@ -59,7 +63,8 @@ def followers(payoffs: Any, available: Any) -> Followers:
     name = "follower payoffs"
     if not is_ragged(payoffs, 4):
         if available is None:
-            return Followers(checks.finite_array(name, payoffs, "n K L A"), None)
+            table = checks.finite_array(name, payoffs, "n K L A")
+            return Followers(table, None, np.full(len(table), table.shape[3]))
         table = checks.converted_array(name, payoffs, "n K L A")
         if table.ndim != 4 or not table.size:
             checks.finite_array(name, table, "n K L A")  # says what is wrong
@@ -78,7 +83,7 @@ def followers(payoffs: Any, available: Any) -> Followers:
         if available is not None:
             mask = _mask(available, counts, sizes, given_types=True)
     table = checks.finite_array(name, held(table, mask), "n K L A")
-    return Followers(table, None if mask.all() else frozen(mask))
+    return Followers(table, None if mask.all() else frozen(mask), sizes)
 
 
 def held(payoffs: Float[np.ndarray, "n K L A"], mask: Bool[np.ndarray, "n K A"]) -> np.ndarray:
