@@ -13,32 +13,59 @@ curve = js.simulate(jax.random.key(0), game, types, js.learners.region_ucb(), ho
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jaxstack import learners
-from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
-from jaxstack.game import Game, best_responses, stack, unstack
-from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
-from jaxstack.regions import RegionTable, enumerate_regions
-from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
-from jaxstack.simulation import play, simulate
-from jaxstack.value import expected_utility
+if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
+    from jaxstack import learners
+    from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
+    from jaxstack.game import Game, best_responses, stack, unstack
+    from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+    from jaxstack.regions import RegionTable, enumerate_regions
+    from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
+    from jaxstack.simulation import play, simulate
+    from jaxstack.typed_payoffs import TypedPayoff
+    from jaxstack.value import expected_utility
 
 __version__ = "0.2.0"
 
-# Loaded on first use: they import SciPy, pydantic, xarray, chex or matplotlib; a simulation needs none of it.
-_LAZY = {
+_PUBLIC = {
+    "AnonymousPayoff": ("jaxstack.payoffs", "AnonymousPayoff"),
+    "Game": ("jaxstack.game", "Game"),
+    "IndependentTypes": ("jaxstack.distributions", "IndependentTypes"),
+    "JointTypes": ("jaxstack.distributions", "JointTypes"),
+    "MixtureTypes": ("jaxstack.distributions", "MixtureTypes"),
+    "RegionTable": ("jaxstack.regions", "RegionTable"),
+    "RegretCurve": ("jaxstack.regret", "RegretCurve"),
+    "SeparablePayoff": ("jaxstack.payoffs", "SeparablePayoff"),
+    "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
+    "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
+    "best_responses": ("jaxstack.game", "best_responses"),
     "bounds": ("jaxstack.bounds", None),
+    "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
+    "enumerate_regions": ("jaxstack.regions", "enumerate_regions"),
+    "expected_utility": ("jaxstack.value", "expected_utility"),
+    "growth_exponent": ("jaxstack.regret", "growth_exponent"),
+    "learners": ("jaxstack.learners", None),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
     "load_results": ("jaxstack.sweeps.load", "load_results"),
+    "paired_difference": ("jaxstack.regret", "paired_difference"),
     "paired_differences": ("jaxstack.sweeps.load", "paired_differences"),
+    "play": ("jaxstack.simulation", "play"),
     "plots": ("jaxstack.plots", None),
     "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
+    "sample_types": ("jaxstack.distributions", "sample_types"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
     "scenarios": ("jaxstack.scenarios", None),
+    "simulate": ("jaxstack.simulation", "simulate"),
     "solve": ("jaxstack.solvers", "solve"),
     "solvers": ("jaxstack.solvers", None),
+    "stack": ("jaxstack.game", "stack"),
+    "unstack": ("jaxstack.game", "unstack"),
+    **{
+        room: (f"jaxstack.{room}", None)
+        for room in ("regions", "regret", "results", "simulation", "sweeps", "value")
+    },
 }
 
 __all__ = [
@@ -51,8 +78,10 @@ __all__ = [
     "RegretCurve",
     "SeparablePayoff",
     "TabularPayoff",
+    "TypedPayoff",
     "best_responses",
     "bounds",
+    "cache_programs",
     "check_learner",
     "enumerate_regions",
     "expected_utility",
@@ -77,12 +106,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'jaxstack' has no attribute {name!r}")
-    module, attribute = _LAZY[name]
+    module, attribute = _PUBLIC[name]
     loaded = importlib.import_module(module)
     return loaded if attribute is None else getattr(loaded, attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_PUBLIC})

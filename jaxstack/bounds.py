@@ -12,6 +12,9 @@ import numpy as np
 from jaxstack import checks
 from jaxstack.game import Game
 
+THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful")
+"""Names of the rates that bound a learner's regret (`Learner.theorem`)."""
+
 
 def num_regions(game: Game) -> int:
     """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
@@ -66,6 +69,8 @@ def regret(learner: str, game: Game, horizon: float) -> float:
         "oful": 2 * log_joint + 2 * log_log_horizon,
         "lower": math.log(min(leader, types)),
     }
-    log_square = logs_of_squares[checks.one_of("regret bound", learner, logs_of_squares)] + math.log(horizon)
+    log_square = logs_of_squares[checks.one_of("regret bound", learner, (*THEOREMS, "lower"))] + math.log(
+        horizon
+    )
     low, high = game.leader.bounds()
     return float(high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)

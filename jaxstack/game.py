@@ -62,7 +62,7 @@ class Game:
             self._check_sizes(sizes)
         self._check_axes()
         if self.available is not None and not is_traced(self.leader, self.available):
-            set_field(self, "leader", restricted(self.leader, np.asarray(self.available).any(axis=-2)))
+            set_field(self, "leader", restricted(self.leader, np.asarray(self.available)))
 
     def _check_axes(self) -> None:
         """Raise ValueError where the leader's payoff has other axes than those of the followers."""
@@ -70,9 +70,10 @@ class Game:
             "L (leader actions)": (self.leader.num_leader_actions, self.num_leader_actions, 2),
             "n (followers)": (self.leader.num_followers, self.num_followers, 0),
             "A (follower actions)": (self.leader.num_actions, self.num_actions, 3),
+            "K (types)": (self.leader.num_types, self.num_types, 1),
         }
         for axis, (of_leader, of_follower, position) in axes.items():
-            if of_leader != of_follower:
+            if of_leader not in (None, of_follower):
                 raise ValueError(
                     f"leader and follower payoffs disagree on {axis}: the leader payoff "
                     f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
@@ -181,7 +182,7 @@ class Game:
         available[self.num_followers :, 0, 0] = True
         held = np.pad(self.follower, [(0, n), (0, K), (0, 0), (0, A)])
         larger = object.__new__(Game)
-        set_field(larger, "leader", padded(self.leader, num_followers, num_actions))
+        set_field(larger, "leader", padded(self.leader, num_followers, num_types, num_actions))
         set_field(larger, "follower", unequal.held(held, available))
         set_field(larger, "available", unequal.frozen(available))
         return larger

@@ -40,9 +40,12 @@ def require_curves(num_runs: int, num_rounds: int, num_games: int = 1, available
     )
 
 
-def require_trace(horizon: int, num_followers: int, num_leader_actions: int) -> None:
-    """Raise MemoryError when a run would not fit with every round's types, choice, commitment and regret."""
-    per_round = 4 * num_followers + 2 * 4 + 8 * num_leader_actions + 2 * 8
+def require_trace(horizon: int, num_followers: int, num_leader_actions: int, state_bytes: int = 0) -> None:
+    """Raise MemoryError when a run would not fit with every round's types, answers, choice and regret.
+
+    `state_bytes` of the learner's state, where that is kept too.
+    """
+    per_round = 3 * 4 * num_followers + 2 * 4 + 8 * num_leader_actions + 2 * 8 + state_bytes
     require(
         2 * per_round * horizon,  # on the device, then on the host
         what="every round of a run",

@@ -1,7 +1,8 @@
-"""Three representations of the leader's payoff u(l, a_1, ..., a_n) behind one interface.
+"""Three representations of a leader's payoff u(l, a_1, ..., a_n) of actions, behind one interface.
 
-Everything else asks a payoff only for the *payoff vector* of a joint action, its expectation under
-independent action marginals, and its bounds. Nothing else may know which representation it has.
+Everything else asks a payoff only for the *payoff vector* of a joint action (and a joint type), its
+expectation when followers' types are independent, and its bounds. Nothing else may know which representation
+it has, nor whether types matter to it: here they do not, in `jaxstack.typed_payoffs` they do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, payoff_units
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.ties import equal_actions
@@ -21,7 +22,10 @@ from jaxstack.unequal import is_ragged, unequal_tables
 
 @runtime_checkable
 class LeaderPayoff(Protocol):
-    """What the rest of the package knows of a leader's payoff (payoff units; any finite range)."""
+    """What the rest of the package knows of a leader's payoff (payoff units; any finite range).
+
+    An axis of K types has length 1 in what a payoff says of itself where types do not matter to it.
+    """
 
     @property
     def num_leader_actions(self) -> int: ...
@@ -29,25 +33,33 @@ class LeaderPayoff(Protocol):
     def num_followers(self) -> int: ...
     @property
     def num_actions(self) -> int: ...
-
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
-        """u(., a): the leader's payoff for each of its actions against one joint action."""
+    @property
+    def num_types(self) -> int | None:
+        """K where the payoff depends on followers' types; None where actions tell everything."""
         ...
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
-        """E u(., a) when follower i plays a_i ~ marginals[i], independently of the others."""
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
+        """u(., a, theta): the leader's payoff for each of its actions against one joint action and type."""
         ...
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        """E u(., a, theta) for independent types theta_i ~ types[i], who play a_i ~ plays[i, theta_i]."""
+        ...
+
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable.
 
         Args:
-          played: actions that followers may ever play ([G, n, A] for a batch); default all.
+          played: actions that follower types may ever play ([G, n, K, A] for a batch); default all.
         """
         ...
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> LeaderPayoff:
         """The payoff (u - low) / size where `played` actions meet; anything moderate elsewhere. Host only.
 
@@ -57,16 +69,25 @@ class LeaderPayoff(Protocol):
         """
         ...
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        """Entry [i, a, b] is True where it matters to u which of the two follower i chooses. Host only.
+    def about_median(self) -> tuple[LeaderPayoff, np.ndarray, np.ndarray]:
+        """A payoff of median 0 and size about 1, with the offset and the scale of u in it. Host only.
 
-        Args:
-          played: actions of the other followers that are looked at ([G, n, A] for a batch).
+        u is scale * payoff + offset ([] float64 each, [G] for a batch). The scale is a power of two and the
+        median taken off once, so that every payoff keeps all its digits relative to the others, however far
+        away a penalty is.
         """
         ...
 
-    def additive_terms(self) -> Float[Array, "n A L"] | None:
-        """u_i(l, a) with u = sum_i u_i, if the payoff is such a sum: then marginals of D tell everything."""
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n K A A"]:
+        """Entry [i, k, a, b] is True where it matters to u which of the two type k chooses. Host only.
+
+        Args:
+          played: actions of the other followers that are looked at ([G, n, K, A] for a batch).
+        """
+        ...
+
+    def additive_terms(self) -> Float[Array, "n K A L"] | None:
+        """u_i(l, a, k) with u = sum_i u_i, if u is such a sum: then marginals of D tell everything."""
         ...
 
 
@@ -88,6 +109,7 @@ class TabularPayoff:
     table: Any
     num_followers: int = static_field(default=0)
     sizes: tuple[int, ...] = static_field(default=())
+    num_types = None
 
     def __post_init__(self) -> None:
         if is_traced(self.table):
@@ -109,33 +131,41 @@ class TabularPayoff:
     def num_actions(self) -> int:
         return self.table.shape[-1]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         flat = joint_index(actions, self.num_actions)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         expected = jnp.asarray(self.table)
         for i in reversed(range(self.num_followers)):  # contracts the last axis, follower by follower
             expected = expected @ marginals[i]
         return expected
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes, possible = tuple(range(-1 - self.num_followers, 0)), np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= self._met(played)
+            possible &= self._met(_by_some_type(played))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> TabularPayoff:
-        return jax.tree.map(lambda table: _in_units(table, low, size), self)
+        return jax.tree.map(lambda table: payoff_units.in_units(table, low, size), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        n, batch = self.num_followers, played.shape[:-2]
-        apart = np.empty((*batch, n, self.num_actions, self.num_actions), bool)
+    def about_median(self) -> tuple[TabularPayoff, np.ndarray, np.ndarray]:
+        return payoff_units.about_median(self, np.ndim(self.table) - 1 - self.num_followers)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        n, batch = self.num_followers, played.shape[:-3]
+        apart = np.empty((*batch, n, 1, self.num_actions, self.num_actions), bool)
         for i in range(n):
-            others = played | (np.arange(n) == i)[:, None]
+            others = _by_some_type(played) | (np.arange(n) == i)[:, None]
             possible = np.broadcast_to(self._met(others), np.shape(self.table))
             by_action, matters = (
                 np.moveaxis(array, i - n, -1).reshape(*batch, -1, self.num_actions)
@@ -143,7 +173,7 @@ class TabularPayoff:
             )
             for action in range(self.num_actions):
                 differs = (by_action != by_action[..., action, None]) & matters
-                apart[..., i, action, :] = differs.any(axis=-2)
+                apart[..., i, 0, action, :] = differs.any(axis=-2)
         return apart
 
     def _met(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "1 A*"]:
@@ -176,6 +206,7 @@ class SeparablePayoff:
 
     table: Any
     sizes: tuple[int, ...] = static_field(default=())
+    num_types = None
 
     def __post_init__(self) -> None:
         if is_traced(self.table):
@@ -198,40 +229,50 @@ class SeparablePayoff:
     def num_actions(self) -> int:
         return self.table.shape[-1]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         chosen = jnp.take_along_axis(jnp.asarray(self.table), jnp.asarray(actions)[:, None, None], axis=2)
         return chosen[:, :, 0].sum(axis=0)
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         return jnp.einsum("nla,na->l", self.table, marginals)
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         # Followers choose independently, so the extremes of the sum are the sums of the extremes.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         low = np.min(self.table, axis=-1, initial=np.inf, where=possible).sum(axis=-2).min(axis=-1)
         high = np.max(self.table, axis=-1, initial=-np.inf, where=possible).sum(axis=-2).max(axis=-1)
         return low, high
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> SeparablePayoff:
         # What all actions of a follower have in common is shared out equally: one follower's part may have an
         # offset far larger than all differences, which another's takes back.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         least = np.min(self.table, axis=-1, keepdims=True, initial=np.inf, where=possible)  # [.., n, L, 1]
         common = least.sum(axis=-3, keepdims=True) - low[..., None, None, None]
         terms = (self.table - least + common / self.num_followers) / size[..., None, None, None]
         return jax.tree.map(lambda _: np.clip(terms, 0.0, 2.0), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        return ~equal_actions(self.table)  # whatever the others play
+    def about_median(self) -> tuple[SeparablePayoff, np.ndarray, np.ndarray]:
+        return payoff_units.about_median(
+            self, np.ndim(self.table) - 3, own=1
+        )  # each follower has its own constant
 
-    def additive_terms(self) -> Float[Array, "n A L"]:
-        return np.swapaxes(self.table, -1, -2)
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        return ~equal_actions(self.table)[..., None, :, :]  # whatever the others play
+
+    def additive_terms(self) -> Float[Array, "n 1 A L"]:
+        return np.swapaxes(self.table, -1, -2)[..., None, :, :]
 
 
 @pytree_dataclass
@@ -252,6 +293,7 @@ class AnonymousPayoff:
     table: Any
     num_followers: int = static_field(default=0)
     num_actions: int = static_field(default=0)
+    num_types = None
 
     def __post_init__(self) -> None:
         if not is_traced(self.table):
@@ -288,13 +330,18 @@ class AnonymousPayoff:
     def num_leader_actions(self) -> int:
         return self.table.shape[-self.num_actions]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         others = jnp.arange(1, self.num_actions, dtype=jnp.int32)
         counts = (jnp.asarray(actions, jnp.int32)[:, None] == others[None]).sum(axis=0, dtype=jnp.int32)
         flat = joint_index(counts, self.num_followers + 1)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         axes = self.num_actions - 1
 
         def add_follower(profile: jax.Array, marginal: jax.Array) -> tuple[jax.Array, None]:
@@ -307,9 +354,9 @@ class AnonymousPayoff:
         profile, _ = jax.lax.scan(add_follower, none_yet, jnp.asarray(marginals, table.dtype))
         return jnp.tensordot(table, profile, axes)
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes = tuple(range(-self.num_actions, 0))
-        possible = self._reachable() if played is None else self._reachable_by(played)
+        possible = self._reachable() if played is None else self._reachable_by(_by_some_type(played))
         possible = np.broadcast_to(np.expand_dims(possible, -self.num_actions), np.shape(self.table))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
@@ -328,21 +375,26 @@ class AnonymousPayoff:
         return profiles
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> AnonymousPayoff:
-        return jax.tree.map(lambda table: _in_units(table, low, size), self)
+        return jax.tree.map(lambda table: payoff_units.in_units(table, low, size), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        n, actions, batch = self.num_followers, self.num_actions, played.shape[:-2]
-        apart = np.empty((*batch, n, actions, actions), bool)
+    def about_median(self) -> tuple[AnonymousPayoff, np.ndarray, np.ndarray]:
+        occurs = np.tile(self._reachable().ravel(), self.num_leader_actions)
+        return payoff_units.about_median(self, np.ndim(self.table) - self.num_actions, occurs=occurs)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        n, actions, batch = self.num_followers, self.num_actions, played.shape[:-3]
+        apart = np.empty((*batch, n, 1, actions, actions), bool)
         for i in range(n):
-            others = self._reachable_by(np.delete(played, i, axis=-2)).reshape(*batch, 1, -1)
+            of_others = np.delete(_by_some_type(played), i, axis=-2)
+            others = self._reachable_by(of_others).reshape(*batch, 1, -1)
             # Others who are n - 1 leave room for one more, so that nothing real wraps around.
             with_one = [self.table, *(np.roll(self.table, -1, axis=b - actions) for b in range(1, actions))]
             flat = np.stack([one.reshape(*batch, self.num_leader_actions, -1) for one in with_one])
             for action in range(actions):
                 differs = ((flat != flat[action]) & others).any(axis=(-2, -1))
-                apart[..., i, action, :] = np.moveaxis(differs, 0, -1)
+                apart[..., i, 0, action, :] = np.moveaxis(differs, 0, -1)
         return apart
 
     def additive_terms(self) -> None:
@@ -357,7 +409,6 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     return flat
 
 
-def _in_units(table: np.ndarray, low: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(table - low) / size in [0, 1], each game of a batch [G, ..] by its own numbers [G]."""
-    shape = (*low.shape, *(1,) * (table.ndim - low.ndim))
-    return np.clip((table - low.reshape(shape)) / size.reshape(shape), 0.0, 1.0)
+def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
+    """Actions that a follower of any type plays."""
+    return np.asarray(played.any(axis=-2))

@@ -16,6 +16,18 @@ _TOGETHER = 256  # runs whose moments are merged at once
 _BOOTSTRAPS = 1000
 
 
+class Recorded(NamedTuple):
+    """What a learner told at the checkpoints, over runs; `..` are the axes of what it told.
+
+    Batches of games have an axis G in front.
+    """
+
+    mean: np.ndarray  # [.., C] float64
+    stderr: np.ndarray  # [.., C] float64, of the mean
+    quantiles: np.ndarray  # [Q, .., C] float64 at `quantile_levels`; of the first 16,384 runs
+    runs: np.ndarray | None  # [.., S, C] float64, or None (`keep_runs=False`)
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class RegretCurve:
     """Cumulative expected pseudo-regret of one learner, in payoff units, at chosen rounds.
@@ -33,6 +45,7 @@ class RegretCurve:
       optimum: U_D(x*), [] or [G] float64, payoff units per round.
       ties: tie rule of the region table: what the optimum means (see `enumerate_regions`).
       seconds: wall time of "compile" and "run".
+      info: what the learner told (`simulate(record=...)`), by name.
     """
 
     learner: str
@@ -47,6 +60,7 @@ class RegretCurve:
     ties: str
     seconds: dict[str, float]
     quantile_levels: tuple[float, ...] = QUANTILE_LEVELS
+    info: dict[str, Recorded] = dataclasses.field(default_factory=dict)
 
     @property
     def horizon(self) -> int:
@@ -83,7 +97,8 @@ class Moments:
         if self._sampled < QUANTILE_RUNS:
             self._sample.append(regret[..., : QUANTILE_RUNS - self._sampled, :])
             self._sampled += self._sample[-1].shape[-2]
-        regret = np.concatenate([*self._waiting, regret], axis=-2)
+        if any(waiting.shape[-2] for waiting in self._waiting):
+            regret = np.concatenate([*self._waiting, regret], axis=-2)
         whole = regret.shape[-2] // _TOGETHER * _TOGETHER
         for first in range(0, whole, _TOGETHER):
             self._merge(regret[..., first : first + _TOGETHER, :])

@@ -50,7 +50,7 @@ def _shape(value: Any, depth: int) -> tuple[int, ...] | None:
     return (len(value), *(inner.pop() if inner else ()))  # type: ignore[misc]
 
 
-def followers(payoffs: Any, available: Any) -> Followers:
+def followers(payoffs: Any, available: Any, name: str = "follower payoffs") -> Followers:
     """What a person says of followers, as arrays.
 
     Args:
@@ -60,7 +60,6 @@ def followers(payoffs: Any, available: Any) -> Followers:
     Raises:
       ValueError: shapes that disagree, numbers that are not finite, a type without an action.
     """
-    name = "follower payoffs"
     if not is_ragged(payoffs, 4):
         if available is None:
             table = checks.finite_array(name, payoffs, "n K L A")
@@ -72,7 +71,7 @@ def followers(payoffs: Any, available: Any) -> Followers:
         sizes = np.full(len(table), table.shape[3])
         mask = _mask(available, counts, sizes, given_types=False)
     else:
-        blocks = _blocks(payoffs)
+        blocks = _blocks(name, payoffs)
         counts = np.array([len(own) for own in blocks])
         sizes = np.array([own[0].shape[1] for own in blocks])
         table = np.zeros((len(blocks), counts.max(), len(blocks[0][0]), sizes.max()))
@@ -97,29 +96,30 @@ def held(payoffs: Float[np.ndarray, "n K L A"], mask: Bool[np.ndarray, "n K A"])
     return host_float64(result)
 
 
-def _blocks(payoffs: Any) -> list[list[np.ndarray]]:
+def _blocks(name: str, payoffs: Any) -> list[list[np.ndarray]]:
     """[L, A_i] of every type of every follower, given as nested lists of unequal lengths."""
     blocks: list[list[np.ndarray]] = []
     for i, own in enumerate(payoffs):
         if not isinstance(own, Sequence | np.ndarray) or isinstance(own, str) or not len(own):
             raise ValueError(
-                f"follower payoffs are lists [n][K_i][L][A_i], one list of types for every follower, but "
+                f"{name} are lists [n][K_i][L][A_i], one list of types for every follower, but "
                 f"follower {i} has {checks.brief(own)}. Give it at least one type: [[L][A_i]]."
             )
         blocks.append([])
         for k, block in enumerate(own):
-            table = checks.converted_array(f"payoffs of follower {i}, type {k}", block, "L A")
+            own_name = f"{name} of follower {i}, type {k}"
+            table = checks.converted_array(own_name, block, "L A")
             if table.ndim != 2 or not table.size:
-                checks.finite_array(f"payoffs of follower {i}, type {k}", table, "L A")  # says what is wrong
+                checks.finite_array(own_name, table, "L A")  # says what is wrong
             blocks[i].append(table)
             if len(table) != len(blocks[0][0]):
                 raise ValueError(
-                    f"payoffs of follower {i}, type {k} have shape {table.shape} [L, A], but those of "
+                    f"{own_name} have shape {table.shape} [L, A], but those of "
                     f"follower 0, type 0 are for L = {len(blocks[0][0])} leader actions. All have one leader."
                 )
             if table.shape[1] != blocks[i][0].shape[1]:
                 raise ValueError(
-                    f"payoffs of follower {i}, type {k} have shape {table.shape} [L, A], but its type 0 has "
+                    f"{own_name} have shape {table.shape} [L, A], but its type 0 has "
                     f"{blocks[i][0].shape[1]} actions. Types of one follower share its list of actions; give "
                     f"all of them payoffs, and say with available=[n][K_i][A_i] which a type does not have."
                 )

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack._settings import with_pinned_settings
-from jaxstack.axes import Array, Float, Int
+from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, best_response_sets, check_commitment, check_types
 from jaxstack.payoffs import LeaderPayoff
@@ -94,11 +94,11 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     Returns:
       [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types as `game.joint_types` has them.
     """
-    return _joint_payoffs_of(game, table.responses, None if game.available is None else game.joint_types())
+    return joint_payoffs(game, table.responses, None if game.available is None else game.joint_types())
 
 
 def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
-    """Leader's payoff vector against every joint action (small A**n only).
+    """Leader's payoff vector against every joint action (small A**n only), where actions tell it.
 
     Returns:
       [A**n, L] float64 ([G, A**n, L] for a batch), payoff units; joint actions in C order.
@@ -108,47 +108,52 @@ def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
     responses = np.broadcast_to(as_types, (1, game.num_followers, game.num_actions))
     if game.num_games is not None:
         responses = np.broadcast_to(responses, (game.num_games, *responses.shape))
-    return _joint_payoffs_of(game, responses)[..., 0, :, :]
+    return joint_payoffs(game, responses)[..., 0, :, :]
 
 
 @with_pinned_settings
-def _joint_payoffs_of(game: Game, responses: Array, joint: np.ndarray | None = None) -> np.ndarray:
-    """[R, J, L] float64 ([G, R, J, L] for a batch); `joint` [J, n], or all joint types."""
+def joint_payoffs(
+    game: Game, responses: Int[Array, "R n K"], joint: Int[Array, "J n"] | None = None
+) -> Float[np.ndarray, "R J L"]:
+    """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
         return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
 
 
-@jax.jit
-def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
-    """[R, L] for one game."""
-    num_actions = leader.num_actions
+def payoff_vector_of_map(
+    leader: LeaderPayoff, types: TypeDistribution, response: Int[DeviceArray, "n K"]
+) -> jax.Array:
+    """[L]: leader's expected payoff vector under one response map, in compiled code, of one game."""
     if isinstance(types, JointTypes):
         joint = _joint_types(types.num_followers, types.num_types)
         flat = jnp.asarray(types.flat())
 
-        def one_map(response: jax.Array) -> jax.Array:
-            def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                probability, theta = term
-                return total + probability * leader.payoff_vector(_actions(response, theta)), None
+        def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+            probability, theta = term
+            vector = jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
+            return total + probability * vector, None
 
-            zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
-            return jax.lax.scan(add, zero, (flat, jnp.asarray(joint)))[0]
+        zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
+        return jax.lax.scan(add, zero, (flat, jnp.asarray(joint)))[0]
+    assert isinstance(types, IndependentTypes | MixtureTypes)
+    weights, marginals = map(jnp.asarray, types.mixture())
+    plays = jax.nn.one_hot(response, leader.num_actions, dtype=marginals.dtype)  # [n, K, A]
 
-    else:
-        assert isinstance(types, IndependentTypes | MixtureTypes)
-        weights, marginals = map(jnp.asarray, types.mixture())
+    def add_component(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, marginal = part
+        return total + weight * jnp.asarray(leader.expected_payoff_vector(marginal, plays)), None
 
-        def one_map(response: jax.Array) -> jax.Array:
-            plays = jax.nn.one_hot(response, num_actions, dtype=marginals.dtype)  # [n, K, A]
+    zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
+    return jax.lax.scan(add_component, zero, (weights, marginals))[0]
 
-            def add(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                weight, marginal = part
-                action_marginals = jnp.einsum("nk,nka->na", marginal, plays)
-                return total + weight * leader.expected_payoff_vector(action_marginals), None
 
-            zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
-            return jax.lax.scan(add, zero, (weights, marginals))[0]
+@jax.jit
+def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Array) -> jax.Array:
+    """[R, L] for one game."""
+
+    def one_map(response: jax.Array) -> jax.Array:
+        return payoff_vector_of_map(leader, types, response)
 
     return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
@@ -157,7 +162,11 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
 def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) -> jax.Array:
     """[R, J, L] for one game."""
     joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]) if joint is None else joint)
-    against = jax.vmap(lambda response, theta: leader.payoff_vector(_actions(response, theta)), (None, 0))
+
+    def at(response: jax.Array, theta: jax.Array) -> jax.Array:
+        return jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
+
+    against = jax.vmap(at, (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
 

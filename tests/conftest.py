@@ -15,6 +15,7 @@ from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, enumerate_reg
 # Importing jaxstack uses no device, so these still count.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_enable_compilation_cache", False)  # nothing comes from, or goes to, the user's home
 # Programs may be as strict as this: nothing in the package leans on silent broadcasts or promotions.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -382,13 +382,16 @@ def test_dry_run_leaves_out_axes_of_others_and_counts_damaged_files_as_missing(m
     tables = '[[learner]]\nname = "region_ucb"\nradius_scale = [1.0, 0.5]\n[[learner]]\nname = "uniform"\n'
     spec.write_text(SPEC.replace('learners = ["erm_joint", "uniform"]', "") + tables)
     cells = plan(load_spec(spec)).cells
-    monkeypatch.setattr(estimate, "estimates", lambda cells: [(cell, 1024, 0.5) for cell in cells])
+    monkeypatch.setattr(estimate, "rates", lambda *_: {})
+    monkeypatch.setattr(estimate, "estimates", lambda cells, _: [(cell, 1024, 0.5) for cell in cells])
     (tmp_path / "out").mkdir()
     for cell in cells[:2]:
         store.write_cell(tmp_path / "out", cell.key, *small_cell())
     store.cell_path(tmp_path / "out", cells[0].key).write_bytes(b"torn")
     result = invoke("run", spec, "--out", tmp_path / "out", "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "3 cells, 1 there already; 2 to compute: about 1 s" in result.output
+    assert "3 cells, 1 there already; 2 to compute: " in result.output
+    assert "about 1 s of playing" in result.output
     (row,) = (line for line in result.output.splitlines() if "uniform" in line)
-    assert row.split() == ["two", "small", "games", "uniform", "-", "1", "KiB", "0.5", "s"]
+    millions = f"{cells[-1].work / 1e6:.2g}"
+    assert row.split() == ["two", "small", "games", "uniform", "-", "1", "KiB", millions, "0.5", "s"]

@@ -177,7 +177,7 @@ def removing(*where):
         (setting("type_names", to=["a"] * 4), "field 'type_names' must hold 3 names, but 4"),
         (
             setting("leader_payoff", "kind", to="table"),
-            "field 'leader_payoff.kind' must be one of tabular, separable, anonymous, but 'table' arrived",
+            "field 'leader_payoff.kind' must be one of tabular, separable, anonymous, ",
         ),
         (
             setting("leader_payoff", "table", 0, 1, 0, to="7"),

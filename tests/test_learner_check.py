@@ -72,7 +72,6 @@ def test_built_in_learners_pass(name: str) -> None:
     report = js.check_learner(js.learners.by_name(name), horizon=300)
     assert report.learner == name
     assert report.can_jump == name.startswith("erm_")
-    assert report.uses_optimum == (name == "oracle")
     assert (report.curve.mean[-1] == 0) == (name == "oracle")
 
 
@@ -205,7 +204,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         r"Unknown kind of feedback of greedy: 'action'\. Did you mean 'actions'",
     ),
     "function": (broken(act=3), r"greedy: act must be a function, but 3 arrived"),
-    "flag": (broken(uses_optimum="no"), r"uses_optimum must be True or False, but 'no' arrived"),
+    "flag": (broken(draws="no"), r"draws must be True or False, but 'no' arrived"),
     "hash": (broken(prepare=Unhashable()), r"greedy must be hashable.*unhashable type"),
     "hyperparameters": (
         broken(hparams=lambda known: {"bonus": 1.0}),
@@ -250,14 +249,17 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         broken(act=lambda *_: (jnp.int32(0), jnp.int32(0))),
         r"act must return .*Choice.* but tuple arrived",
     ),
-    "number choice": (broken(act=lambda *_: Choice(0, jnp.int32(0))), r"int32 scalars, but region is int"),
+    "number choice": (
+        broken(act=lambda *_: Choice(0, jnp.int32(0))),
+        r"region of what act .*int32\[\], but is int",
+    ),
     "vector choice": (
         broken(act=lambda key, state, *_: Choice(state.visits, jnp.int32(0))),
-        r"act must return int32 scalars, but region is int32\[6\]",
+        r"region of what act returns must be int32\[\], but is int32\[6\]",
     ),
     "argmax": (
         broken(act=with_int64_argmax),
-        r"region is int64\[\] with jax_enable_x64=True\. Use \.astype\(jnp\.int32\)",
+        r"must be int32\[\], but is int64\[\] with jax_enable_x64=True\. Use \.astype",
     ),
     "branch": (broken(act=seen_by_branch), r"act branches in Python .* Use jnp\.where or jax\.lax\.cond"),
     "shape from the horizon": (
@@ -294,7 +296,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         dataclasses.replace(js.learners.erm_joint(), act=lambda *_: Choice(jnp.int32(0), jnp.int32(0))),
         r"its jumps were made for a learner with another act.*jumps=None",
     ),
-    "theorem": (broken(theorem=3), r"theorem must be the name of a rate .* but 3 arrived"),
+    "theorem": (broken(theorem="mine"), r"Unknown theorem of greedy: .mine.\. Known: erm_joint, "),
 }
 
 
@@ -330,15 +332,15 @@ def explore_by_table_size(key: jax.Array, state: Means, known: Known, hparams: P
 
 BROKEN_RUNS: dict[str, tuple[Learner, str]] = {
     "region": (
-        broken(act=drawing(lambda table: table.num_regions + 1)),
+        broken(act=drawing(lambda table: table.num_regions + 1), draws=True),
         r"act chose region 6 in round \d+ \(random game\), but there are only 6 regions",
     ),
     "padded region": (
-        broken(act=drawing(lambda table: table.padded_regions)),
+        broken(act=drawing(lambda table: table.padded_regions), draws=True),
         r"chose region [67] in round \d+ \(game 0 of a batch\), but there are only 6 .*padded to R = 8",
     ),
     "padded vertex": (
-        broken(act=any_vertex),
+        broken(act=any_vertex, draws=True),
         r"act chose vertex [34] of region 1 .* only \d vertices.*vertex_mask",
     ),
     "nan": (broken(update=first_nan), r"state\.sums is NaN after 2,000 rounds \(random game\)"),

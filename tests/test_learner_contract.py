@@ -38,7 +38,9 @@ def one_round(
     feedback = {"types": TypeFeedback(types), "none": None}.get(learner.feedback)
     if learner.feedback == "actions":
         responses = jnp.asarray(known.table.responses)
-        feedback = ActionFeedback(responses[choice.region, jnp.arange(2), types].astype(jnp.int32))
+        actions = responses[choice.region, jnp.arange(2), types].astype(jnp.int32)
+        x = jnp.asarray(known.table.vertices)[choice.region, choice.vertex]
+        feedback = ActionFeedback(actions, x @ known.unit_payoff_vector(actions))
     return learner.update(state, known, hparams, choice, feedback, t), choice
 
 
@@ -193,14 +195,15 @@ def test_impurities_are_seen() -> None:
 
 
 @pytest.mark.parametrize("name", ROSTER)
-def test_only_blind_play_is_random(name: str) -> None:
+def test_a_learner_says_whether_it_draws(name: str) -> None:
     learner = js.learners.by_name(name)
     known = known_of(learner)
     state, hparams = start(learner, known)
     act = jax.jit(jax.vmap(learner.act, in_axes=(0, None, None, None, None)))
     choices = act(keys()[0], state, known, hparams, ROUND)
     distinct = set(zip(choices.region.tolist(), choices.vertex.tolist(), strict=True))
-    assert (len(distinct) > 1) == (name == "uniform")
+    assert learner.draws or len(distinct) == 1
+    assert (len(distinct) > 1) or name != "uniform"
 
 
 # The roster -----------------------------------------------------------------------------------------
@@ -210,10 +213,10 @@ def test_only_blind_play_is_random(name: str) -> None:
 def test_factories_give_one_hashable_learner(name: str) -> None:
     learner = js.learners.ROSTER[name]()
     assert learner.name == name
-    assert learner.feedback in ("types", "actions", "none")
+    assert learner.feedback in ("types", "actions", "none", "optimum")
     assert learner == js.learners.ROSTER[name]() == js.learners.by_name(name) == getattr(js.learners, name)()
     assert len({learner, js.learners.by_name(name)}) == 1
-    assert learner.uses_optimum == (name == "oracle")
+    assert (learner.feedback == "optimum") == (name == "oracle")
 
 
 def test_unknown_learners_get_a_suggestion() -> None:
@@ -295,7 +298,8 @@ def test_payoffs_seen_in_a_region_do_not_drift() -> None:
     game = js.Game(js.TabularPayoff([[1.0], [2 / 3], [0.9]]), np.zeros((1, 1, 3, 1)))
     case = Small(game, js.JointTypes([1.0]), js.enumerate_regions(game))
     rounds, known = 300_000, known_of(js.learners.region_ucb(), case)
-    nowhere, action = jnp.zeros((), jnp.int32), ActionFeedback(jnp.zeros(1, jnp.int32))
+    nowhere, zero = jnp.zeros((), jnp.int32), jnp.zeros(())
+    action = ActionFeedback(jnp.zeros(1, jnp.int32), zero)
 
     @jax.jit
     def observed(known: Known) -> region_means.RegionMeans:

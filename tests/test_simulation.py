@@ -18,7 +18,7 @@ import jaxstack as js
 from jaxstack.learners.contract import Choice, Learner, add_compensated
 from jaxstack.regret import RegretCurve
 from jaxstack.simulation import Trace
-from jaxstack.simulation.simulate import Tiles
+from jaxstack.simulation.simulate import REGRET, Tiles
 from tests.conftest import Compilations, Small, small_game
 from tests.reference import value as reference
 
@@ -212,8 +212,12 @@ def test_a_process_without_runs_takes_part(monkeypatch: pytest.MonkeyPatch) -> N
     carries = both.advance(both.start(runs), runs, range(1))
     assert (runs, carries) == ([], [])
     gathered = []
-    monkeypatch.setattr("jaxstack.hosts.gather", lambda array: gathered.append(array) or array[None])
-    assert both.regret(carries).shape == gathered[0].shape[::-1] == (2 * TILE, 1)
+    monkeypatch.setattr(
+        "jaxstack.hosts.gather", lambda array: gathered.append(array) or np.stack([array, array])
+    )
+    pieces = [piece[REGRET].shape for piece in both.curves(carries)]
+    assert {array.shape for array in gathered} == {(2, 1, TILE)}, "as the other process gathers"
+    assert pieces == [(TILE, 1)] * 4
 
 
 @pytest.mark.parametrize("name", ROSTER)

@@ -45,21 +45,28 @@ def print_dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
 
     plan = cells.plan(spec, source)
     done = store.finished(out) - store.damaged(out, {cell.key for cell in plan.cells})
-    table = _table_of_cells(plan, f"Cells of {source}", "memory", "time")
-    table.caption = "time includes compilation, once for every shape"
+    table = _table_of_cells(plan, f"Cells of {source}", "memory", "rounds", "time")
+    table.caption = (
+        "rounds x runs x games in millions; time as a finished cell of equal shape took, if there is one"
+    )
     seconds, most, pending = 0.0, 0, plan.distinct()
     there = [cell for cell in pending if cell.key in done]
     for cell in there:
-        table.add_row(*_labels(cell), "", "there")
-    with console.status("timing a short run of every shape"):
-        for cell, num_bytes, took in estimate.estimates([cell for cell in pending if cell.key not in done]):
-            table.add_row(*_labels(cell), memory.readable(num_bytes), _duration(took))
-            seconds, most = seconds + took, max(most, num_bytes)
+        table.add_row(*_labels(cell), "", _millions(cell.work), "there")
+    left = [cell for cell in pending if cell.key not in done]
+    unknown = 0
+    with console.status("enumerating regions"):
+        for cell, num_bytes, took in estimate.estimates(left, estimate.rates(out, there)):
+            told = "" if took is None else _duration(took)
+            table.add_row(*_labels(cell), memory.readable(num_bytes), _millions(cell.work), told)
+            most, unknown, seconds = max(most, num_bytes), unknown + (took is None), seconds + (took or 0.0)
     console.print(table)
-    left = len(pending) - len(there)
-    told = f"{len(pending)} cells, {len(there)} there already; {left} to compute"
+    told = f"{len(pending)} cells, {len(there)} there already; {len(left)} to compute"
     if left:
-        told += f": about {_duration(seconds)} in this process, at most {memory.readable(most)} at a time"
+        work = _millions(sum(cell.work for cell in left))
+        told += f": {work} million rounds, at most {memory.readable(most)} at a time"
+    if left and not unknown:
+        told += f", about {_duration(seconds)} of playing in this process"
     console.print(Text(f"{told}."), soft_wrap=True)
     print_other_code(other_code.count(out, {cell.key for cell in plan.cells}), console)
 
@@ -92,6 +99,11 @@ def _labels(cell: Cell) -> list[Text]:
 
     told = {name: label if isinstance(label, tuple) else (label,) for name, label in cell.at.items()}
     return [Text("-" if n in cell.lacks else " + ".join(map(text, label))) for n, label in told.items()]
+
+
+def _millions(work: int) -> str:
+    """Two figures of millions."""
+    return f"{work / 1e6:,.0f}" if work >= 1e7 else f"{work / 1e6:.2g}"
 
 
 def _duration(seconds: float) -> str:

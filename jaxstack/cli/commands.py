@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from jaxstack.cli.cells import print_dry_run
-from jaxstack.cli.engines import Engines, require_one_engine, use_every_core
+from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
 from jaxstack.cli.inspection import inspect_game, require_picture_name
+from jaxstack.cli.learners import wanted_spec
 from jaxstack.cli.page import write_page
-from jaxstack.cli.running import read_spec, run_spec
+from jaxstack.cli.running import run_spec
 from jaxstack.terminal import Terminal
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -59,14 +60,20 @@ def run(
     runs: Annotated[int | None, typer.Option(help="Independent runs of every game.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the draws of types.")] = None,
     learners: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME,..", help="Learners to compare, separated by commas.")
+        str | None,
+        typer.Option(
+            metavar="NAME,MODULE,..",
+            help="Learners to compare, separated by commas: names, or modules with learners of your own "
+            "(MODULE:FACTORY for one of them), which a spec then may name, too.",
+        ),
     ] = None,
     ties: Annotated[
         Literal["optimistic", "robust"] | None,
         typer.Option(help="Tie rule of scenarios that do not state their own."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print the cells, with the memory and time of each.")
+        bool,
+        typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
     ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Compute cells in N processes here (needs Dask).")
@@ -88,6 +95,13 @@ def run(
     process_id: Annotated[
         int | None, typer.Option(metavar="I", min=0, help="With --multihost: this one, 0 to N-1.")
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Keep compiled programs in the user's folder of caches, for the next time.",
+        ),
+    ] = True,
 ) -> None:
     """Simulate learners on games; write results, and without axes in the spec a table and pictures.
 
@@ -97,13 +111,9 @@ def run(
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
         use_every_core()
-        spec = read_spec(source).replace_run(
-            horizon=horizon,
-            runs=runs,
-            seed=seed,
-            learners=None if learners is None else [name.strip() for name in learners.split(",")],
-            ties=ties,
-        )
+        if cache:
+            keep_programs()
+        spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())

@@ -58,3 +58,10 @@ def use_every_core() -> None:
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     with contextlib.suppress(RuntimeError):  # JAX has started, with the devices that it has
         jax.config.update("jax_num_cpu_devices", cores)
+
+
+def keep_programs() -> None:
+    """Compiled programs on disk, where that is possible; workers do as this process does."""
+    from jaxstack.programs import cache_programs
+
+    cache_programs()

@@ -14,7 +14,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
     from jaxstack.sweeps.cells import Cell, Plan
-    from jaxstack.sweeps.run import Outcome
+    from jaxstack.sweeps.run import Outcome, Phase
 
 
 @contextlib.contextmanager
@@ -53,9 +53,9 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def progress_bar(console: Console, plan: Plan, check: Callable[[], None]) -> Iterator[tuple[Any, Any]]:
-    """A bar over all rounds of all cells; yields what is told of outcomes, and of rounds within a cell.
+    """A bar over all rounds of all cells; yields what is told of outcomes, and of how far a cell is.
 
-    Whatever is told, `check` is called.
+    Whatever is told, from whatever thread, `check` is called.
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -71,7 +71,8 @@ def progress_bar(console: Console, plan: Plan, check: Callable[[], None]) -> Ite
         TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=total, rate="", cells=f"0/{num_cells} cells")
+        task = bar.add_task("", total=total, rate="", cells=f"0/{num_cells} cells")
+        turn = threading.Lock()
         began = time.perf_counter()
         played, left = 0, total
         ended: set[str] = set()
@@ -80,22 +81,25 @@ def progress_bar(console: Console, plan: Plan, check: Callable[[], None]) -> Ite
         def on_outcome(outcome: Outcome) -> None:
             nonlocal played, left
             check()
-            ended.add(outcome.cell.key)
-            here.pop(outcome.cell.key, None)
-            if outcome.status == "there":  # no work: it must not count as speed
-                left -= outcome.cell.work
-            else:
-                played += outcome.cell.work
-            done = played + sum(here.values())
+            with turn:
+                ended.add(outcome.cell.key)
+                here.pop(outcome.cell.key, None)
+                if outcome.status == "there":  # no work: it must not count as speed
+                    left -= outcome.cell.work
+                else:
+                    played += outcome.cell.work
+                done = played + sum(here.values())
             bar.update(task, total=left, completed=done, cells=f"{len(ended)}/{num_cells} cells")
 
-        def on_rounds(cell: Cell, done: int) -> None:
+        def on_progress(cell: Cell, done: int, phase: Phase) -> None:
             check()
-            if cell.key in ended:  # told late, by another process
-                return
-            here[cell.key] = done
-            done = played + sum(here.values())
+            with turn:
+                if cell.key in ended:  # told late, by another process
+                    return
+                here[cell.key] = done
+                done = played + sum(here.values())
             rate = done / (time.perf_counter() - began) / 1e6
-            bar.update(task, completed=done, rate=f"{rate:.1f} M rounds/s", description=cell.title)
+            told = f"{rate:.1f} M rounds/s" if done else ""
+            bar.update(task, completed=done, rate=told, description=f"{phase} {cell.title}")
 
-        yield on_outcome, on_rounds
+        yield on_outcome, on_progress

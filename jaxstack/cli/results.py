@@ -82,7 +82,7 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
         jax.random.key(spec.run.seed),
         game,
         types,
-        jaxstack.learners.by_name(first.name),
+        first.player(),
         horizon=min(spec.run.horizon, 100_000),
         table=table,
         hparams=first.hparams,

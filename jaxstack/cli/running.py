@@ -55,8 +55,8 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
             return
         with (
             interruptible() as check,
-            progress_bar(console, plan, check) as (on_outcome, on_rounds),
-            engines.engine(plan, on_rounds) as engine,
+            progress_bar(console, plan, check) as (on_outcome, on_progress),
+            engines.engine(plan, on_progress) as engine,
         ):
             summary = run.run_plan(plan, out, engine, on_outcome)
     except KeyboardInterrupt:

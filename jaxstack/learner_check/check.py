@@ -41,7 +41,9 @@ def check_learner(
 
     - its fields; hyperparameters that are single numbers;
     - `init`: arrays of explicit dtypes (floats follow `jax_enable_x64`, integers do not);
-    - `act`: a Choice of int32 scalars, a real vertex of a real region in every round;
+    - `act`: a Choice of int32 scalars, a real vertex of a real region in every round; or a Commitment of the
+      strategy set with a best response of every follower type;
+    - `schedule`: rounds within 1..T, the same each time; `replan`: a state as `init`'s;
     - `update`: a state of the same tree, shapes and dtypes, so that memory does not grow with T, and no NaN;
     - feedback: it reads what its kind of feedback has, nothing else;
     - purity: tracing twice gives the same program, without callbacks or captured arrays; no Python branches
@@ -85,7 +87,6 @@ def check_learner(
         hparams={name: float(value) for name, value in inputs.hparams._asdict().items()},
         state_bytes=tree_bytes(jax.eval_shape(learner.init, inputs.known, inputs.hparams)),
         can_jump=learner.jumps is not None,
-        uses_optimum=learner.uses_optimum,
         checked=("fields: a name, a kind of feedback, functions", *_CHECKS),
         games=tuple(case.name for case in (*cases, setting.batch)),
         curve=setting.simulate(cases[0]),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxstack import checks, jumps
+from jaxstack import bounds, checks, jumps
 from jaxstack.learner_check.telling import require
-from jaxstack.learners.contract import Jumps, Learner
+from jaxstack.learners.contract import FEEDBACK, PLAYS, Jumps, Learner
 
 
 def check_fields(learner: Any) -> None:
@@ -16,19 +16,23 @@ def check_fields(learner: Any) -> None:
         raise ValueError(f"check_learner takes a jaxstack.learners.Learner, but {learner!r} arrived.{hint}")
     name = learner.name
     require(isinstance(name, str) and name, f"a learner's name must be a text, but {name!r} arrived.")
-    checks.one_of(f"kind of feedback of {name}:", learner.feedback, ("types", "actions", "none"))
+    checks.one_of(f"kind of feedback of {name}:", learner.feedback, FEEDBACK)
+    checks.one_of(f"kind of choice that {name} plays:", learner.plays, PLAYS)
     for field in ("init", "act", "update", "hparams", "prepare"):
         given = getattr(learner, field)
         require(callable(given), f"{name}: {field} must be a function, but {given!r} arrived.")
     require(
-        isinstance(learner.uses_optimum, bool),
-        f"{name}: uses_optimum must be True or False, but {learner.uses_optimum!r} arrived.",
+        isinstance(learner.draws, bool),
+        f"{name}: draws must be True or False, but {learner.draws!r} arrived.",
     )
-    require(
-        learner.theorem is None or isinstance(learner.theorem, str),
-        f"{name}: theorem must be the name of a rate of jaxstack.bounds.regret, or None, but "
-        f"{learner.theorem!r} arrived.",
-    )
+    for field in ("schedule", "replan", "info"):
+        given = getattr(learner, field)
+        require(
+            given is None or callable(given),
+            f"{name}: {field} must be a function or None, but {given!r} arrived.",
+        )
+    if learner.theorem is not None:
+        checks.one_of(f"theorem of {name}:", learner.theorem, bounds.THEOREMS)
     if learner.jumps is not None:
         require(
             isinstance(learner.jumps, Jumps) and learner.feedback == "types",

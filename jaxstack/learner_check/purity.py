@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxstack import memory
-from jaxstack.learner_check.setting import CHOICE, ROUND, Setting, feedback_shapes
+from jaxstack.learner_check.setting import ROUND, Setting, choice_shapes, feedback_shapes
 from jaxstack.learner_check.telling import calling, require
 
 _OUTSIDE = re.compile(r"\b\w*(?:callback|infeed|outfeed)\w*(?=\[)")  # operations, in the text of a program
@@ -26,8 +26,20 @@ def check_purity(setting: Setting) -> None:
     calls: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         "init": (learner.init, (known, hparams)),
         "act": (learner.act, (inputs.key, state, known, hparams, ROUND)),
-        "update": (learner.update, (state, known, hparams, CHOICE, feedback_shapes(learner, inputs), ROUND)),
+        "update": (
+            learner.update,
+            (
+                state,
+                known,
+                hparams,
+                choice_shapes(learner, inputs),
+                feedback_shapes(learner, inputs),
+                ROUND,
+            ),
+        ),
     }
+    if learner.replan is not None:
+        calls["replan"] = (learner.replan, (inputs.key, state, known, hparams, ROUND))
     for what, (function, args) in calls.items():
         with calling(learner, what, setting.cases[0].name), jax.checking_leaks():
             # A new wrapper each time: JAX keeps the program of a function that it has traced.
@@ -46,17 +58,33 @@ def check_purity(setting: Setting) -> None:
             f"{name} leaves the compiled code in every round: {', '.join(sorted(outside))}. Remove "
             f"callbacks and jax.debug.print; look at a run with jaxstack.play.",
         )
+        if what in ("act", "replan") and not learner.draws:
+            require(
+                not _reads_key(first),
+                f"{name} uses its key, but the learner says that it draws nothing. Declare draws=True.",
+            )
         held = sum(np.asarray(const).nbytes for const in first.consts)
         require(
             held <= _MAX_CAPTURED,
             f"{name} captures {memory.readable(held)} of arrays, which would be compiled in, the same for "
             f"every game. Read them from known, or return them from prepare and read known.prepared.",
         )
+    if learner.schedule is not None:
+        rounds = [np.asarray(learner.schedule(setting.horizon)) for _ in range(2)]
+        require(
+            np.array_equal(rounds[0], rounds[1]),
+            f"{learner.name}: schedule must give the same rounds for the same horizon, but two calls differ.",
+        )
     first, second = (learner.prepare(setting.cases[0].game, setting.cases[0].table) for _ in range(2))
     require(
         _equal(first, second),
         f"{learner.name}: prepare must give the same arrays for the same game, but two calls differ.",
     )
+
+
+def _reads_key(jaxpr: Any) -> bool:
+    """Whether a program whose first argument is a key reads it."""
+    return any(jaxpr.jaxpr.invars[0] is read for e in jaxpr.jaxpr.eqns for read in e.invars)
 
 
 def _program(jaxpr: Any) -> str:

@@ -17,7 +17,6 @@ class LearnerReport:
       hparams: default hyperparameters in the first game.
       state_bytes: learner state of one run of the first game.
       can_jump: True when `simulate(skip_ahead=True)` plays it.
-      uses_optimum: True for a yardstick that is told the optimum: it depends on the distribution of types.
       checked: what was checked, in order.
       games: the games it was played on.
       curve: its regret in the first game.
@@ -29,7 +28,6 @@ class LearnerReport:
     hparams: dict[str, float]
     state_bytes: int
     can_jump: bool
-    uses_optimum: bool
     checked: tuple[str, ...]
     games: tuple[str, ...]
     curve: RegretCurve
@@ -38,7 +36,7 @@ class LearnerReport:
     def __repr__(self) -> str:
         hparams = ", ".join(f"{name} = {value:.4g}" for name, value in self.hparams.items()) or "none"
         rows = [
-            ("feedback", self.feedback + (" (and it is told the optimum)" if self.uses_optimum else "")),
+            ("feedback", self.feedback),
             ("hyperparameters", hparams),
             ("state of one run", memory.readable(self.state_bytes)),
             ("skip_ahead", "yes" if self.can_jump else "no"),

@@ -17,16 +17,17 @@ def check_runs(setting: Setting) -> None:
     name, case, setup = setting.learner.name, setting.cases[0], setting.setup(setting.cases[0])
     for run in range(setting.num_runs):
         played, beside_others = (
-            trace_run(setup, run, setting.horizon, neighbours) for neighbours in (False, True)
+            trace_run(setup, run, setting.horizon, other_neighbours=others) for others in (False, True)
         )
-        for ours, theirs in zip(played[1:3], beside_others[1:3], strict=True):
-            wrong = np.flatnonzero(ours != theirs)
+        choices = zip(jax.tree.leaves(played.choice), jax.tree.leaves(beside_others.choice), strict=True)
+        for ours, theirs in choices:
+            wrong = np.flatnonzero((ours != theirs).reshape(len(ours), -1).any(axis=1))
             require(
                 not len(wrong),
                 f"{name}: a run must not read another, but in round {wrong[:1] + 1} of run {run} "
                 f"({case.name}) it plays something else when other runs are computed beside it.",
             )
-        states = zip(jax.tree.leaves(played[0]), jax.tree.leaves(beside_others[0]), strict=True)
+        states = zip(jax.tree.leaves(played.state), jax.tree.leaves(beside_others.state), strict=True)
         require(
             all(np.array_equal(ours, theirs, equal_nan=True) for ours, theirs in states),
             f"{name}: a run must not read another, but after the last round of run {run} ({case.name}) "

@@ -11,13 +11,12 @@ import numpy as np
 from jaxstack.game import unstack
 from jaxstack.learner_check.games import Case
 from jaxstack.learner_check.telling import calling
-from jaxstack.learners.contract import ActionFeedback, Choice, Learner, TypeFeedback
+from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, Learner, TypeFeedback
 from jaxstack.regret import RegretCurve
 from jaxstack.simulation import Setup, prepare, simulate
 from jaxstack.simulation.rounds import Inputs
 
 ROUND = jax.ShapeDtypeStruct((), np.int32)
-CHOICE = Choice(ROUND, ROUND)  # type: ignore[arg-type]
 
 
 class Setting(NamedTuple):
@@ -56,11 +55,24 @@ class Setting(NamedTuple):
 
 def of_game(inputs: Inputs, index: int) -> Inputs:
     """What one game of a batch hands to the learner, its tables still padded."""
-    known, hparams, sampler, gap = unstack(tuple(inputs)[1:5], index)
-    return inputs._replace(known=known, hparams=hparams, sampler=sampler, gap=gap)
+    known, hparams, sampler, arena = unstack(tuple(inputs)[1:5], index)
+    return inputs._replace(known=known, hparams=hparams, sampler=sampler, arena=arena)
 
 
 def feedback_shapes(learner: Learner, inputs: Inputs) -> Any:
     """Shapes of what a round tells the learner."""
-    each: Any = jax.ShapeDtypeStruct((inputs.known.game.num_followers,), jnp.int32)
-    return {"types": TypeFeedback(each), "actions": ActionFeedback(each), "none": None}[learner.feedback]
+    known = inputs.known
+    each: Any = jax.ShapeDtypeStruct((known.game.num_followers,), jnp.int32)
+    payoff: Any = jax.ShapeDtypeStruct((), jax.dtypes.canonicalize_dtype(known.dtype))
+    kinds = {"types": TypeFeedback(each), "actions": ActionFeedback(each, payoff)}
+    return kinds.get(learner.feedback)
+
+
+def choice_shapes(learner: Learner, inputs: Inputs) -> Any:
+    """Shapes of what a learner plays in a round."""
+    if learner.plays == "vertices":
+        return Choice(ROUND, ROUND)  # type: ignore[arg-type]
+    game, floats = inputs.known.game, jax.dtypes.canonicalize_dtype(inputs.known.dtype)
+    x: Any = jax.ShapeDtypeStruct((game.num_leader_actions,), floats)
+    responses: Any = jax.ShapeDtypeStruct((game.num_followers, game.num_types), jnp.int32)
+    return Commitment(x, responses)

@@ -8,9 +8,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxstack.learner_check.setting import CHOICE, ROUND, Setting, feedback_shapes, of_game
+from jaxstack.learner_check.setting import ROUND, Setting, choice_shapes, feedback_shapes, of_game
 from jaxstack.learner_check.telling import calling, require
-from jaxstack.learners.contract import Choice, Learner
+from jaxstack.learners.contract import Learner
 from jaxstack.simulation.rounds import Inputs
 
 
@@ -44,13 +44,19 @@ def _check_round(learner: Learner, inputs: Inputs, where: str) -> list[tuple[str
     dtypes = _check_dtypes(learner, state)
     with calling(learner, "act", where):
         choice = jax.eval_shape(learner.act, inputs.key, state, known, hparams, ROUND)
-    _check_choice_type(learner, "act", choice)
+    _check_choice_type(learner, choice, choice_shapes(learner, inputs))
     with calling(learner, "update", where):
         seen = feedback_shapes(learner, inputs)
-        after = jax.eval_shape(learner.update, state, known, hparams, CHOICE, seen, ROUND)
+        after = jax.eval_shape(learner.update, state, known, hparams, choice, seen, ROUND)
     _check_same(
         state, after, f"{name}: update must return a state of the same tree, shapes and dtypes as init"
     )
+    if learner.replan is not None:
+        with calling(learner, "replan", where):
+            planned = jax.eval_shape(learner.replan, inputs.key, state, known, hparams, ROUND)
+        _check_same(
+            state, planned, f"{name}: replan must return a state of the same tree, shapes and dtypes as init"
+        )
     return dtypes
 
 
@@ -66,17 +72,19 @@ def _check_same(first: Any, second: Any, what: str) -> None:
         ) from error
 
 
-def _check_choice_type(learner: Learner, what: str, choice: Any) -> None:
+def _check_choice_type(learner: Learner, choice: Any, expected: Any) -> None:
+    kind = type(expected)
     require(
-        isinstance(choice, Choice),
-        f"{learner.name}: {what} must return jaxstack.learners.Choice(region, vertex), but "
-        f"{type(choice).__name__} arrived.",
+        isinstance(choice, kind),
+        f"{learner.name}: act must return jaxstack.learners.{kind.__name__}({', '.join(kind._fields)}), "
+        f"because the learner plays {learner.plays}, but {type(choice).__name__} arrived.",
     )
-    for field, index in choice._asdict().items():
+    for field, array in choice._asdict().items():
+        wanted = getattr(expected, field)
         require(
-            hasattr(index, "dtype") and index.shape == () and index.dtype == jnp.int32,
-            f"{learner.name}: {what} must return int32 scalars, but {field} is {_brief(index)} with "
-            f"jax_enable_x64={_x64()}. Use .astype(jnp.int32): argmax gives int64 there.",
+            hasattr(array, "dtype") and array.shape == wanted.shape and array.dtype == wanted.dtype,
+            f"{learner.name}: {field} of what act returns must be {_brief(wanted)}, but is {_brief(array)} "
+            f"with jax_enable_x64={_x64()}. Use .astype: argmax, for one, gives int64 there.",
         )
 
 

@@ -54,8 +54,9 @@ def calling(learner: Learner, what: str, where: str) -> Iterator[None]:
 _NOTE = "Raised by {} in the game '{}' of jaxstack.check_learner."
 _ARRIVES = {
     "types": "TypeFeedback(types)",
-    "actions": "ActionFeedback(actions)",
+    "actions": "ActionFeedback(actions, payoff)",
     "none": "None",
+    "optimum": "None",
 }
 
 

@@ -25,10 +25,20 @@ Pytree = Any
 
 
 class Choice(NamedTuple):
-    """A commitment of the table, with the response map that goes with it."""
+    """A vertex of the table: a commitment, with the response map of its region."""
 
     region: Int[DeviceArray, ""]  # int32, 0..R-1
     vertex: Int[DeviceArray, ""]  # int32, 0..V-1 within the region
+
+
+class Commitment(NamedTuple):
+    """Any commitment, with the response map that goes with it, so that ties are the leader's to break."""
+
+    x: Float[DeviceArray, "L"]  # of the default float type
+    responses: Int[DeviceArray, "n K"]  # int32, 0..A-1: a best response of every follower type to x
+
+
+PLAYS: dict[str, type[Choice | Commitment]] = {"vertices": Choice, "commitments": Commitment}
 
 
 class TypeFeedback(NamedTuple):
@@ -38,9 +48,13 @@ class TypeFeedback(NamedTuple):
 
 
 class ActionFeedback(NamedTuple):
-    """Every follower's realised action (not its type)."""
+    """Every follower's realised action (not its type), and what the leader got."""
 
     actions: Int[DeviceArray, "n"]  # int32, 0..A-1
+    payoff: Float[DeviceArray, ""]  # <x, u>, expected over the leader's own mixing, in units of the range
+
+
+FEEDBACK = ("types", "actions", "none", "optimum")
 
 
 @pytree_dataclass
@@ -55,7 +69,7 @@ class Known:
       payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range
         1 if constant. What learners compute with is in units already.
       unit_payoffs: [A**n, L] float, payoff vector of every joint action in units, or None where these are
-        many.
+        many or types matter too.
       prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.
     """
 
@@ -72,11 +86,21 @@ class Known:
         """Of all floats: the default float type."""
         return jnp.asarray(self.horizon).dtype
 
-    def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
-        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1]."""
+    def unit_payoff_vector(
+        self, actions: Int[DeviceArray, "n"], types: Int[DeviceArray, "n"] | None = None
+    ) -> Float[DeviceArray, "L"]:
+        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1].
+
+        Args:
+          actions: [n] int32.
+          types: [n] int32, who plays them; needed where the leader's payoff depends on types.
+
+        Raises:
+          ValueError: it does, and no types arrived.
+        """
         if self.unit_payoffs is not None:
             return take_row(self.unit_payoffs, joint_index(actions, self.game.num_actions))
-        return self.game.leader.payoff_vector(actions)
+        return self.game.leader.payoff_vector(actions, types)
 
 
 class NoParams(NamedTuple):
@@ -115,9 +139,10 @@ class Learner:
 
     Attributes:
       name: as in tables and legends.
-      feedback: "types", "actions" or "none": what `update` receives (TypeFeedback, ActionFeedback, None).
+      feedback: "types", "actions" or "none": what `update` receives (TypeFeedback, ActionFeedback, None); or
+        "optimum", of a yardstick that is told the optimal Choice as `known.prepared`, and nothing after.
       init: (known, hparams) -> state, before round 1. State is what the next round needs, nothing else.
-      act: (key, state, known, hparams, t) -> Choice.
+      act: (key, state, known, hparams, t) -> Choice, or Commitment (`plays`).
       update: (state, known, hparams, choice, feedback, t) -> state, same tree, shapes and dtypes.
         t is the round, [] int32, 1..T, the same number for all runs: `lax.cond` on it is a real branch.
       hparams: known -> default hyperparameters, a NamedTuple of scalars (traced: new numbers never
@@ -125,22 +150,35 @@ class Learner:
       prepare: (game in units, table) -> pytree of host arrays for `known.prepared`, derived from what is
         known alone; of a stacked batch, every array with a leading axis G.
       ranges: (name, low, high) of hyperparameters that make sense only between two numbers, both excluded.
+      needs_payoff_vectors: it learns from `known.unit_payoff_vector(feedback.actions)`, and so cannot play a
+        game in which the leader's payoff depends on types.
       theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret, if one is known.
       jumps: how its rounds can be jumped over, if they can.
-      uses_optimum: the yardstick `oracle` alone: `known.prepared` is the optimal Choice.
+      plays: "vertices" of the table (Choice), or "commitments" (Commitment).
+      draws: whether `act` or `replan` uses its key.
+      schedule: horizon -> [E] rounds in which it replans, fixed before round 1 and the same for all runs.
+      replan: (key, state, known, hparams, t) -> state, before `act` in those rounds: work that is too dear
+        for every round.
+      info: (state, known, choice) -> mapping of numbers or arrays that a reader may want to see
+        (`simulate(record=True)`); after round t, in which `choice` was played.
     """
 
     name: str
     feedback: str
     init: Callable[[Known, Pytree], Pytree]
-    act: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Choice]
-    update: Callable[[Pytree, Known, Pytree, Choice, Any, jax.Array], Pytree]
+    act: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Choice | Commitment]
+    update: Callable[[Pytree, Known, Pytree, Any, Any, jax.Array], Pytree]
     hparams: Callable[[Known], Pytree] = no_params
     prepare: Callable[[Game, RegionTable], Pytree] = nothing_prepared
     ranges: tuple[tuple[str, float, float], ...] = ()
+    needs_payoff_vectors: bool = False
     theorem: str | None = None
     jumps: Jumps | None = None
-    uses_optimum: bool = False
+    plays: str = "vertices"
+    draws: bool = False
+    schedule: Callable[[int], np.ndarray] | None = None
+    replan: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Pytree] | None = None
+    info: Callable[[Pytree, Known, Any], dict[str, jax.Array]] | None = None
 
 
 def tie_tolerance(dtype: Any) -> float:

@@ -64,7 +64,7 @@ def erm_joint() -> Learner:
 
     It remembers how often each joint type was seen where these are few, how often each follower type was seen
     where the leader's payoff is a sum over followers, and summed payoff vectors per region otherwise: the
-    same decisions, at a cost per round that never grows like K^n.
+    same decisions, at a cost per round that never grows like K^n. Tells `counts`, where it keeps them.
 
     Source: arXiv 2510.01387, Algorithm 1; regret O(sqrt(min(L log(nKAT), K^n) T)) for any D.
     """
@@ -76,8 +76,13 @@ def erm_joint() -> Learner:
         update=_update,
         prepare=prepare_scoring,
         theorem="erm_joint",
+        info=_info,
         jumps=Jumps(product=False, init=_init, act=_act, update=_update),
     )
+
+
+def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"counts": state.counts} if isinstance(state, TypeCounts) else {}
 
 
 def _init(known: Known, hparams: NoParams) -> State:
@@ -108,7 +113,7 @@ def _update(
     if isinstance(state, PayoffSums):
         by_follower = jnp.asarray(known.table.responses).astype(jnp.int32)
         actions = jnp.take_along_axis(by_follower, feedback.types[None, :, None], axis=2)[:, :, 0]  # [R, n]
-        payoffs = jax.vmap(known.unit_payoff_vector)(actions)
+        payoffs = jax.vmap(known.unit_payoff_vector, (0, None))(actions, feedback.types)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     seen = _seen(known, feedback.types)

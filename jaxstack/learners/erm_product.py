@@ -28,7 +28,7 @@ def erm_product() -> Learner:
     In round t it plays x_t in argmax_x U_D'(x), where D' draws every follower's type independently with the
     frequencies seen so far. Under independent types it learns nK numbers where `erm_joint` may need K^n;
     under correlated types its model is wrong. Lowest region, then lowest vertex, among ties; so also in
-    round 1.
+    round 1. Tells `counts` [n, K], how often each type of each follower was seen.
 
     Source: arXiv 2510.01387, Algorithm 2; regret O(sqrt(min(L log(nKAT), nK) T)) for independent D.
     """
@@ -40,8 +40,13 @@ def erm_product() -> Learner:
         update=_update,
         prepare=prepare_scoring,
         theorem="erm_product",
+        info=_info,
         jumps=Jumps(product=True, init=_init, act=_act, update=_update),
     )
+
+
+def _info(state: MarginalCounts, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"counts": state.counts}
 
 
 def _init(known: Known, hparams: NoParams) -> MarginalCounts:
@@ -67,7 +72,7 @@ def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams,
 
         def expected(response: jax.Array) -> jax.Array:
             plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
-            return known.game.leader.expected_payoff_vector(jnp.einsum("nk,nka->na", marginals, plays))
+            return known.game.leader.expected_payoff_vector(marginals, plays)
 
         vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
         # Before round 1 nothing is known, and all candidates tie.

@@ -30,7 +30,7 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
     Raises:
       ValueError: payoffs whose range is no finite number.
     """
-    played = played_actions(game, table).any(axis=-2)
+    played = played_actions(game, table)
     low, high = (np.asarray(bound, np.float64) for bound in game.leader.bounds(played))
     with np.errstate(over="ignore"):
         size = np.where(high > low, high - low, 1.0)
@@ -86,6 +86,6 @@ def _rebuilt(game: Game, leader: Any, follower: np.ndarray) -> Game:
 
 
 def _unit_payoffs(game: Game) -> np.ndarray | None:
-    """[A**n, L] ([G, A**n, L]) float64: payoff vectors of all joint actions, if few."""
-    few = game.num_actions**game.num_followers <= _FEW_JOINT_ACTIONS
+    """[A**n, L] ([G, A**n, L]) float64: payoff vectors of all joint actions, if these are few and tell it."""
+    few = game.leader.num_types is None and game.num_actions**game.num_followers <= _FEW_JOINT_ACTIONS
     return all_payoff_vectors(game) if few else None

@@ -36,6 +36,11 @@ def best_vertex(means: RegionMeans, region: Int[Array, ""]) -> jax.Array:
     return _as_count(take_row(means.rows, region)[0])
 
 
+def visits(means: RegionMeans) -> jax.Array:
+    """Rounds in which each region was played, [R] int32."""
+    return _as_count(means.rows[:, 1])
+
+
 def _as_count(bits: jax.Array) -> jax.Array:
     return jax.lax.bitcast_convert_type(bits, _INTEGERS[bits.dtype.itemsize]).astype(jnp.int32)
 

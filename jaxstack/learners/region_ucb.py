@@ -44,9 +44,10 @@ def region_ucb() -> Learner:
         max_{x in R(W)} <x, u_W> + c sqrt(4 (L+1) log(3T) / N(W)),
 
     u_W the mean payoff vector seen in W and N(W) its visits; unvisited regions first. Payoffs are measured in
-    units of their range. Lowest region, then lowest vertex, among ties.
+    units of their range. Lowest region, then lowest vertex, among ties. It stands on payoff vectors, which
+    actions tell only where the leader's payoff does not depend on types: it plays no other games.
 
-    Hyperparameters (traced): `radius_scale` c, default 1.
+    Hyperparameters (traced): `radius_scale` c, default 1. Tells `visits` [R].
 
     Source: arXiv 2510.01387, Algorithm 3; regret O(sqrt(n^L K^L A^(2L) L T log T)).
     """
@@ -57,8 +58,14 @@ def region_ucb() -> Learner:
         act=_act,
         update=_update,
         hparams=_hparams,
+        needs_payoff_vectors=True,
         theorem="region_ucb",
+        info=_info,
     )
+
+
+def _info(state: RegionUCBState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"visits": region_means.visits(state.means)}
 
 
 def _hparams(known: Known) -> RegionUCBParams:

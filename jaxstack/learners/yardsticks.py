@@ -26,11 +26,10 @@ def oracle() -> Learner:
     """Yardstick that knows D and plays the optimal commitment x* in every round: its regret is 0."""
     return Learner(
         name="oracle",
-        feedback="none",
+        feedback="optimum",
         init=_nothing_known,
         act=_act_optimally,
         update=_nothing_to_learn,
-        uses_optimum=True,
     )
 
 
@@ -43,6 +42,7 @@ def uniform() -> Learner:
         init=_nothing_known,
         act=_act_uniformly,
         update=_nothing_to_learn,
+        draws=True,
     )
 
 
@@ -85,9 +85,10 @@ def explore_then_commit() -> Learner:
     """Yardstick that visits regions in turn, then plays the empirically best vertex for ever (actions).
 
     While it explores it plays the first best vertex of the region under what it has seen there. It learns
-    nothing after the exploration. Regions that were never visited are never committed to.
+    nothing after the exploration. Regions that were never visited are never committed to. Like `region_ucb`
+    it plays no games in which the leader's payoff depends on types.
 
-    Hyperparameters (traced): `exploration_rounds`, default T^(2/3).
+    Hyperparameters (traced): `exploration_rounds`, default T^(2/3). Tells `visits` [R] while it explores.
     """
     return Learner(
         name="explore_then_commit",
@@ -96,7 +97,13 @@ def explore_then_commit() -> Learner:
         act=_act,
         update=_update,
         hparams=_hparams,
+        needs_payoff_vectors=True,
+        info=_info,
     )
+
+
+def _info(state: ExploreThenCommitState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    return {"visits": region_means.visits(state.means)}
 
 
 def _hparams(known: Known) -> ExploreThenCommitParams:

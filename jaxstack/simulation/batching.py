@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxstack.learners.contract import Known, Learner
+from jaxstack.learners.contract import PLAYS, Known, Learner
 from jaxstack.learners.rows import runs_axis
 
 if TYPE_CHECKING:
@@ -45,6 +46,39 @@ def state_shapes(learner: Learner, inputs: Inputs) -> Any:
     return shapes
 
 
+def choice_shapes(learner: Learner, inputs: Inputs) -> Any:
+    """Shapes of what one run of one game plays in a round.
+
+    Raises:
+      ValueError: it is not what the learner says that it plays.
+    """
+    known, hparams = one_game(inputs)
+    state = state_shapes(learner, inputs)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    t = jax.ShapeDtypeStruct((), np.int32)
+    choice = jax.eval_shape(learner.act, key, state, known, hparams, t)
+    expected = PLAYS[learner.plays]
+    if not isinstance(choice, expected):
+        raise ValueError(
+            f"{learner.name}: act must return jaxstack.learners.{expected.__name__}"
+            f"({', '.join(expected._fields)}) because the learner plays {learner.plays}, but "
+            f"{type(choice).__name__} arrived."
+        )
+    return choice
+
+
+def told(learner: Learner, known: Known, state: Any, choice: Any) -> dict[str, jax.Array]:
+    """What one run of a learner has to tell, as arrays by name; nothing of a learner without `info`."""
+    return {} if learner.info is None else jax.tree.map(jnp.asarray, dict(learner.info(state, known, choice)))
+
+
+def info_shapes(learner: Learner, inputs: Inputs) -> dict[str, Any]:
+    """Shapes of what one run of one game has to tell."""
+    known, _ = one_game(inputs)
+    state, choice = state_shapes(learner, inputs), choice_shapes(learner, inputs)
+    return jax.eval_shape(lambda *told_by: told(learner, *told_by), known, state, choice)
+
+
 def run_axes(learner: Learner, inputs: Inputs) -> Any:
     """Position of the axis of runs in every array of a state of one game."""
     return jax.tree.map(lambda leaf: runs_axis(leaf.shape), state_shapes(learner, inputs))
@@ -69,18 +103,19 @@ def over_games(
     """`function` of (.., inputs) of one game, over the games of a batch; as it is for a single game."""
     if inputs.known.game.num_games is None:
         return function
-    # Games share the checkpoints, and a key where there is one for all.
+    # Games share checkpoints and schedules, and a key where there is one for all.
     of_inputs = type(inputs)(
         key=0 if inputs.key.ndim else None,  # type: ignore[arg-type]
         known=0,  # type: ignore[arg-type]
         hparams=0,
         sampler=0,  # type: ignore[arg-type]
-        gap=0,  # type: ignore[arg-type]
+        arena=0,  # type: ignore[arg-type]
         checkpoints=None,  # type: ignore[arg-type]
+        replans=None,  # type: ignore[arg-type]
     )
     return jax.vmap(function, (*in_axes, of_inputs), out_axes)
 
 
 def carry_games(carry: type[Carry]) -> Any:
     """Position of the axis of games in every array of a carry: behind the rounds where there are any."""
-    return carry(state=0, total=0, error=0, curve=1, curve_error=1, choice=1)  # type: ignore[arg-type]
+    return carry(state=0, total=0, error=0, curve=1, curve_error=1, choice=1, info=1)  # type: ignore[arg-type]

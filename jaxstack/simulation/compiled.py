@@ -1,20 +1,22 @@
 """The compiled programs: a tile of runs before round 1, and some blocks further, on one device.
 
 What a program computes follows from the learner, the shapes of the game, the size of a tile and the kind of
-device alone. Therefore a program is compiled for one device, and again for the next: a program for several at
-once is optimised in another order, and rounds in other places. And the compiler is asked for arithmetic that
-follows from nothing else: on CPUs no product that is shared out between however many threads there are, on
-GPUs no kernel that is chosen by timing.
+device alone. Therefore a program is compiled for one device; on CPUs it plays in several threads, on GPUs
+the next device compiles it again. A program for several at once is optimised in another order, and rounds in
+other places. And the compiler is asked for arithmetic that follows from nothing else: on CPUs no product that
+is shared out between however many threads there are, on GPUs no kernel that is chosen by timing.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.contract import Learner
@@ -25,6 +27,27 @@ _SAME_ARITHMETIC: dict[str, dict[str, Any]] = {
     "cpu": {"xla_cpu_multi_thread_eigen": False},
     "gpu": {"xla_gpu_deterministic_ops": True, "xla_gpu_autotune_level": 0},
 }
+
+
+_TURNS: dict[Hashable, threading.Lock] = {}
+
+
+def make(learner: Learner, inputs: Inputs, runs: jax.ShapeDtypeStruct) -> None:
+    """Compile both programs for where `runs` are to be, unless they are; threads that ask for the same wait.
+
+    Nothing is computed and no tile allocated. `start` and `advance` find what was compiled here.
+    """
+    leaves, tree = jax.tree.flatten((inputs, runs))
+    what = (learner, tree, runs.sharding, *((leaf.shape, str(leaf.dtype)) for leaf in leaves))
+    with _TURNS.setdefault(what, threading.Lock()):
+        first = _compiled(_start, _platform(runs)).lower(learner, inputs, runs)
+        first.compile()
+
+        def there(leaf: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=runs.sharding)
+
+        carry = jax.tree.map(there, first.out_info)
+        _compiled(_advance, _platform(runs)).lower(learner, carry, inputs, runs, 0, 0).compile()
 
 
 def start(learner: Learner, inputs: Inputs, runs: Int[DeviceArray, "S"]) -> Carry:
@@ -42,15 +65,21 @@ def advance(
 
 
 @functools.cache
-def _compiled(program: Callable[..., Carry], platform: str) -> Callable[..., Carry]:
+def _compiled(program: Callable[..., Carry], platform: str) -> Any:
     donated = ("carry",) if program is _advance else ()
     options = _SAME_ARITHMETIC.get(platform)
     return jax.jit(program, static_argnums=0, donate_argnames=donated, compiler_options=options)
 
 
-def _platform(runs: jax.Array) -> str:
-    (device,) = runs.devices()
+def _platform(runs: jax.Array | jax.ShapeDtypeStruct) -> str:
+    (device,) = runs.sharding.device_set
     return str(device.platform)
+
+
+def shapes(learner: Learner, inputs: Inputs, size: int) -> Carry:
+    """Shapes of a tile of `size` runs."""
+    runs = jax.ShapeDtypeStruct((size,), np.int32)
+    return jax.eval_shape(functools.partial(_start, learner), inputs, runs)  # type: ignore[no-any-return]
 
 
 def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:

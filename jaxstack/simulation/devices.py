@@ -35,3 +35,12 @@ def share(devices: Sequence[jax.Device]) -> tuple[list[jax.Device], int]:
             f"process has JAX_NUM_CPU_DEVICES of them: set it to one number everywhere."
         )
     return here, len(counts)
+
+
+def player(device: jax.Device) -> jax.Device:
+    """What plays the tile of a device.
+
+    CPU devices are shares of one machine, and its first one plays for all, in as many threads: so a program
+    is compiled once, however many cores there are.
+    """
+    return jax.local_devices(backend="cpu")[0] if device.platform == "cpu" else device

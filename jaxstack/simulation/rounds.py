@@ -14,25 +14,25 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jaxstack.arena import Arena
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import TypeSampler
 from jaxstack.learners.contract import (
     ActionFeedback,
     Choice,
+    Commitment,
     Known,
     Learner,
     TypeFeedback,
     add_compensated,
 )
-from jaxstack.learners.rows import take_row
-from jaxstack.simulation.batching import over_runs, run_axes
+from jaxstack.simulation.batching import choice_shapes, info_shapes, over_runs, run_axes, told
 
 BLOCK = 128
 """Rounds whose types are drawn at once. Part of the definition of the random draws: never change it."""
 
-_TYPES, _LEARNER = 0, 1  # streams of random bits
+_TYPES, _ACT, _REPLAN = 0, 1, 2  # streams of random bits
 
 
 class Inputs(NamedTuple):
@@ -42,8 +42,9 @@ class Inputs(NamedTuple):
     known: Known
     hparams: Any  # the learner's NamedTuple, every number [] float (or [G])
     sampler: TypeSampler
-    gap: Array  # [R, V] float, U_D(x*) - U_D(vertex), units of the payoff range; 0 on padding
+    arena: Arena
     checkpoints: Array  # [C] int32, shared by all games
+    replans: Array  # [E] int32, rounds in which the learner replans (0: none), shared by all games
 
 
 class Carry(NamedTuple):
@@ -52,7 +53,8 @@ class Carry(NamedTuple):
     state: the learner's.
     total, error: [S] cumulative regret in units, and what it lost to rounding.
     curve, curve_error: [C, S], the same at the checkpoints.
-    choice: [BLOCK, S], what was played in the last block, for who wants to look.
+    choice: [BLOCK, .., S], what was played in the last block, for who wants to look.
+    info: [C, .., S] each, what the learner has to tell at the checkpoints.
     """
 
     state: Any
@@ -60,16 +62,22 @@ class Carry(NamedTuple):
     error: Float[DeviceArray, "S"]
     curve: Float[DeviceArray, "C S"]
     curve_error: Float[DeviceArray, "C S"]
-    choice: Choice
+    choice: Any
+    info: dict[str, jax.Array]
 
 
 def before_round_1(learner: Learner, inputs: Inputs, runs: Int[DeviceArray, "S"]) -> Carry:
     """A tile of runs of one game that have not begun."""
     state = over_runs(lambda _: learner.init(inputs.known, inputs.hparams), (0,), learner, inputs)(runs)
-    zero = jnp.zeros(runs.shape, jnp.asarray(inputs.gap).dtype)
-    curve = jnp.zeros((*inputs.checkpoints.shape, *runs.shape), zero.dtype)
-    nothing = jnp.zeros((BLOCK, *runs.shape), jnp.int32)
-    return Carry(state, zero, zero, curve, curve, Choice(nothing, nothing))
+    zero = jnp.zeros(runs.shape, inputs.known.dtype)
+
+    def nothing(count: int, shapes: Any) -> Any:
+        return jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape, *runs.shape), leaf.dtype), shapes)
+
+    count = inputs.checkpoints.shape[0]
+    curve = nothing(count, jax.ShapeDtypeStruct((), zero.dtype))
+    choice, info = choice_shapes(learner, inputs), info_shapes(learner, inputs)
+    return Carry(state, zero, zero, curve, curve, nothing(BLOCK, choice), nothing(count, info))
 
 
 def draw_types(
@@ -83,6 +91,14 @@ def draw_types(
     return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs)), 0, -1)
 
 
+class Played(NamedTuple):
+    """What the rounds of a block leave behind, [BLOCK, ..] each."""
+
+    choice: Choice | Commitment
+    regret: Float[DeviceArray, "B S"]  # since the block began, units of the payoff range
+    info: dict[str, jax.Array]
+
+
 def play_round(
     learner: Learner,
     inputs: Inputs,
@@ -90,23 +106,44 @@ def play_round(
     key: jax.Array,
     types: Int[DeviceArray, "n"],
     t: Int[DeviceArray, ""],
-) -> tuple[Any, Choice]:
-    """Round t of one run: the learner acts, followers of these types respond, the learner learns."""
-    known, hparams = inputs.known, inputs.hparams
-    choice = learner.act(key, state, known, hparams, t)
-    feedback = what_is_seen(learner, known, choice, types)
-    return learner.update(state, known, hparams, choice, feedback, t), choice
+) -> tuple[Any, Choice | Commitment, Float[DeviceArray, ""]]:
+    """Round t of one run: the learner acts, followers of these types respond, the learner learns.
+
+    Returns:
+      State after the round, what was played, and its regret in units of the payoff range.
+    """
+    choice = learner.act(key, state, inputs.known, inputs.hparams, t)
+    regret = inputs.arena.regret(inputs.known, choice)
+    return learn(learner, inputs, state, choice, types, t), choice, regret
 
 
-def what_is_seen(learner: Learner, known: Known, choice: Choice, types: Int[DeviceArray, "n"]) -> Any:
+def plan(
+    learner: Learner, inputs: Inputs, state: Any, run: jax.Array, block: jax.Array, step: jax.Array
+) -> Any:
+    """State of one run before a round of its schedule."""
+    assert learner.replan is not None
+    key = jax.random.fold_in(_block_key(inputs.key, _REPLAN, run, block), step)
+    return learner.replan(key, state, inputs.known, inputs.hparams, block * BLOCK + step + 1)
+
+
+def learn(learner: Learner, inputs: Inputs, state: Any, choice: Any, types: jax.Array, t: jax.Array) -> Any:
+    """State of one run after a round in which `choice` was played and followers had these types."""
+    feedback = what_is_seen(learner, inputs, choice, types)
+    return learner.update(state, inputs.known, inputs.hparams, choice, feedback, t)
+
+
+def what_is_seen(
+    learner: Learner, inputs: Inputs, choice: Choice | Commitment, types: Int[DeviceArray, "n"]
+) -> Any:
     """The learner's feedback of a round in which followers have these types."""
     if learner.feedback == "types":
         return TypeFeedback(types)
     if learner.feedback == "actions":
-        n, num_types = known.game.num_followers, known.game.num_types
-        responses = jnp.asarray(known.table.responses).reshape(-1)
-        played = (choice.region * n + np.arange(n, dtype=np.int32)) * num_types + types
-        return ActionFeedback(take_row(responses, played).astype(jnp.int32))
+        known, arena = inputs.known, inputs.arena
+        actions = arena.actions(known, choice, types)
+        # A sum and not a matrix product, which some devices round to fewer digits.
+        payoff = (arena.commitment(known, choice) * known.unit_payoff_vector(actions, types)).sum()
+        return ActionFeedback(actions, payoff)
     return None
 
 
@@ -115,45 +152,66 @@ def play_block(
 ) -> Carry:
     """The next BLOCK rounds of a tile."""
     types = draw_types(inputs.key, inputs.sampler, runs, block)
-    keys = jax.vmap(lambda run: _block_key(inputs.key, _LEARNER, run, block))(runs)
+    keys = jax.vmap(lambda run: _block_key(inputs.key, _ACT, run, block))(runs)
     axes = run_axes(learner, inputs)
 
-    def one_round(
-        so_far: tuple[Any, jax.Array], drawn: tuple[jax.Array, jax.Array]
-    ) -> tuple[tuple[Any, jax.Array], tuple[jax.Array, Choice]]:
-        (state, regret), (types, step) = so_far, drawn
+    def one_round(so_far: tuple[Any, jax.Array], drawn: tuple[jax.Array, ...]) -> Any:
+        (state, regret), (types, step, replans, is_checkpoint) = so_far, drawn
         t = block * BLOCK + step + 1
 
-        def one_run(state: Any, key: jax.Array, types: jax.Array) -> tuple[Any, Choice]:
+        def plan_run(state: Any, run: jax.Array) -> Any:
+            return plan(learner, inputs, state, run, block, step)
+
+        def one_run(state: Any, key: jax.Array, types: jax.Array) -> Any:
             return play_round(learner, inputs, state, jax.random.fold_in(key, step), types, t)
 
-        state, choice = jax.vmap(one_run, (axes, 0, -1), (axes, -1))(state, keys, types)
-        regret = regret + _gap(inputs, choice)
-        return (state, regret), (regret, choice)
+        if learner.replan is not None:  # one flag for all runs: a real branch
+            over = jax.vmap(plan_run, (axes, 0), axes)
+            state = jax.lax.cond(replans, lambda: over(state, runs), lambda: state)
+        state, choice, lost = jax.vmap(one_run, (axes, 0, -1), (axes, -1, -1))(state, keys, types)
+        info = _info(learner, inputs, axes, state, choice, is_checkpoint)
+        return (state, regret + lost), Played(choice, regret + lost, info)
 
     start = (carry.state, jnp.zeros_like(carry.total))
-    rounds = (types, jnp.arange(BLOCK, dtype=jnp.int32))
-    (state, _), (regret, choice) = jax.lax.scan(one_round, start, rounds)
-    return record(inputs, carry, regret, block)._replace(state=state, choice=choice)
+    steps = jnp.arange(BLOCK, dtype=jnp.int32)
+    rounds = (types, steps, within(inputs.replans, block), within(inputs.checkpoints, block))
+    (state, _), played = jax.lax.scan(one_round, start, rounds)
+    return record(inputs, carry, played, block)._replace(state=state, choice=played.choice)
 
 
-def record(inputs: Inputs, carry: Carry, regret: Float[DeviceArray, "B S"], block: jax.Array) -> Carry:
-    """`carry` with the regret of a block, given after each of its rounds: at its end, and at checkpoints."""
+def _info(
+    learner: Learner, inputs: Inputs, axes: Any, state: Any, choice: Any, is_checkpoint: jax.Array
+) -> dict[str, jax.Array]:
+    """What the learner has to tell after a round, [.., S] each; zeros unless it is a checkpoint."""
+    if learner.info is None:
+        return {}
+    tell = jax.vmap(lambda state, choice: told(learner, inputs.known, state, choice), (axes, -1), -1)
+    nothing = jax.tree.map(
+        lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(tell, state, choice)
+    )
+    return jax.lax.cond(is_checkpoint, lambda: tell(state, choice), lambda: nothing)
+
+
+def record(inputs: Inputs, carry: Carry, played: Played, block: jax.Array) -> Carry:
+    """`carry` with what a block left behind: regret at its end, and regret and info at checkpoints."""
     place = jnp.asarray(inputs.checkpoints) - 1 - block * BLOCK  # of each checkpoint within the block
     inside = (place >= 0) & (place < BLOCK)
-    now = add_compensated(carry.total[None], carry.error[None], regret[jnp.clip(place, 0, BLOCK - 1)])
-    curve, curve_error = (
-        jnp.where(inside[:, None], new, old)
-        for new, old in zip(now, (carry.curve, carry.curve_error), strict=True)
-    )
-    total, error = add_compensated(carry.total, carry.error, regret[-1])
-    return carry._replace(total=total, error=error, curve=curve, curve_error=curve_error)
+    place = jnp.clip(place, 0, BLOCK - 1)
+
+    def at_checkpoints(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(inside.reshape(-1, *(1,) * (old.ndim - 1)), new, old)
+
+    now = add_compensated(carry.total[None], carry.error[None], played.regret[place])
+    curve, curve_error = map(at_checkpoints, now, (carry.curve, carry.curve_error))
+    info = jax.tree.map(lambda new, old: at_checkpoints(new[place], old), played.info, carry.info)
+    total, error = add_compensated(carry.total, carry.error, played.regret[-1])
+    return carry._replace(total=total, error=error, curve=curve, curve_error=curve_error, info=info)
 
 
-def _gap(inputs: Inputs, choice: Choice) -> jax.Array:
-    """Regret of one round in which `choice` is played, in units; [S]."""
-    num_vertices = inputs.gap.shape[-1]
-    return take_row(jnp.asarray(inputs.gap).reshape(-1), choice.region * num_vertices + choice.vertex)
+def within(rounds: Array, block: jax.Array) -> jax.Array:
+    """[BLOCK] bool: which rounds of a block are among `rounds`."""
+    steps = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
+    return (jnp.asarray(rounds)[:, None] == steps[None]).any(axis=0)
 
 
 def _block_key(key: jax.Array, stream: int, run: jax.Array, block: jax.Array) -> jax.Array:

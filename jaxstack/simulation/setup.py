@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from jaxstack import checks
+from jaxstack.arena import Commitments, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types
-from jaxstack.learners.contract import Choice, Known, Learner
+from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.simulation.rounds import Inputs
@@ -23,6 +24,7 @@ class Setup(NamedTuple):
 
     optimum: [] or [G] float64, U_D(x*), payoff units.
     unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
+    gap: [R, V] or [G, R, V] float64, U_D(x*) - U_D(vertex), units of the payoff range; 0 on padding.
     """
 
     inputs: Inputs
@@ -31,6 +33,7 @@ class Setup(NamedTuple):
     optimum: np.ndarray
     unit: np.ndarray
     num_games: int
+    gap: np.ndarray
 
 
 def prepare(
@@ -55,6 +58,8 @@ def prepare(
             f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
             f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
         )
+    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    _check_playable(game, learner)
     table = enumerate_regions(game) if table is None else table
     _check_table(game, table)
     _check_equal_actions(game, types, table)
@@ -64,7 +69,7 @@ def prepare(
     flat = utilities.reshape(*utilities.shape[:-2], -1)
     best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
     gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
-    if learner.uses_optimum:
+    if learner.feedback == "optimum":
         places = np.unravel_index(best, utilities.shape[-2:])
         prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
     else:
@@ -75,11 +80,42 @@ def prepare(
         known,
         _hparams(learner, known, hparams),
         types.sampler(),
-        gap,
+        Vertices(gap) if learner.plays == "vertices" else Commitments(types, optimum),
         np.zeros(0, np.int32),
+        _schedule(learner, horizon),
     )
     value = known.payoff_low + known.payoff_range * optimum
-    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1, gap)
+
+
+def _schedule(learner: Learner, horizon: int) -> np.ndarray:
+    """[E] int32: rounds in which the learner replans, and zeros, so that few horizons differ in E."""
+    if (learner.schedule is None) != (learner.replan is None):
+        raise ValueError(
+            f"{learner.name}: schedule and replan go together, but only "
+            f"{'replan' if learner.schedule is None else 'schedule'} arrived."
+        )
+    if learner.schedule is None:
+        return np.zeros(0, np.int32)
+    rounds = checks.finite_array(f"{learner.name}: schedule", learner.schedule(horizon), "E")
+    if (rounds != np.rint(rounds)).any() or (rounds < 1).any() or (rounds > horizon).any():
+        raise ValueError(
+            f"{learner.name}: schedule must give whole rounds in 1..T = {horizon:,}, but they run from "
+            f"{rounds.min():g} to {rounds.max():g}."
+        )
+    padded = np.zeros(max(1 << (len(rounds) - 1).bit_length(), 1024), np.int32)
+    padded[: len(rounds)] = rounds
+    return padded
+
+
+def _check_playable(game: Game, learner: Learner) -> None:
+    """Raise ValueError where a learner stands on what it cannot see in this game."""
+    if learner.needs_payoff_vectors and game.leader.num_types is not None:
+        raise ValueError(
+            f"{learner.name} learns from the payoff vectors of the actions that it sees, but in {game!r} the "
+            f"leader's payoff depends on followers' types too, which it does not see. Use a learner that "
+            f"learns from its own payoff (oful) or from types (erm_joint, erm_product)."
+        )
 
 
 def _check_table(game: Game, table: RegionTable) -> None:
@@ -109,7 +145,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
     equal = equal_actions(game.follower) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
     if not equal.any():
         return
-    wrong = equal & game.leader.tells_apart(played.any(axis=-2))[..., :, None, :, :]
+    wrong = equal & game.leader.tells_apart(played)
     if wrong.any():
         *of_game, follower, theta, first, second = (int(place) for place in np.argwhere(wrong)[0])
         where = f" of game {of_game[0]}" if of_game else ""

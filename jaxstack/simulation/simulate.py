@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,20 +18,26 @@ from jaxstack import checks, hosts, jumps, memory
 from jaxstack._settings import pinned, with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack
-from jaxstack.learners.contract import Learner
+from jaxstack.learners.contract import Known, Learner
 from jaxstack.regions import RegionTable
-from jaxstack.regret import Moments, RegretCurve, check_checkpoints
+from jaxstack.regret import Recorded, RegretCurve, check_checkpoints
 from jaxstack.simulation import compiled
-from jaxstack.simulation.devices import checked, share
+from jaxstack.simulation.batching import info_shapes
+from jaxstack.simulation.devices import checked, player, share
 from jaxstack.simulation.rounds import BLOCK, Carry, Inputs
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.snapshots import Snapshots, SoFar
 from jaxstack.simulation.tiles import choose_tiles
 
 MAX_HORIZON = 2**31 - 1 - 8 * BLOCK  # rounds and visits are int32
+_PIECE = 8192  # runs whose curves are brought to float64 at once
 _SEGMENT_SECONDS = 0.5  # how often the host hears of progress
 
+REGRET = ""
+"""Name of regret among curves, which no number that a learner tells can have."""
+
 Progress = Callable[[int, int], None]
+Info = Callable[[Any, Known, Any], Mapping[str, Any]]
 
 
 @with_pinned_settings
@@ -50,6 +58,7 @@ def simulate(
     skip_ahead: bool = False,
     progress: Progress | None = None,
     snapshots: Snapshots | None = None,
+    record: bool | Info = False,
 ) -> RegretCurve:
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
 
@@ -82,6 +91,9 @@ def simulate(
       progress: called with (rounds x runs done, total) between segments of about half a second.
       snapshots: where to find and keep the state between segments; a restored simulation gives the same
         numbers to the last bit. Not with skip_ahead, nor with devices of several processes.
+      record: keep what the learner has to tell (`Learner.info`) at the checkpoints, over runs as regret is
+        kept, in `RegretCurve.info`; or a function (state, known, choice) -> mapping of numbers or arrays, to
+        be told instead (traced; another function compiles again). Not with skip_ahead.
 
     Returns:
       RegretCurve. On one kind of device every number is the same, to the last bit, whatever `batch_size`,
@@ -102,9 +114,11 @@ def simulate(
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
     rounds = check_checkpoints(checkpoints, horizon)
     devices = checked(devices)
+    learner = _telling(learner, record, skip_ahead)
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
     if keep_runs:
-        memory.require_curves(num_runs, len(rounds), setup.num_games)
+        told = sum(math.prod(leaf.shape) for leaf in info_shapes(learner, setup.inputs).values())
+        memory.require_curves(num_runs, len(rounds), setup.num_games * (1 + told))
     if skip_ahead:
         return _by_jumps(setup, types, rounds, num_runs, keep_runs, progress)
     if snapshots is not None and share(devices)[1] > 1:
@@ -117,8 +131,7 @@ def simulate(
     so_far = SoFar.restored(None if snapshots is None else snapshots.load(), tile)
     tiles = Tiles.of(setup, so_far.usable(devices, num_runs), tile)
     _play(tiles, so_far, rounds, num_runs, keep_runs, progress, snapshots)
-    kept = np.concatenate(so_far.kept, axis=-2) if keep_runs else None
-    return _curve(setup, rounds, num_runs, so_far.moments, kept, so_far.seconds)
+    return _curve(setup, rounds, num_runs, so_far)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,7 +140,7 @@ class Tiles:
 
     Attributes:
       setup: of the learner and its game.
-      devices: of this process.
+      devices: of this process, one for every tile: the same one again and again where cores share it.
       inputs: on each of them.
       size: runs of a tile.
       num_processes: that play together.
@@ -142,8 +155,9 @@ class Tiles:
     @classmethod
     def of(cls, setup: Setup, devices: Sequence[jax.Device], size: int) -> Tiles:
         here, num_processes = share(devices)
-        inputs = [jax.device_put(setup.inputs, device) for device in here]
-        return cls(setup, here, inputs, size, num_processes)
+        players = [player(device) for device in here]
+        copies = {device: jax.device_put(setup.inputs, device) for device in dict.fromkeys(players)}
+        return cls(setup, players, [copies[device] for device in players], size, num_processes)
 
     @property
     def num_runs(self) -> int:
@@ -160,44 +174,71 @@ class Tiles:
             if first < num_runs
         ]
 
+    def make_programs(self) -> None:
+        """Compile what plays the tiles, unless it is compiled already."""
+        for place, inputs in {jax.tree.leaves(inputs)[0].sharding: inputs for inputs in self.inputs}.items():
+            numbers = jax.ShapeDtypeStruct((self.size,), np.int32, sharding=place)
+            compiled.make(self.setup.learner, inputs, numbers)
+
     def start(self, runs: list[jax.Array]) -> list[Carry]:
-        """Before round 1. The first time this compiles, for all devices side by side."""
-
-        def one(tile: tuple[Inputs, jax.Array]) -> Carry:
-            with pinned():  # settings are those of a thread
-                carry = compiled.start(self.setup.learner, *tile)
-                return compiled.advance(self.setup.learner, carry, *tile, range(0))
-
-        tiles = list(zip(self.inputs, runs, strict=False))
-        if len(tiles) <= 1:  # none: other processes have all the runs
-            return [one(tile) for tile in tiles]
-        x64 = jnp.zeros(()).dtype == jnp.float64
-        with ThreadPoolExecutor(len(tiles)) as pool:
-            return list(pool.map(lambda tile: _with_x64(one, tile, x64), tiles))
+        """Before round 1."""
+        return _side_by_side(functools.partial(compiled.start, self.setup.learner), self.inputs, runs)
 
     def advance(self, carries: list[Carry], runs: list[jax.Array], blocks: range) -> list[Carry]:
         """After some blocks; `carries` are used up."""
-        after = [
-            compiled.advance(self.setup.learner, carry, inputs, numbers, blocks)
-            for carry, inputs, numbers in zip(carries, self.inputs, runs, strict=False)
-        ]
-        return jax.block_until_ready(after)
 
-    def regret(self, carries: list[Carry]) -> np.ndarray:
-        """Curves of the runs of all processes, [.., s, C] float64, payoff units."""
-        units = [np.asarray(c.curve, np.float64) + np.asarray(c.curve_error, np.float64) for c in carries]
-        if self.num_processes > 1:  # all of the same shape: a tile that has no runs is gathered as nothing
-            shape = (*self.setup.inputs.checkpoints.shape, *self.setup.unit.shape, self.size)
-            units += [np.zeros(shape)] * (len(self.devices) - len(units))
-            units = list(hosts.gather(np.concatenate(units, axis=-1)))
-        regret = np.moveaxis(np.concatenate(units, axis=-1), 0, -1)  # [C, .., S] -> [.., S, C]
-        return regret * self.setup.unit[..., None, None]
+        def one(carry: Carry, inputs: Inputs, numbers: jax.Array) -> Carry:
+            after = compiled.advance(self.setup.learner, carry, inputs, numbers, blocks)
+            return jax.block_until_ready(after)
+
+        return _side_by_side(one, carries, self.inputs, runs)
+
+    def curves(self, carries: list[Carry]) -> Iterator[dict[str, np.ndarray]]:
+        """Of the runs of all processes, piece by piece, [.., s, C] float64: regret in payoff units, and info.
+
+        A piece stays in the cache of a core, where all the runs of a tile of a GPU would not.
+        """
+        unit = np.asarray(self.setup.unit)[..., None]
+        for curve, error, info in self._on_host(carries):
+            for first in range(0, self.size, _PIECE):
+                runs = slice(first, first + _PIECE)
+                regret = np.add(curve[..., runs], error[..., runs], dtype=np.float64) * unit
+                told = {name: np.asarray(part[..., runs], np.float64) for name, part in info.items()}
+                yield {name: np.moveaxis(part, 0, -1) for name, part in ({REGRET: regret} | told).items()}
+
+    def _on_host(
+        self, carries: list[Carry]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]]:
+        """Curve, its error and info of tile after tile, of all processes."""
+        here = [jax.tree.map(np.asarray, (c.curve, c.curve_error, c.info)) for c in carries]
+        if self.num_processes == 1:
+            yield from here
+            return
+        # All of the same shape: a tile that has no runs is gathered as nothing.
+        of_tile = compiled.shapes(self.setup.learner, self.inputs[0], self.size)
+        nothing = jax.tree.map(
+            lambda leaf: np.zeros(leaf.shape, leaf.dtype), (of_tile.curve, of_tile.curve_error, of_tile.info)
+        )
+        here += [nothing] * (len(self.devices) - len(here))
+        gathered = jax.tree.map(lambda *tiles: hosts.gather(np.stack(tiles)), *here)
+        for process in range(self.num_processes):
+            for tile in range(len(self.devices)):
+                yield jax.tree.map(lambda leaf, at=(process, tile): leaf[at], gathered)
 
 
-def _with_x64(function: Callable[[Any], Any], arg: Any, x64: bool) -> Any:
-    """function(arg) in a thread of its own, which does not inherit settings made by `with`."""
-    with jax.enable_x64(x64):
-        return function(arg)
+def _side_by_side(function: Callable[..., Carry], *args: Sequence[Any]) -> list[Carry]:
+    """`function` of each tile, in a thread of its own: what one thread asks of a device is done in turn."""
+    tiles = list(zip(*args, strict=False))  # fewer than devices, where other processes have the runs
+    if len(tiles) <= 1:
+        return [function(*tile) for tile in tiles]
+    x64 = jnp.zeros(()).dtype == jnp.float64
+
+    def one(tile: tuple[Any, ...]) -> Carry:
+        with pinned(), jax.enable_x64(x64):  # settings are those of a thread
+            return function(*tile)
+
+    with ThreadPoolExecutor(len(tiles)) as pool:
+        return list(pool.map(one, tiles))
 
 
 def _play(
@@ -213,13 +254,14 @@ def _play(
     horizon, num_games = int(rounds[-1]), tiles.setup.num_games
     num_blocks = -(-horizon // BLOCK)
     at_once = 1  # blocks of a segment
-    stage = "compile"
+    began = time.perf_counter()
+    tiles.make_programs()
+    so_far.seconds["compile"] += time.perf_counter() - began
     for first_run in range(so_far.first_run, num_runs, tiles.num_runs):
         began = time.perf_counter()
         runs = tiles.numbers(first_run, num_runs)
         carries, block = so_far.place(tiles.start(runs), first_run)
-        so_far.seconds[stage] += time.perf_counter() - began
-        stage = "run"
+        so_far.seconds["run"] += time.perf_counter() - began
         while block < num_blocks:
             began = time.perf_counter()
             blocks = range(block, min(block + at_once, num_blocks))
@@ -236,10 +278,12 @@ def _play(
             if progress is not None:
                 here = min(tiles.num_runs, num_runs - first_run) * min(block * BLOCK, horizon)
                 progress(num_games * (first_run * horizon + here), num_games * num_runs * horizon)
-        regret = tiles.regret(carries)[..., : num_runs - first_run, : len(rounds)]
-        so_far.moments.add(regret)
-        if keep_runs:
-            so_far.kept.append(regret)
+        done = first_run
+        for curves in tiles.curves(carries):
+            wanted = {n: c[..., : num_runs - done, : len(rounds)] for n, c in curves.items()}
+            if done < num_runs:
+                so_far.add(wanted, keep_runs)
+            done += curves[REGRET].shape[-2]
 
 
 def _by_jumps(
@@ -256,7 +300,7 @@ def _by_jumps(
     curves = []
     total = setup.num_games * num_runs * int(rounds[-1])
     for index in range(setup.num_games):
-        one: Any = (known.game, types, known.prepared, setup.inputs.gap)
+        one: Any = (known.game, types, known.prepared, setup.gap)
         if known.game.num_games is not None:
             one = unstack(one, index)
 
@@ -268,28 +312,49 @@ def _by_jumps(
         what = (setup.learner, *one, rounds, num_runs, report)
         curves.append(jumps.run(run_key, *what))
     regret = curves[0] if known.game.num_games is None else np.stack(curves)
-    regret = regret * setup.unit[..., None, None]
-    moments = Moments()
-    moments.add(regret)
-    seconds = {"compile": 0.0, "run": time.perf_counter() - began}
-    return _curve(setup, rounds, num_runs, moments, regret if keep_runs else None, seconds)
+    so_far = SoFar(tile=0)
+    so_far.add({REGRET: regret * setup.unit[..., None, None]}, keep_runs)
+    so_far.seconds["run"] = time.perf_counter() - began
+    return _curve(setup, rounds, num_runs, so_far)
 
 
-def _curve(
-    setup: Setup,
-    rounds: np.ndarray,
-    num_runs: int,
-    moments: Moments,
-    regret: np.ndarray | None,
-    seconds: dict[str, float],
-) -> RegretCurve:
+def _curve(setup: Setup, rounds: np.ndarray, num_runs: int, so_far: SoFar) -> RegretCurve:
+    """What all runs come to."""
+    kept = {name: np.concatenate(curves, axis=-2) for name, curves in so_far.kept.items()}
+    summaries = {name: moments.summary() for name, moments in so_far.moments.items()}
+    told = {
+        name: Recorded(summary["mean"], summary["stderr"], summary["quantiles"], kept.get(name))
+        for name, summary in summaries.items()
+        if name != REGRET
+    }
     return RegretCurve(
         learner=setup.learner.name,
         rounds=rounds,
-        **moments.summary(),
-        regret=regret,
+        **summaries[REGRET],
+        regret=kept.get(REGRET),
         num_runs=num_runs,
         optimum=setup.optimum,
         ties=setup.table.ties,
-        seconds=seconds,
+        seconds=so_far.seconds,
+        info=told,
     )
+
+
+def _telling(learner: Learner, record: Any, skip_ahead: bool) -> Learner:
+    """The learner that tells what is asked for.
+
+    Raises:
+      ValueError: a learner that has nothing to tell, or rounds that are jumped over.
+    """
+    if not record:
+        return dataclasses.replace(learner, info=None) if isinstance(learner, Learner) else learner
+    if skip_ahead:
+        raise ValueError("record keeps what a learner tells round by round: not with skip_ahead=True.")
+    if callable(record):
+        return dataclasses.replace(learner, info=record)
+    if learner.info is None:
+        raise ValueError(
+            f"{learner.name} has nothing to tell (its info is None). Pass a function of (state, known, "
+            f"choice) that returns a mapping from names to numbers or arrays: record=lambda ..."
+        )
+    return learner

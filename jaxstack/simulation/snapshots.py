@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from typing import Any, Protocol
 
 import jax
@@ -33,8 +34,8 @@ class SoFar:
     Attributes:
       tile: runs of a tile.
       first_run: of the batch that is being played; all runs before are done.
-      moments: of the runs that are done.
-      kept: their curves [.., s, C], where they are kept.
+      moments: of the runs that are done: "regret", and what the learner tells, by name.
+      kept: their curves [.., s, C], by the same names, where they are kept.
       seconds: wall time of "compile" and "run".
       block: the next that the batch plays.
       tiles: what the tiles of the batch carry, in the order of their runs, as leaves; none before it began.
@@ -42,8 +43,8 @@ class SoFar:
 
     tile: int
     first_run: int = 0
-    moments: Moments = dataclasses.field(default_factory=Moments)
-    kept: list[np.ndarray] = dataclasses.field(default_factory=list)
+    moments: dict[str, Moments] = dataclasses.field(default_factory=lambda: defaultdict(Moments))
+    kept: dict[str, list[np.ndarray]] = dataclasses.field(default_factory=lambda: defaultdict(list))
     seconds: dict[str, float] = dataclasses.field(default_factory=lambda: {"compile": 0.0, "run": 0.0})
     block: int = 0
     tiles: list[list[Any]] = dataclasses.field(default_factory=list)
@@ -51,8 +52,8 @@ class SoFar:
     def state(self) -> dict[str, np.ndarray]:
         """As arrays by name, `part/name` for what is in a part."""
         parts: dict[str, dict[Any, Any]] = {
-            "moments": self.moments.state(),
-            "kept": dict(enumerate(self.kept)),
+            **{f"moments {name}": moments.state() for name, moments in self.moments.items()},
+            **{f"kept {name}": dict(enumerate(curves)) for name, curves in self.kept.items()},
             "seconds": self.seconds,
             **{f"tile{number}": dict(enumerate(leaves)) for number, leaves in enumerate(self.tiles)},
         }
@@ -70,15 +71,24 @@ class SoFar:
         """As it was at `state`; from the beginning where there is none, or one of other tiles."""
         if state is None or int(state.get("tile", 0)) != tile:
             return cls(tile)
+        names = {part: [n for n in _parts(state) if n.startswith(part)] for part in ("moments ", "kept ")}
+        moments = {n[8:]: Moments.restored(_part(state, n)) for n in names["moments "]}
         return cls(
             tile,
             int(state["first_run"]),
-            Moments.restored(_part(state, "moments")),
-            _listed(state, "kept"),
+            defaultdict(Moments, moments),
+            defaultdict(list, {n[5:]: _listed(state, n) for n in names["kept "]}),
             {stage: float(spent) for stage, spent in _part(state, "seconds").items()},
             int(state["block"]),
             [_listed(state, f"tile{number}") for number in range(int(state["tiles"]))],
         )
+
+    def add(self, curves: dict[str, np.ndarray], keep_runs: bool) -> None:
+        """Add runs that are done: [.., s, C] by name."""
+        for name, curve in curves.items():
+            self.moments[name].add(curve)
+            if keep_runs:
+                self.kept[name].append(curve)
 
     def usable(self, devices: list[jax.Device], num_runs: int) -> list[jax.Device]:
         """Of the devices as many as share out the tiles that were being played, so that none is lost."""
@@ -99,6 +109,11 @@ class SoFar:
             placed = [jax.device_put(x, leaf.sharding) for x, leaf in zip(saved, leaves, strict=True)]
             found.append(jax.tree.unflatten(tree, placed))
         return (found, self.block) if len(found) == len(fresh) else (fresh, 0)
+
+
+def _parts(state: dict[str, np.ndarray]) -> list[str]:
+    """Names of all parts of a state."""
+    return sorted({name.split("/")[0] for name in state if "/" in name})
 
 
 def _part(state: dict[str, np.ndarray], part: str) -> dict[str, Any]:

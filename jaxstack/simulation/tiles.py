@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, hosts, memory
-from jaxstack.simulation.batching import state_shapes
+from jaxstack.simulation.batching import choice_shapes, info_shapes, state_shapes
 from jaxstack.simulation.devices import share
 from jaxstack.simulation.rounds import BLOCK
 from jaxstack.simulation.setup import Setup
@@ -95,9 +95,13 @@ def choose_tiles(
 def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int]:
     """Bytes of all that a run holds (all games), and of the tables."""
     floats = _float_bytes()
-    drawn = BLOCK * (setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4 + 8 + floats)
+    setup_shapes = setup.learner, setup.inputs
+    info, choice = tree_bytes(info_shapes(*setup_shapes)), tree_bytes(choice_shapes(*setup_shapes))
+    types = setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4
+    drawn = BLOCK * (types + choice + info + floats)
     # Twice the state: one copy is read while the next is written.
-    per_run = setup.num_games * (2 * working_bytes(setup) + (2 * num_checkpoints + 2) * floats + drawn)
+    kept = num_checkpoints * (2 * floats + info) + 2 * floats
+    per_run = setup.num_games * (2 * working_bytes(setup) + kept + drawn)
     return per_run, tree_bytes(tuple(setup.inputs)[1:])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -12,25 +14,57 @@ from jaxstack import checks, memory
 from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
-from jaxstack.learners.contract import Learner
+from jaxstack.learners.contract import Choice, Learner
 from jaxstack.regions import RegionTable
-from jaxstack.simulation.batching import run_of
-from jaxstack.simulation.rounds import BLOCK, draw_types
+from jaxstack.simulation.batching import run_of, state_shapes
+from jaxstack.simulation.rounds import (
+    BLOCK,
+    Inputs,
+    draw_types,
+    learn,
+    plan,
+    what_is_seen,
+    within,
+)
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.simulate import MAX_HORIZON, Tiles
-from jaxstack.simulation.tiles import tile_size
+from jaxstack.simulation.tiles import tile_size, tree_bytes
+from jaxstack.value import region_payoff_vectors, vertex_utilities
 
 _types = jax.jit(draw_types)
 
 
-class Trace(NamedTuple):
-    """One run of one game, round by round (host arrays)."""
+@dataclasses.dataclass(frozen=True, repr=False)
+class Trace:
+    """One run of one game, round by round (host arrays).
 
-    types: np.ndarray  # [T, n] int32
-    region: np.ndarray  # [T] int32
-    vertex: np.ndarray  # [T] int32
-    commitment: np.ndarray  # [T, L] float64
-    regret: np.ndarray  # [T] float64, cumulative, payoff units
+    Attributes:
+      types: [T, n] int32, what followers were.
+      actions: [T, n] int32, what they played.
+      choice: Choice or Commitment of the learner, every array with an axis T in front.
+      commitment: [T, L] float64.
+      regret: [T] float64, cumulative, payoff units.
+      seen: the learner's feedback, every array with an axis T in front; None of a learner that sees nothing.
+      states: after every round, every array with an axis T in front (`play(states=True)`), or None.
+    """
+
+    types: np.ndarray
+    actions: np.ndarray
+    choice: Any
+    commitment: np.ndarray
+    regret: np.ndarray
+    seen: Any = None
+    states: Any = None
+
+    @property
+    def region(self) -> np.ndarray:
+        """[T] int32, of the vertices that were played."""
+        return np.asarray(self.choice.region)
+
+    @property
+    def vertex(self) -> np.ndarray:
+        """[T] int32, within the region."""
+        return np.asarray(self.choice.vertex)
 
 
 @with_pinned_settings
@@ -44,11 +78,17 @@ def play(
     run: int = 0,
     table: RegionTable | None = None,
     hparams: Any = None,
+    states: bool = False,
 ) -> Trace:
     """Run number `run` of `simulate` with the same key, with every round recorded. One game.
 
     It is the same run to the last bit: the whole tile is played, by the same program. Memory grows with T:
     this is for looking at a run, not for statistics.
+
+    Args:
+      states: also the learner's state after every round. At the end of every 128 rounds it is that of the
+        simulation; in between it is computed from there by a program of its own, the same up to rounding.
+      (the others as in `simulate`; `run` is the number of the run)
 
     Raises:
       ValueError: as `simulate`; also for a batch of games (pass one: `jaxstack.game.unstack`).
@@ -64,27 +104,41 @@ def play(
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
-    memory.require_trace(horizon, game.num_followers, game.num_leader_actions)
-    _, region, vertex, drawn = trace_run(setup, number, horizon)
+    state_bytes = tree_bytes(state_shapes(learner, setup.inputs)) if states else 0
+    memory.require_trace(horizon, game.num_followers, game.num_leader_actions, state_bytes)
+    ran = trace_run(setup, number, horizon, with_states=states)
+    actions, seen = _answers(learner, setup.inputs, ran.choice, ran.types)
     return Trace(
-        types=drawn,
-        region=region,
-        vertex=vertex,
-        commitment=setup.table.vertices[region, vertex],
-        regret=np.cumsum(setup.inputs.gap[region, vertex] * setup.unit),
+        types=ran.types,
+        actions=np.asarray(actions),
+        choice=ran.choice,
+        commitment=_commitments(setup, ran.choice),
+        regret=np.cumsum(_losses(setup, types, ran.choice) * setup.unit),
+        seen=jax.tree.map(np.asarray, seen),
+        states=ran.states,
     )
 
 
+class Ran(NamedTuple):
+    """A run of a tile: state after its last block, and of each round what was played and drawn, [T, ..]."""
+
+    state: Any
+    choice: Any
+    types: np.ndarray
+    states: Any = None
+
+
 def trace_run(
-    setup: Setup, run: int, horizon: int, other_neighbours: bool = False
-) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
-    """One run of one game: state after the last block, regions [T], vertices [T] and types [T, n].
+    setup: Setup, run: int, horizon: int, *, other_neighbours: bool = False, with_states: bool = False
+) -> Ran:
+    """One run of one game.
 
     It is played in its tile, beside the runs that are there in a simulation or, to see that it does not
     matter, beside others.
     """
-    # As many checkpoints as a simulation has at least: the same program.
-    setup = setup._replace(inputs=setup.inputs._replace(checkpoints=np.full(64, horizon, np.int32)))
+    # As many checkpoints as a simulation has at least, and nothing to tell: the same program.
+    inputs = setup.inputs._replace(checkpoints=np.full(64, horizon, np.int32))
+    setup = setup._replace(inputs=inputs, learner=dataclasses.replace(setup.learner, info=None))
     device = jax.local_devices()[0]
     tile = tile_size(setup, device.platform)
     tiles = Tiles.of(setup, [device], tile)
@@ -93,12 +147,71 @@ def trace_run(
     if other_neighbours:
         runs = [jnp.where(numbers == run, run, numbers + tile) for numbers in runs]
     carries = tiles.start(runs)
-    choices, types = [], []
+    state = run_of(carries[0].state, lane, setup.learner, inputs)
+    rounds, states = [], []
     for block in range(-(-horizon // BLOCK)):
         carries = tiles.advance(carries, runs, range(block, block + 1))
-        choices.append([np.asarray(index)[:, lane].copy() for index in carries[0].choice])
-        drawn = _types(setup.inputs.key, setup.inputs.sampler, np.array([run], np.int32), block)
-        types.append(np.asarray(drawn)[..., 0])
-    region, vertex = (np.concatenate(index)[:horizon] for index in zip(*choices, strict=True))
-    state = run_of(carries[0].state, lane, setup.learner, setup.inputs)
-    return state, region, vertex, np.concatenate(types)[:horizon]
+        choice = jax.tree.map(lambda leaf: np.asarray(leaf)[..., lane].copy(), carries[0].choice)
+        drawn = np.asarray(_types(inputs.key, inputs.sampler, np.array([run], np.int32), block))[..., 0]
+        rounds.append((choice, drawn))
+        if with_states:
+            replayed = _replay(setup.learner, inputs, state, choice, drawn, np.int32(run), np.int32(block))
+            states.append(jax.tree.map(np.array, replayed))
+        state = run_of(carries[0].state, lane, setup.learner, inputs)
+        if with_states:
+            for after, at_end in zip(jax.tree.leaves(states[-1]), jax.tree.leaves(state), strict=True):
+                after[-1] = at_end
+    choice, drawn = _joined(rounds, horizon)
+    return Ran(state, choice, drawn, _joined(states, horizon) if with_states else None)
+
+
+def _joined(blocks: list[Any], horizon: int) -> Any:
+    """Blocks of rounds, one after the other."""
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:horizon], *blocks)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _replay(
+    learner: Learner, inputs: Inputs, state: Any, choice: Any, types: Any, run: Any, block: Any
+) -> Any:
+    """States of one run after each round of a block that has been played, [BLOCK, ..]."""
+
+    def one_round(state: Any, played: Any) -> tuple[Any, Any]:
+        choice, types, step, replans = played
+        if learner.replan is not None:
+            planned = functools.partial(plan, learner, inputs, state, run, block, step)
+            state = jax.lax.cond(replans, planned, lambda: state)
+        state = learn(learner, inputs, state, choice, types, block * BLOCK + step + 1)
+        return state, state
+
+    steps = jnp.arange(BLOCK, dtype=jnp.int32)
+    rounds = (choice, types, steps, within(inputs.replans, jnp.int32(block)))
+    return jax.lax.scan(one_round, state, rounds)[1]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _answers(learner: Learner, inputs: Inputs, choice: Any, types: Any) -> tuple[Any, Any]:
+    """What followers played and what was seen, [T, ..]."""
+
+    def one_round(choice: Any, types: jax.Array) -> tuple[Any, Any]:
+        actions = inputs.arena.actions(inputs.known, choice, types)
+        return actions, what_is_seen(learner, inputs, choice, types)
+
+    return jax.vmap(one_round)(choice, types)
+
+
+def _commitments(setup: Setup, choice: Any) -> np.ndarray:
+    """[T, L] float64."""
+    if isinstance(choice, Choice):
+        return setup.table.vertices[choice.region, choice.vertex]
+    return np.asarray(choice.x, np.float64)
+
+
+def _losses(setup: Setup, types: TypeDistribution, choice: Any) -> np.ndarray:
+    """[T] float64: regret of each round by itself, in units of the payoff range."""
+    if isinstance(choice, Choice):
+        return setup.gap[choice.region, choice.vertex]
+    maps, which = np.unique(choice.responses, axis=0, return_inverse=True)
+    vectors = region_payoff_vectors(setup.inputs.known.game, types, maps)[which.reshape(-1)]
+    optimum = vertex_utilities(setup.inputs.known.game, types, setup.table).max()
+    return optimum - np.einsum("tl,tl->t", np.asarray(choice.x, np.float64), vectors)

@@ -216,8 +216,7 @@ def _ascend(
         if num_components < len(weights):
             drawn = jax.random.choice(key, len(weights), (num_components,), p=weights)
             share, marginals = jnp.full(num_components, 1 / num_components), probabilities[drawn]
-        actions = jnp.einsum("cnk,nka->cna", marginals, plays)
-        return -unit * (share @ jax.vmap(leader.expected_payoff_vector)(actions)) @ x
+        return -unit * (share @ jax.vmap(leader.expected_payoff_vector, (0, None))(marginals, plays)) @ x
 
     def ascend_from(logits: jax.Array, first_temperature: jax.Array) -> jax.Array:
         def step(carry: tuple[jax.Array, Any], now: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:

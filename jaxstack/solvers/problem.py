@@ -12,7 +12,6 @@ import numpy as np
 from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
-from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Solution
 from jaxstack.ties import TIE_TOLERANCE
@@ -127,9 +126,10 @@ class Problem:
             return [base], []
         if terms is not None:
             groups = []
+            of_types = np.broadcast_to(terms, (*response.shape, *np.shape(terms)[2:]))
             for j, choices in free:
-                of_follower = np.asarray(terms)[j // response.shape[1]]
-                groups.append(self.marginals[j] * (of_follower[choices] - of_follower[response.flat[j]]))
+                of_type = of_types[divmod(j, response.shape[1])]
+                groups.append(self.marginals[j] * (of_type[choices] - of_type[response.flat[j]]))
             return [base, *groups], [(j, choices) for j, choices in free]
         num_variants = math.prod(len(choices) for _, choices in free)
         if num_variants > MAX_VARIANTS:
@@ -199,31 +199,9 @@ def _usual_difference(preferences: Preferences) -> np.ndarray:
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
     """The game with leader payoffs about their median and of size 1; offset and scale of its values.
 
-    The scale is a power of two and the median taken off once, so that every payoff keeps all its digits
-    relative to the others, however far away a penalty is. Offset and scale are [] ([G] for a batch).
+    Offset and scale are [] ([G] for a batch).
     """
-    leader = game.leader
-    if not isinstance(leader, TabularPayoff | SeparablePayoff | AnonymousPayoff):
-        return game, np.zeros(()), np.ones(())
-    table = np.asarray(leader.table)
-    lead = () if game.num_games is None else table.shape[:1]
-    if isinstance(leader, SeparablePayoff):
-        lead = table.shape[: len(lead) + 1]  # each follower has its own constant
-    flat = table.reshape(*lead, -1)
-    occurs = np.ones(flat.shape[-1], bool)
-    if isinstance(leader, AnonymousPayoff):
-        counts = np.indices((leader.num_followers + 1,) * (leader.num_actions - 1)).sum(axis=0)
-        occurs = np.tile((counts <= leader.num_followers).ravel(), game.num_leader_actions)
-    quarter = -2 if np.abs(flat).max() > np.finfo(float).max / 8 else 0  # differences are not to overflow
-    flat = np.ldexp(flat, quarter)
-    centre = np.quantile(flat[..., occurs], 0.5, axis=-1, method="lower")
-    moved = np.where(occurs, flat - centre[..., None], 0.0)
-    if isinstance(leader, SeparablePayoff):
-        centre = centre.sum(axis=-1)
-    size = np.abs(moved).max(axis=tuple(range(game.num_games is not None, moved.ndim)))
-    exponent = np.where(size > 0, np.frexp(size)[1], 0)
-    moved = np.ldexp(moved, -exponent.reshape(exponent.shape + (1,) * (moved.ndim - exponent.ndim)))
-    new = jax.tree.unflatten(jax.tree.structure(leader), [moved.reshape(table.shape)])
+    leader, offset, scale = game.leader.about_median()
     rest = [game.follower] if game.available is None else [game.follower, game.available]
-    scaled = jax.tree.unflatten(jax.tree.structure(game), [*jax.tree.leaves(new), *rest])
-    return scaled, np.ldexp(centre, -quarter), np.ldexp(1.0, exponent - quarter)
+    leaves = [*jax.tree.leaves(leader), *rest]
+    return jax.tree.unflatten(jax.tree.structure(game), leaves), offset, scale

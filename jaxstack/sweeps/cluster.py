@@ -12,22 +12,21 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from jaxstack.programs import cache_programs
 from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Cell
-from jaxstack.sweeps.run import SNAPSHOT_SECONDS, Engine, Outcome, compute_cell
+from jaxstack.sweeps.run import SNAPSHOT_SECONDS, Engine, Outcome, Phase, Progress, compute_cell
 
 _DEATHS = 5  # of workers on one cell of a local cluster, after which the cell is at fault
 _PROGRESS_SECONDS = 0.5
 _CONNECT_SECONDS = 30
 _HERE = "127.0.0.1"
-
-Progress = Callable[[Cell, int], None]
 
 
 @contextlib.contextmanager
@@ -46,7 +45,7 @@ def local(
     Args:
       num_workers: how many.
       snapshot_seconds: how often the state of a long cell is saved.
-      progress: called with (cell, rounds x runs x games done of it), from another thread.
+      progress: told how far a cell is, from another thread.
 
     Raises:
       ValueError: fewer than one worker, or more than GPUs.
@@ -171,6 +170,7 @@ def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: 
         with _heard(client, cells, progress) as topic:
             x64 = bool(getattr(jax.config, "jax_enable_x64", False))
             shared = {"folder": folder, "snapshot_seconds": snapshot_seconds, "x64": x64, "topic": topic}
+            shared["cache"] = bool(jax.config.jax_compilation_cache_dir)
             of = {client.submit(_compute, cell, **shared, pure=False): cell for cell in cells}
             try:
                 for future in as_completed(list(of), loop=client.loop):
@@ -182,8 +182,10 @@ def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: 
     return engine
 
 
-def _compute(cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic: str | None) -> Outcome:
-    """`compute_cell` on a worker."""
+def _compute(
+    cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic: str | None, cache: bool
+) -> Outcome:
+    """`compute_cell` on a worker, which keeps compiled programs where the process that asks does."""
     from distributed import get_worker
 
     if not folder.is_dir():
@@ -191,16 +193,24 @@ def _compute(cell: Cell, folder: Path, snapshot_seconds: float, x64: bool, topic
             f"{folder} is not there on {socket.gethostname()}, where a worker runs. Results must go to a "
             f"folder that all workers see under the same path."
         )
+    if cache:
+        cache_programs()
     last = 0.0
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: int, phase: Phase) -> None:
         nonlocal last
-        if topic is not None and time.monotonic() - last > _PROGRESS_SECONDS:
+        if topic is not None and (phase != "playing" or time.monotonic() - last > _PROGRESS_SECONDS):
             last = time.monotonic()
-            get_worker().log_event(topic, {"key": cell.key, "done": done})
+            get_worker().log_event(topic, {"key": cell.key, "done": done, "phase": phase})
 
     with jax.enable_x64(x64):  # the cell's name says which
-        return compute_cell(cell, folder, snapshot_seconds=snapshot_seconds, progress=tell)
+        return compute_cell(
+            cell,
+            folder,
+            snapshot_seconds=snapshot_seconds,
+            progress=lambda done, total: tell(done, "playing"),
+            on_phase=lambda phase: tell(0, phase),
+        )
 
 
 @contextlib.contextmanager
@@ -212,7 +222,7 @@ def _heard(client: Any, cells: Sequence[Cell], progress: Progress | None) -> Ite
     topic, by_key = f"jaxstack-{uuid.uuid4()}", {cell.key: cell for cell in cells}
 
     def hear(event: tuple[float, Any]) -> None:
-        progress(by_key[event[1]["key"]], event[1]["done"])
+        progress(by_key[event[1]["key"]], event[1]["done"], event[1]["phase"])
 
     client.subscribe_topic(topic, hear)
     try:
@@ -244,8 +254,11 @@ def _outcome(future: Any, cell: Cell, folder: Path) -> Outcome:
         raise OSError(
             f"the connection to the cluster was lost ({error}). Run the same command again."
         ) from error
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
+        missing = error if isinstance(error, ImportError) else error.__cause__  # of a scheduler
+        if not isinstance(missing, ImportError):
+            raise
         raise OSError(
-            f"a worker cannot import what a cell needs: {error}. Workers need the same jaxstack as "
-            f"this process."
+            f"a worker or the scheduler cannot import what a cell needs: {missing}. They need the same "
+            f"jaxstack as this process, and the modules that its learners come from."
         ) from error

@@ -1,9 +1,10 @@
-"""What a sweep will take: memory and time of every cell, from a short timed probe of every distinct shape."""
+"""What a sweep will take: memory of every cell, and time where a finished cell of equal shape tells it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -11,11 +12,10 @@ import numpy as np
 
 from jaxstack import simulation
 from jaxstack.regret import check_checkpoints
+from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Cell, is_small, learner_of
 from jaxstack.sweeps.games import problem_of, table_of
-from jaxstack.sweeps.run import simulate_cell
-
-_PROBE_SECONDS = 1.0  # of playing, compilation apart
+from jaxstack.sweeps.run import curve_of
 
 
 class Estimate(NamedTuple):
@@ -24,50 +24,46 @@ class Estimate(NamedTuple):
     Attributes:
       cell: the cell.
       num_bytes: memory of its simulation, all devices together.
-      seconds: playing; compilation too for the first cell of a shape.
+      seconds: playing, as long as a finished cell of equal shape did; None where there is none.
     """
 
     cell: Cell
     num_bytes: int
-    seconds: float
+    seconds: float | None
 
 
-class _Rate(NamedTuple):
-    compile_seconds: float
-    seconds_per_round: float  # of all runs and games
+def rates(folder: Path, finished: Sequence[Cell]) -> dict[object, float]:
+    """Seconds of a round of all runs and games, by shape, as the files of finished cells tell them."""
+    found: dict[object, float] = {}
+    for cell in finished:
+        with contextlib.suppress(FileNotFoundError, store.Damaged):
+            found[_shape(cell)] = curve_of(folder, cell).seconds["run"] / cell.run.horizon
+    return found
 
 
-class _Enough(Exception):
-    """The probe has seen enough."""
-
-
-def estimates(cells: Sequence[Cell], devices: Sequence[jax.Device] | None = None) -> Iterator[Estimate]:
-    """Memory and time of every cell, in order; probes a shape when it first comes.
+def estimates(
+    cells: Sequence[Cell], rates: Mapping[object, float], devices: Sequence[jax.Device] | None = None
+) -> Iterator[Estimate]:
+    """Memory and time of every cell, in order. Nothing is played, and no program compiled that would play.
 
     Raises:
       MemoryError: a cell would not fit; the message names it.
       ValueError: a cell cannot be simulated; likewise.
     """
     devices = list(jax.local_devices() if devices is None else devices)
-    rates: dict[object, _Rate] = {}
     for cell in cells:
-        compiling = 0.0
         try:
-            shape = _shape(cell)
             num_bytes = _num_bytes(cell, devices)
-            if shape not in rates:
-                rates[shape] = _probe(cell, devices)
-                compiling = rates[shape].compile_seconds
+            rate = rates.get(_shape(cell)) if rates else None
         except (MemoryError, ValueError) as error:
             # What libraries derive from the two takes other arguments.
             kind = MemoryError if isinstance(error, MemoryError) else ValueError
             raise kind(f"{cell.title}: {error}") from error
-        seconds = compiling + rates[shape].seconds_per_round * cell.run.horizon
-        yield Estimate(cell, num_bytes, seconds)
+        yield Estimate(cell, num_bytes, None if rate is None else rate * cell.run.horizon)
 
 
 def _shape(cell: Cell) -> object:
-    """Equal for cells that share compiled code and take equally long per round."""
+    """Equal for cells that take equally long per round."""
     game_key = cell.game_key
     problem = problem_of(game_key)
     tree = (problem.game, problem.types, table_of(game_key, is_small(cell)))
@@ -96,23 +92,3 @@ def _num_bytes(cell: Cell, devices: Sequence[jax.Device]) -> int:
     if cell.run.skip_ahead:  # on the host, a few runs at a time
         return kept
     return kept + simulation.held_bytes(setup, len(rounds), cell.run.batch_size, devices)
-
-
-def _probe(cell: Cell, devices: Sequence[jax.Device]) -> _Rate:
-    """Play a cell for about a second."""
-    seen: list[tuple[float, int, int]] = []
-    began = time.perf_counter()
-
-    def watch(done: int, total: int) -> None:
-        seen.append((time.perf_counter(), done, total))
-        if seen[-1][0] - seen[0][0] > _PROBE_SECONDS:
-            raise _Enough
-
-    try:
-        curve = simulate_cell(cell, devices, progress=watch)
-    except _Enough:
-        # The first segment came with the compilation, and is small.
-        (start, before, total), (end, done, _) = seen[0], seen[-1]
-        per_unit = (end - start) / max(done - before, 1)
-        return _Rate(start - began, per_unit * total / cell.run.horizon)
-    return _Rate(curve.seconds["compile"], curve.seconds["run"] / cell.run.horizon)

@@ -45,6 +45,8 @@ def load_results(folder: str | Path) -> Any:
       optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
       bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
       seconds_run, seconds_compile, num_runs [axes..].
+      info_NAME, info_NAME_stderr [axes.., game, own axes.., checkpoint]: what learners told (`record = true`
+        in the spec), mean over runs and its standard error; nan for learners that do not tell it.
       Coordinates `round` [checkpoint], or [axes on which it depends.., checkpoint]; `skips_ahead` [learner],
       and `theorem` [learner], whose rate `bound` is ("" for none).
       Attributes: `spec` (TOML), `versions` and `hardware` (JSON; a list where cells differ), `missing` (JSON
@@ -143,7 +145,7 @@ def _variables(axes: list[Axis], found: list[_Found]) -> tuple[dict[str, Any], n
     sizes = _sizes([arrays for _, arrays, _ in found])
     variables: dict[str, Any] = {}
     shape = tuple(len(axis.values) for axis in axes)
-    for name, dims in _PER_CELL.items():
+    for name, dims in _dims([arrays for _, arrays, _ in found]).items():
         if name == "regret" and not any(name in arrays for _, arrays, _ in found):
             continue
         whole = shape + tuple(sizes[dim] for dim in dims)
@@ -155,7 +157,8 @@ def _variables(axes: list[Axis], found: list[_Found]) -> tuple[dict[str, Any], n
         )
         full = np.full(whole, np.nan)
         for place, arrays, _ in found:
-            if name in arrays:
+            # Learners may tell things of other shapes by one name: the last is laid out.
+            if name in arrays and arrays[name].ndim == len(dims):
                 _put(full[(*place, ...)], np.asarray(arrays[name], np.float64), dims)
         variables[name] = ((*names, *dims), full)
     for name in ("seconds_run", "seconds_compile", "num_runs"):
@@ -173,11 +176,22 @@ def _variables(axes: list[Axis], found: list[_Found]) -> tuple[dict[str, Any], n
 def _sizes(cells: list[dict[str, np.ndarray]]) -> dict[str, int]:
     """Length of every dimension: that of the largest cell."""
     sizes = {"game": 1, "run": 1, "checkpoint": 1, "quantile": len(QUANTILE_LEVELS)}
-    for arrays, (name, dims) in itertools.product(cells, _PER_CELL.items()):
-        if name in arrays:
+    for arrays, (name, dims) in itertools.product(cells, _dims(cells).items()):
+        if name in arrays and arrays[name].ndim == len(dims):
             for dim, size in zip(dims, arrays[name].shape, strict=True):
-                sizes[dim] = max(sizes[dim], size)
+                sizes[dim] = max(sizes.get(dim, 1), size)
     return sizes
+
+
+def _dims(cells: list[dict[str, np.ndarray]]) -> dict[str, tuple[str, ...]]:
+    """Variables of the dataset that are arrays of cells, with their dimensions."""
+    told = {
+        name: store.dims_of(name, array)
+        for arrays in cells
+        for name, array in arrays.items()
+        if name.startswith(store.TOLD)
+    }
+    return _PER_CELL | told
 
 
 def _put(target: np.ndarray, values: np.ndarray, dims: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -21,7 +21,7 @@ from jaxstack import hosts, simulation
 from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import store
 from jaxstack.sweeps.cells import Cell, Plan
-from jaxstack.sweeps.run import Engine, Outcome, in_process, simulate_cell
+from jaxstack.sweeps.run import Engine, Outcome, Progress, in_process, simulate_cell
 
 _NO_MORE = -1
 
@@ -95,12 +95,12 @@ def end_in_one_line() -> None:
 
 
 @contextlib.contextmanager
-def lead(planned: Plan, progress: Callable[[Cell, int], None] | None = None) -> Iterator[Engine]:
+def lead(planned: Plan, progress: Progress | None = None) -> Iterator[Engine]:
     """An engine for process 0; the others must call `follow` with the same plan.
 
     Args:
       planned: all cells that the engine may be asked for.
-      progress: called with (cell, rounds x runs x games done of it).
+      progress: told how far a cell is.
 
     Raises:
       ValueError: the processes have different plans.

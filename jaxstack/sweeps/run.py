@@ -6,17 +6,20 @@ import contextlib
 import dataclasses
 import functools
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import numpy as np
 
-from jaxstack import checks, report, simulation
+from jaxstack import checks, programs, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
 from jaxstack.game import unstack
+from jaxstack.learners.outside import Offered
 from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import machine, other_code, store
 from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
@@ -26,6 +29,8 @@ from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
 
+_SIDE_BY_SIDE = 8  # small cells at most: each has tables of its own
+_ENUMERATING = threading.Lock()
 _POLL_SECONDS = 0.2  # how often a process looks whether another has finished a cell
 _PROBE_BYTES = 1 << 16
 
@@ -79,22 +84,31 @@ Simulate = Callable[
 ]
 """`simulate_cell`, or what takes its place."""
 
+Phase = Literal["enumerating", "compiling", "playing"]
+
+Progress = Callable[[Cell, int, Phase], None]
+"""Told of a cell, rounds x runs x games done of it, and what it is at."""
+
 
 def run_sweep(
     spec: Spec | str | Path,
     folder: str | Path,
     *,
+    learners: Offered = (),
     engine: Engine | None = None,
     snapshot_seconds: float = SNAPSHOT_SECONDS,
 ) -> Any:
     """Compute the cells of a sweep that the folder lacks, and load them all.
 
     Several processes may work on one folder at a time: every cell is computed by one of them. A process that
-    dies loses at most `snapshot_seconds` of work; the next run goes on from there.
+    dies loses at most `snapshot_seconds` of work; the next run goes on from there. Compiled programs are kept
+    on disk meanwhile, as by `jaxstack.cache_programs`.
 
     Args:
       spec: a `Spec`, or the path of a TOML file.
       folder: for results; made if need be. See `jaxstack.sweeps.store` for what is in it.
+      learners: that the spec may name beside those of the package and of installed packages: factories or
+        learners by name, or a list of them. Results are named by their code, too.
       engine: where cells are computed; default in this process, one after the other.
       snapshot_seconds: how often the state of a long cell is saved (by the default engine).
 
@@ -110,10 +124,15 @@ def run_sweep(
 
     folder = checks.path("folder", folder)
     source = "the spec" if isinstance(spec, Spec) else str(spec)
-    planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
+    if not isinstance(spec, Spec):
+        spec = load_spec(spec, learners=learners)
+    elif learners:
+        spec = spec.with_learners(learners)
+    planned = plan(spec, source)
     if engine is None:
         engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
-    run_plan(planned, folder, engine)
+    with programs.cached():
+        run_plan(planned, folder, engine)
     return load_results(folder)
 
 
@@ -176,24 +195,66 @@ def in_process(
     folder: Path,
     *,
     snapshot_seconds: float | None = SNAPSHOT_SECONDS,
-    progress: Callable[[Cell, int], None] | None = None,
+    progress: Progress | None = None,
     simulate: Simulate | None = None,
 ) -> Iterator[Outcome]:
-    """The default engine: one cell after the other, here.
+    """The default engine: here. Small cells side by side, on a share of the CPU devices each, so that one is
+    compiled while others play; then large ones, one after the other.
 
     Args:
-      snapshot_seconds, simulate: as for `compute_cell`.
-      progress: called with (cell, rounds x runs x games done of it).
+      snapshot_seconds, simulate: as for `compute_cell`; with `simulate`, no two cells are played at a time.
+      progress: told how far a cell is; from several threads, one at a time.
     """
-    for cell in cells:
-        report_of = None if progress is None else functools.partial(_ignore_total, progress, cell)
-        yield compute_cell(
-            cell, folder, snapshot_seconds=snapshot_seconds, progress=report_of, simulate=simulate
+    devices = jax.local_devices()
+    small = [cell for cell in cells if is_small(cell)] if simulate is None else []
+    at_once = min(len(devices), len(small), _SIDE_BY_SIDE) if devices[0].platform == "cpu" else 1
+    share = devices[: len(devices) // max(at_once, 1)]
+    large = [cell for cell in cells if at_once <= 1 or not is_small(cell)]
+    stopped, turn = threading.Event(), threading.Lock()
+
+    def tell(cell: Cell, done: int, phase: Phase) -> None:
+        if stopped.is_set():
+            raise KeyboardInterrupt  # no failure of the cell, which goes on from its snapshot
+        if progress is not None:
+            with turn:
+                progress(cell, done, phase)
+
+    def compute(cell: Cell, devices: Sequence[jax.Device] | None = None) -> Outcome:
+        return compute_cell(
+            cell,
+            folder,
+            devices=devices,
+            snapshot_seconds=snapshot_seconds,
+            progress=lambda done, total: tell(cell, done, "playing"),
+            on_phase=lambda phase: tell(cell, 0, phase),
+            simulate=simulate,
         )
 
+    if at_once > 1:
+        yield from _side_by_side(lambda cell: compute(cell, share), small, at_once, stopped)
+    for cell in large:
+        yield compute(cell)
 
-def _ignore_total(progress: Callable[[Cell, int], None], cell: Cell, done: int, total: int) -> None:
-    progress(cell, done)
+
+def _side_by_side(
+    compute: Callable[[Cell], Outcome], cells: Sequence[Cell], at_once: int, stopped: threading.Event
+) -> Iterator[Outcome]:
+    """Outcomes as they come; sets `stopped` where that ends early."""
+    x64 = bool(jax.config.jax_enable_x64)
+
+    def one(cell: Cell) -> Outcome:
+        with jax.enable_x64(x64):  # a setting of a thread
+            return compute(cell)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(one, cell) for cell in cells]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:  # an interruption, or nobody wants more of them
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def compute_cell(
@@ -203,6 +264,7 @@ def compute_cell(
     devices: Sequence[jax.Device] | None = None,
     snapshot_seconds: float | None = SNAPSHOT_SECONDS,
     progress: simulation.Progress | None = None,
+    on_phase: Callable[[Phase], None] = lambda phase: None,
     simulate: Simulate | None = None,
 ) -> Outcome:
     """Lock, compute and write one cell, unless it is there or another process holds it.
@@ -215,6 +277,7 @@ def compute_cell(
       devices: as for `simulate`.
       snapshot_seconds: how often the state is saved; None for never.
       progress: as for `simulate`.
+      on_phase: told when "enumerating" begins, and when "compiling" does; with `progress`, it plays.
       simulate: plays the cell once it is locked; default `simulate_cell`.
 
     Raises:
@@ -231,6 +294,10 @@ def compute_cell(
                 None if snapshot_seconds is None else FolderSnapshots(folder, cell.key, snapshot_seconds)
             )
             began = time.perf_counter()
+            on_phase("enumerating")
+            with _ENUMERATING:  # cells that play side by side have games in common
+                table_of(cell.game_key, is_small(cell))
+            on_phase("compiling")
             curve = (simulate or simulate_cell)(cell, devices, snapshots, progress)
             arrays, attrs = _content(cell, curve, time.perf_counter() - began)
             store.write_cell(folder, cell.key, arrays, attrs)
@@ -282,6 +349,7 @@ def simulate_cell(
         skip_ahead=cell.run.skip_ahead,
         snapshots=None if cell.run.skip_ahead else snapshots,
         progress=progress,
+        record=cell.run.record and learner.info is not None and not cell.run.skip_ahead,
     )
 
 
@@ -336,6 +404,10 @@ def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, 
     }
     if curve.regret is not None:
         arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))
+    for name, told in curve.info.items():
+        for suffix, values in (("", told.mean), ("_stderr", told.stderr)):
+            numbers = per_game(values)
+            arrays[f"{store.TOLD}{name}{suffix}"] = (store.told_dims(name, numbers.ndim), numbers)
     attrs = {
         "cell": json.dumps(cell.own_labels, ensure_ascii=False),
         "code": cell.code,

@@ -52,10 +52,26 @@ CELL_DIMS = {
 """Arrays of a cell's file, with their dimensions."""
 
 _OPTIONAL = {"regret"}
+
+TOLD = "info_"
+"""Begins the name of an array of what a learner told: `info_NAME`, and `info_NAME_stderr`."""
 _OVERHEAD = 1 << 16  # bytes of a cell's file beside the numbers, at most
 
 
 # --- cells ---
+
+
+def told_dims(name: str, num_axes: int) -> tuple[str, ...]:
+    """Dimensions of what a learner told as `name`, in a file and in a dataset."""
+    own = (f"{name}_axis_{axis}" for axis in range(num_axes - 2))
+    return ("game", *own, "checkpoint")
+
+
+def dims_of(name: str, array: np.ndarray) -> tuple[str, ...]:
+    """Dimensions of an array of a cell's file."""
+    if name.startswith(TOLD):
+        return told_dims(name.removeprefix(TOLD).removesuffix("_stderr"), array.ndim)
+    return CELL_DIMS[name]
 
 
 def cell_path(folder: Path, key: str) -> Path:
@@ -183,12 +199,10 @@ def _require_cell(key: str, arrays: dict[str, np.ndarray], attrs: dict[str, Any]
             if name in _OPTIONAL:
                 continue
             raise ValueError(f"{name!r} is missing")
-        shape = arrays[name].shape
-        if len(shape) != len(dims):
-            raise ValueError(f"{name!r} must have axes {list(dims)}, but its shape is {shape}")
-        for dim, length in zip(dims, shape, strict=True):
-            if dim != "run" and lengths.setdefault(dim, length) != length:  # final regret is of fewer runs
-                raise ValueError(f"{name!r} has {length} for {dim!r}, where {lengths[dim]} were expected")
+        _require_shape(name, arrays[name].shape, dims, lengths)
+    for name in arrays:
+        if name.startswith(TOLD):
+            _require_shape(name, arrays[name].shape, dims_of(name, arrays[name]), lengths)
     for name, fields in (("seconds", ("compile", "run")), ("versions", ()), ("hardware", ())):
         try:
             told = json.loads(attrs[name])
@@ -197,6 +211,15 @@ def _require_cell(key: str, arrays: dict[str, np.ndarray], attrs: dict[str, Any]
         if not isinstance(told, dict) or not all(isinstance(told[field], int | float) for field in fields):
             raise ValueError(f"{name!r} is {checks.brief(told)}")
     checks.positive_int("num_runs", int(attrs["num_runs"]))
+
+
+def _require_shape(name: str, shape: tuple[int, ...], dims: tuple[str, ...], lengths: dict[str, int]) -> None:
+    """Raise ValueError unless an array has these dimensions, as long as elsewhere; `lengths` grows."""
+    if len(shape) != len(dims):
+        raise ValueError(f"{name!r} must have axes {list(dims)}, but its shape is {shape}")
+    for dim, length in zip(dims, shape, strict=True):
+        if dim != "run" and lengths.setdefault(dim, length) != length:  # final regret is of fewer runs
+            raise ValueError(f"{name!r} has {length} for {dim!r}, where {lengths[dim]} were expected")
 
 
 def damaged(folder: Path, keys: set[str]) -> set[str]:

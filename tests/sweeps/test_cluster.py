@@ -39,7 +39,7 @@ def test_workers_compute_the_numbers_of_one_process(scheduler, tmp_path, monkeyp
     spec = parse_spec(SPEC, "mine")
     expected = run_sweep(spec, tmp_path / "one")
     monkeypatch.chdir(tmp_path)
-    with cluster.connected(scheduler, progress=lambda cell, done: told.update({cell.key: done})) as engine:
+    with cluster.connected(scheduler, progress=lambda cell, done, _: told.update({cell.key: done})) as engine:
         dataset = run_sweep(spec, "many", engine=engine)
         for _ in range(1000):  # the last words may still be on their way
             if sorted(told.values()) == [240, 240, 900, 900]:

@@ -14,7 +14,7 @@ import xarray
 import jaxstack as js
 from jaxstack import learners
 from jaxstack.simulation.snapshots import SoFar
-from jaxstack.sweeps import RunSettings, compute_cell, plan, run, run_plan, store
+from jaxstack.sweeps import RunSettings, compute_cell, estimate, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 from tests.conftest import small_game
 from tests.datasets import numbers
@@ -471,3 +471,17 @@ def test_cells_of_equal_shape_compile_once(tmp_path, compilations):
     assert len(planned.cells) == 20
     assert counts[0] > 0
     assert sum(counts[1:]) == 0
+
+
+def test_estimates_play_nothing_and_learn_from_finished_cells(sweep, monkeypatch):
+    folder, cells = sweep[0], plan(parse_spec(SPEC, "mine")).distinct()
+    monkeypatch.setattr("jaxstack.simulation.compiled.make", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr("jaxstack.simulation.compiled.start", lambda *_: pytest.fail("played"))
+    assert [found.seconds for found in estimate.estimates(cells, {})] == [None] * len(cells)
+    rates = estimate.rates(folder, cells)
+    for _, num_bytes, seconds in estimate.estimates(cells, rates):
+        assert num_bytes > 0
+        assert seconds > 0
+    one = estimate.rates(folder, cells[:1])
+    (known,) = (found for found in estimate.estimates(cells[:1], one))
+    assert known.seconds == pytest.approx(run.curve_of(folder, cells[0]).seconds["run"])

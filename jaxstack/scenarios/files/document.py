@@ -17,6 +17,7 @@ from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.typed_payoffs import TypedPayoff
 
 FORMAT, VERSION = "jaxstack-game", 1
 
@@ -95,6 +96,32 @@ class _Anonymous(_Strict):
         return AnonymousPayoff(self.table, num_followers=self.num_followers)
 
 
+class _TabularByType(_Strict):
+    kind: Literal["tabular_by_type"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff.tabular(self.table)
+
+
+class _SeparableByType(_Strict):
+    kind: Literal["separable_by_type"]
+    table: Numbers
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff.separable(self.table)
+
+
+class _AnonymousByType(_Strict):
+    kind: Literal["anonymous_by_type"]
+    table: Numbers
+    num_followers: int = 0  # needed when K A = 1 alone
+    num_types: int
+
+    def build(self) -> LeaderPayoff:
+        return TypedPayoff(AnonymousPayoff(self.table, num_followers=self.num_followers), self.num_types)
+
+
 class _Joint(_Strict):
     kind: Literal["joint"]
     probabilities: Numbers
@@ -131,17 +158,25 @@ class _Document(_Strict):
     follower_names: list[Text] | None = None
     type_names: list[Text] | None = None
     action_names: list[Text] | None = None
-    leader_payoff: Annotated[_Tabular | _Separable | _Anonymous, Field(discriminator="kind")]
+    leader_payoff: Annotated[
+        _Tabular | _Separable | _Anonymous | _TabularByType | _SeparableByType | _AnonymousByType,
+        Field(discriminator="kind"),
+    ]
     follower_payoffs: Numbers
     types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
 
 
-PAYOFFS = {
+_Known = dict[Any, tuple[str, tuple[str, ...]]]  # kind and fields of each class, or of a class within one
+
+PAYOFFS: _Known = {
     TabularPayoff: ("tabular", ("table",)),
     SeparablePayoff: ("separable", ("table",)),
     AnonymousPayoff: ("anonymous", ("table", "num_followers")),
+    (TypedPayoff, TabularPayoff): ("tabular_by_type", ("table",)),
+    (TypedPayoff, SeparablePayoff): ("separable_by_type", ("table",)),
+    (TypedPayoff, AnonymousPayoff): ("anonymous_by_type", ("table", "num_followers", "num_types")),
 }
-TYPES = {
+TYPES: _Known = {
     JointTypes: ("joint", ("probabilities",)),
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
@@ -155,13 +190,13 @@ _NAMES = {
 }
 
 
-def fields_of(value: Any, known: dict[type, tuple[str, tuple[str, ...]]]) -> dict[str, Any]:
+def fields_of(value: Any, known: _Known) -> dict[str, Any]:
     """A payoff or a type distribution as its part of the document."""
-    if type(value) not in known:
-        raise ValueError(
-            f"a file can hold {', '.join(c.__name__ for c in known)}, but {type(value).__name__} arrived."
-        )
-    kind, fields = known[type(value)]
+    key = (TypedPayoff, type(value.moves)) if isinstance(value, TypedPayoff) else type(value)
+    if key not in known:
+        classes = dict.fromkeys((c[0] if isinstance(c, tuple) else c).__name__ for c in known)
+        raise ValueError(f"a file can hold {', '.join(classes)}, but {type(value).__name__} arrived.")
+    kind, fields = known[key]
     arrays = {name: getattr(value, name) for name in fields}
     return {"kind": kind} | {
         name: array if isinstance(array, int) else np.asarray(array, np.float64)

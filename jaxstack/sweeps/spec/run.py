@@ -26,9 +26,12 @@ class RunSettings(Table):
       keep_runs: keep the curve of every run, not only moments, quantiles and final regret.
       skip_ahead: jump over rounds that cannot change the choice (erm_joint, erm_product; see `simulate`).
       batch_size: runs held in memory at once; default as many as fit.
+      record: keep what learners tell of themselves (`Learner.info`) at the checkpoints.
     """
 
-    never_axes = frozenset({"zip", "learners", "checkpoints", "keep_runs", "skip_ahead", "batch_size"})
+    never_axes = frozenset(
+        {"zip", "learners", "checkpoints", "keep_runs", "skip_ahead", "batch_size", "record"}
+    )
 
     horizon: int = Field(default=10_000, ge=1)
     runs: int = Field(default=200, ge=1, lt=2**31)
@@ -41,6 +44,7 @@ class RunSettings(Table):
     keep_runs: bool = True
     skip_ahead: bool = False
     batch_size: int | None = Field(default=None, ge=1)
+    record: bool = False
 
     @field_validator("learners")
     @classmethod

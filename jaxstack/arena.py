@@ -1,0 +1,83 @@
+"""How followers answer a choice, and what it costs: all that a round knows of regions.
+
+An arena holds what only the simulation may know: the distribution of types, or what follows from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack._pytree import pytree_dataclass
+from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.learners.contract import Choice, Commitment, Known
+from jaxstack.learners.rows import take_row
+from jaxstack.value import payoff_vector_of_map
+
+
+class Arena(Protocol):
+    """What a round asks, of one run of one game."""
+
+    def actions(self, known: Known, choice: Any, types: Int[DeviceArray, "n"]) -> Int[DeviceArray, "n"]:
+        """What followers of these types play."""
+
+    def commitment(self, known: Known, choice: Any) -> Float[DeviceArray, "L"]:
+        """The leader's mixed strategy."""
+
+    def regret(self, known: Known, choice: Any) -> Float[DeviceArray, ""]:
+        """U_D(x*) - U_D(x) of a round, in units of the payoff range."""
+
+
+@pytree_dataclass
+class Vertices:
+    """Choices are vertices of a table, and what each costs is known beforehand.
+
+    Attributes:
+      gap: [R, V] float, U_D(x*) - U_D(vertex), units of the payoff range; 0 on padding.
+    """
+
+    gap: Any
+
+    def actions(self, known: Known, choice: Choice, types: Int[DeviceArray, "n"]) -> Int[DeviceArray, "n"]:
+        n, num_types = known.game.num_followers, known.game.num_types
+        responses = jnp.asarray(known.table.responses).reshape(-1)
+        played = (choice.region * n + np.arange(n, dtype=np.int32)) * num_types + types
+        return take_row(responses, played).astype(jnp.int32)
+
+    def commitment(self, known: Known, choice: Choice) -> Float[DeviceArray, "L"]:
+        return jnp.asarray(known.table.vertices)[choice.region, choice.vertex]
+
+    def regret(self, known: Known, choice: Choice) -> Float[DeviceArray, ""]:
+        num_vertices = self.gap.shape[-1]
+        return take_row(jnp.asarray(self.gap).reshape(-1), choice.region * num_vertices + choice.vertex)
+
+
+@pytree_dataclass
+class Commitments:
+    """Choices are any commitments, and each is valued when it is played, to the precision of a float.
+
+    Attributes:
+      types: distribution of joint types.
+      optimum: [] float, U_D(x*) in units of the payoff range.
+    """
+
+    types: Any
+    optimum: Any
+
+    def actions(
+        self, known: Known, choice: Commitment, types: Int[DeviceArray, "n"]
+    ) -> Int[DeviceArray, "n"]:
+        """What followers of these types play: the response map that came with the commitment."""
+        return jnp.take_along_axis(choice.responses, types[:, None], axis=1)[:, 0]
+
+    def commitment(self, known: Known, choice: Commitment) -> Float[DeviceArray, "L"]:
+        return choice.x
+
+    def regret(self, known: Known, choice: Commitment) -> Float[DeviceArray, ""]:
+        """U_D(x*) - U_D(x) of a round, in units of the payoff range; what is below rounding is 0."""
+        vector = payoff_vector_of_map(known.game.leader, self.types, choice.responses)
+        lost = jnp.asarray(self.optimum) - choice.x @ vector.astype(known.dtype)
+        rounding = 8 * jnp.finfo(known.dtype).eps
+        return jnp.where(lost > rounding, lost, jnp.zeros((), known.dtype))
