@@ -156,6 +156,22 @@ def test_a_batch_of_unequal_games_is_the_games():
     assert max(unequal.batch_difference(cases, "region_ucb", horizon=200, num_runs=3)) <= 1e-6
 
 
+def test_jumps_in_a_batch_of_unequal_games_are_those_of_the_games():
+    cases = [case for case in map(unequal.random_case, (10, 19, 28)) if case.game.num_leader_actions == 3]
+    assert len({case.game.padded_sizes for case in cases}) > 1
+    batch = js.stack([case.game for case in cases]), js.stack([case.types for case in cases])
+    settings = {"horizon": 2000, "num_runs": 256, "skip_ahead": True, "checkpoints": [7]}
+    key = jax.random.key(2)
+    for learner in (js.learners.erm_joint(), js.learners.erm_product()):
+        together = js.simulate(key, *batch, learner, **settings)
+        for g, case in enumerate(cases):
+            alone = js.simulate(key, case.game, case.types, learner, **settings)
+            if learner.name == "erm_joint":  # the same draws
+                np.testing.assert_allclose(together.regret[g], alone.regret, rtol=0, atol=1e-9)
+            error = np.hypot(together.stderr[g], alone.stderr)
+            assert (np.abs(together.mean[g] - alone.mean) <= 4 * error + 1e-9).all()
+
+
 def test_followers_who_are_added_take_no_random_words():
     few, many = js.IndependentTypes([[0.5, 0.5]]), js.MixtureTypes([0.25, 0.75], np.full((2, 3, 4), 0.25))
     one = js.MixtureTypes([1.0], [few.probabilities])

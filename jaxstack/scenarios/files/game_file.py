@@ -15,6 +15,7 @@ from jaxstack.scenarios.files.document import (
     TYPES,
     VERSION,
     GameFile,
+    as_lists,
     build,
     fields_of,
     validate,
@@ -45,7 +46,7 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
     if game.num_games is not None:
         raise ValueError(f"a file holds one game, but {game!r} arrived; save unstack(game, i) one by one.")
     check_types(game, types)
-    names = {name: list(v) if isinstance(v, tuple) else v for name, v in labels.items() if v is not None}
+    names = {name: _as_lists(value) for name, value in labels.items() if value is not None}
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -54,12 +55,21 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
         "follower_payoffs": np.asarray(game.follower, np.float64),
         "types": fields_of(types, TYPES),
     }
+    if game.available is not None:
+        document["available"] = np.asarray(game.available, np.uint8)
+        if path.suffix.lower() == ".json":
+            document |= as_lists(game, document)
     build(path, validate(path, document))  # what is written can be read
     write = write_json if path.suffix.lower() == ".json" else write_npz
     try:
         write_file(path, lambda stream: write(stream, document))
     except OSError as error:
         raise OSError(error.errno, f"cannot write game file: {error.strerror}", str(path)) from error
+
+
+def _as_lists(value: Any) -> Any:
+    """Tuples as lists, within one another too."""
+    return [_as_lists(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def load_game(path: str | os.PathLike[str]) -> tuple[Game, TypeDistribution]:
