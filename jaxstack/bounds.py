@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from jaxstack import checks
 from jaxstack.game import Game
 
@@ -18,9 +20,17 @@ THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful", "vector_oful")
 def num_regions(game: Game) -> int:
     """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
 
-    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none.
+    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none. Of unequal followers
+    n K A^2 is the sum of the squared numbers of actions over all follower types.
     """
-    return (game.num_followers * game.num_types * game.num_actions**2) ** (game.dimension + 1)
+    return _pairs(game) ** (game.dimension + 1)
+
+
+def _pairs(game: Game) -> int:
+    """n K A^2, the pairs of actions of all follower types."""
+    if game.available is None:
+        return int(game.num_followers * game.num_types * game.num_actions**2)
+    return int((np.asarray(game.available).sum(axis=-1) ** 2).sum())
 
 
 def regret(learner: str, game: Game, horizon: float) -> float:
@@ -36,7 +46,8 @@ def regret(learner: str, game: Game, horizon: float) -> float:
         c min(sqrt(N T), T), where N = sum_{k<L} C(n, k) for n >= L and 2^(n-1) otherwise, c = 1/19, or 1/43
         for N < 4. It holds for the worst correlated types in *some* game of these sizes, under either rule
         for ties, and grows like sqrt(2^min(n, L-1) T).
-      game: gives L, n, K, A and the payoff range.
+      game: gives L, n, K, A and the payoff range; of unequal followers, n K and n K A are sums and K^n is a
+        product over followers.
       horizon: T >= 1.
 
     Raises:
@@ -59,19 +70,24 @@ def regret(learner: str, game: Game, horizon: float) -> float:
     low, high = (float(bound) for bound in game.payoff_bounds())
     if learner == "lower_actions":
         return (high - low) * _lower_actions(game, horizon)
-    leader, n, types, actions = game.dimension + 1, game.num_followers, game.num_types, game.num_actions
+    leader, counts = game.dimension + 1, game.types_by_follower
+    types, actions = int(counts.sum()), game.num_followers * game.num_types * game.num_actions
+    if game.available is not None:
+        actions = int(np.asarray(game.available).sum())
     # Logarithms throughout: K**n and the number of regions overflow floats.
-    log_joint = n * math.log(types)
-    log_regions = leader * math.log(n * types * actions**2)
-    geometric = math.log(leader * math.log(max(n * types * actions * horizon, math.e)))
+    log_joint = float(np.log(counts).sum())
+    log_regions = leader * math.log(_pairs(game))
+    geometric = math.log(leader * math.log(max(actions * horizon, math.e)))
     log_log_horizon = math.log(math.log(max(horizon, math.e)))
     logs_of_squares = {
         "erm_joint": min(geometric, log_joint),
-        "erm_product": min(geometric, math.log(n * types)),
+        "erm_product": min(geometric, math.log(types)),
         "region_ucb": log_regions + math.log(leader) + log_log_horizon,
         "oful": 2 * log_joint + 2 * log_log_horizon,
-        "vector_oful": 2 * log_joint + n * math.log(min(types, actions)) + 2 * log_log_horizon,
-        "lower": math.log(min(leader, n * types)),
+        "vector_oful": 2 * log_joint
+        + float(np.log(np.minimum(counts, game.actions_by_follower)).sum())
+        + 2 * log_log_horizon,
+        "lower": math.log(min(leader, types)),
     }
     log_square = logs_of_squares[learner] + math.log(horizon)
     return (high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)
