@@ -16,7 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import learners
+    from jaxstack import learners, strategies
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
     from jaxstack.game import Game, best_responses, stack, unstack
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # all that is public is loaded on first use: importing the pa
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
     from jaxstack.simulation import play
     from jaxstack.simulation.simulate import simulate
+    from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
 __version__ = "0.2.0"
@@ -38,6 +39,7 @@ _PUBLIC = {
     "RegretCurve": ("jaxstack.regret", "RegretCurve"),
     "SeparablePayoff": ("jaxstack.payoffs", "SeparablePayoff"),
     "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
+    "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
     "best_responses": ("jaxstack.game", "best_responses"),
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
@@ -61,6 +63,10 @@ _PUBLIC = {
     "solvers": ("jaxstack.solvers", None),
     "stack": ("jaxstack.game", "stack"),
     "unstack": ("jaxstack.game", "unstack"),
+    **{
+        room: (f"jaxstack.{room}", None)
+        for room in ("regions", "regret", "results", "simulation", "strategies", "sweeps", "value")
+    },
 }
 
 __all__ = [
@@ -73,6 +79,7 @@ __all__ = [
     "RegretCurve",
     "SeparablePayoff",
     "TabularPayoff",
+    "TypedPayoff",
     "best_responses",
     "bounds",
     "cache_programs",
@@ -95,6 +102,7 @@ __all__ = [
     "solve",
     "solvers",
     "stack",
+    "strategies",
     "unstack",
 ]
 

@@ -1,72 +1,19 @@
-"""Three representations of the leader's payoff u(l, a_1, ..., a_n) behind one interface.
-
-Everything else asks a payoff only for the *payoff vector* of a joint action, its expectation under
-independent action marginals, and its bounds. Nothing else may know which representation it has.
-"""
+"""Three representations of a leader's payoff u(l, a_1, ..., a_n) of actions, behind one interface."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack import checks, payoff_units
+from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.payoff_contract import LeaderPayoff as LeaderPayoff
 from jaxstack.ties import equal_actions
-
-
-@runtime_checkable
-class LeaderPayoff(Protocol):
-    """What the rest of the package knows of a leader's payoff (payoff units; any finite range)."""
-
-    @property
-    def num_leader_actions(self) -> int: ...
-    @property
-    def num_followers(self) -> int: ...
-    @property
-    def num_actions(self) -> int: ...
-
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
-        """u(., a): the leader's payoff for each of its actions against one joint action."""
-        ...
-
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
-        """E u(., a) when follower i plays a_i ~ marginals[i], independently of the others."""
-        ...
-
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable.
-
-        Args:
-          played: actions that followers may ever play ([G, n, A] for a batch); default all.
-        """
-        ...
-
-    def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
-    ) -> LeaderPayoff:
-        """The payoff (u - low) / size where `played` actions meet; anything moderate elsewhere. Host only.
-
-        Args:
-          low, size: [] float64 ([G] for a batch), of the payoffs that `played` actions lead to.
-          played: as for `bounds`.
-        """
-        ...
-
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        """Entry [i, a, b] is True where it matters to u which of the two follower i chooses. Host only.
-
-        Args:
-          played: actions of the other followers that are looked at ([G, n, A] for a batch).
-        """
-        ...
-
-    def additive_terms(self) -> Float[Array, "n A L"] | None:
-        """u_i(l, a) with u = sum_i u_i, if the payoff is such a sum: then marginals of D tell everything."""
-        ...
+from jaxstack.unequal import is_ragged, unequal_tables
 
 
 @pytree_dataclass
@@ -74,14 +21,20 @@ class TabularPayoff:
     """Any payoff, as a table of all joint actions.
 
     Args:
-      table: [L, A, .., A] with one axis per follower, float64, payoff units.
+      table: [L, A_1, .., A_n] with one axis per follower, float64, payoff units. Where followers have unequal
+        numbers of actions it is held as [L, A, .., A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
-      ValueError: not finite, an empty axis, no follower axis, or follower axes of different lengths.
+      ValueError: not finite, an empty axis, or no follower axis.
     """
 
     table: Any
     num_followers: int = static_field(default=0)
+    sizes: tuple[int, ...] = static_field(default=())
+    num_types = None
 
     def __post_init__(self) -> None:
         if is_traced(self.table):
@@ -89,11 +42,9 @@ class TabularPayoff:
             return
         table = checks.finite_array("leader payoff table", self.table, "L A*")
         if len(set(table.shape[1:])) > 1:
-            raise ValueError(
-                f"leader payoff table must have axes [L, A, .., A] with the same number of actions A for "
-                f"every follower, but its shape is {table.shape}. Pad followers that have fewer actions with "
-                f"actions that they never prefer."
-            )
+            set_field(self, "sizes", table.shape[1:])
+            wider = [(0, max(self.sizes) - size) for size in self.sizes]
+            table = host_float64(np.pad(table, [(0, 0), *wider], mode="edge"))
         set_field(self, "table", table)
         set_field(self, "num_followers", table.ndim - 1)
 
@@ -105,33 +56,41 @@ class TabularPayoff:
     def num_actions(self) -> int:
         return self.table.shape[-1]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         flat = joint_index(actions, self.num_actions)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         expected = jnp.asarray(self.table)
         for i in reversed(range(self.num_followers)):  # contracts the last axis, follower by follower
             expected = expected @ marginals[i]
         return expected
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes, possible = tuple(range(-1 - self.num_followers, 0)), np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= self._met(played)
+            possible &= self._met(_by_some_type(played))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> TabularPayoff:
-        return jax.tree.map(lambda table: _in_units(table, low, size), self)
+        return jax.tree.map(lambda table: payoff_units.in_units(table, low, size), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        n, batch = self.num_followers, played.shape[:-2]
-        apart = np.empty((*batch, n, self.num_actions, self.num_actions), bool)
+    def about_median(self) -> tuple[TabularPayoff, np.ndarray, np.ndarray]:
+        return payoff_units.about_median(self, np.ndim(self.table) - 1 - self.num_followers)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        n, batch = self.num_followers, played.shape[:-3]
+        apart = np.empty((*batch, n, 1, self.num_actions, self.num_actions), bool)
         for i in range(n):
-            others = played | (np.arange(n) == i)[:, None]
+            others = _by_some_type(played) | (np.arange(n) == i)[:, None]
             possible = np.broadcast_to(self._met(others), np.shape(self.table))
             by_action, matters = (
                 np.moveaxis(array, i - n, -1).reshape(*batch, -1, self.num_actions)
@@ -139,7 +98,7 @@ class TabularPayoff:
             )
             for action in range(self.num_actions):
                 differs = (by_action != by_action[..., action, None]) & matters
-                apart[..., i, action, :] = differs.any(axis=-2)
+                apart[..., i, 0, action, :] = differs.any(axis=-2)
         return apart
 
     def _met(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "1 A*"]:
@@ -154,23 +113,40 @@ class TabularPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
+        return payoff_units.mixed(self, points, 1 + self.num_followers)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> TabularPayoff:
+        return payoff_units.shifted(self, amount, unit, scale, 1 + self.num_followers)
+
 
 @pytree_dataclass
 class SeparablePayoff:
     """u(l, a) = sum_i u_i(l, a_i): each follower contributes by itself; n may be thousands.
 
     Args:
-      table: [n, L, A], float64, payoff units.
+      table: [n, L, A], float64, payoff units; or lists [n][L][A_i] of followers with unequal numbers of
+        actions, held as [n, L, A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
       ValueError: not finite, an empty axis, or not three axes.
     """
 
     table: Any
+    sizes: tuple[int, ...] = static_field(default=())
+    num_types = None
 
     def __post_init__(self) -> None:
-        if not is_traced(self.table):
-            set_field(self, "table", checks.finite_array("separable leader payoff", self.table, "n L A"))
+        if is_traced(self.table):
+            return
+        table, sizes = self.table, self.sizes
+        if is_ragged(table, 3):
+            table, sizes = unequal_tables("separable leader payoff", table)
+        set_field(self, "table", checks.finite_array("separable leader payoff", table, "n L A"))
+        set_field(self, "sizes", sizes)
 
     @property
     def num_leader_actions(self) -> int:
@@ -184,40 +160,56 @@ class SeparablePayoff:
     def num_actions(self) -> int:
         return self.table.shape[-1]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         chosen = jnp.take_along_axis(jnp.asarray(self.table), jnp.asarray(actions)[:, None, None], axis=2)
         return chosen[:, :, 0].sum(axis=0)
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         return jnp.einsum("nla,na->l", self.table, marginals)
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         # Followers choose independently, so the extremes of the sum are the sums of the extremes.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         low = np.min(self.table, axis=-1, initial=np.inf, where=possible).sum(axis=-2).min(axis=-1)
         high = np.max(self.table, axis=-1, initial=-np.inf, where=possible).sum(axis=-2).max(axis=-1)
         return low, high
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> SeparablePayoff:
         # What all actions of a follower have in common is shared out equally: one follower's part may have an
         # offset far larger than all differences, which another's takes back.
         possible = np.ones(np.shape(self.table), bool)
         if played is not None:
-            possible &= played[..., :, None, :]
+            possible &= _by_some_type(played)[..., :, None, :]
         least = np.min(self.table, axis=-1, keepdims=True, initial=np.inf, where=possible)  # [.., n, L, 1]
         common = least.sum(axis=-3, keepdims=True) - low[..., None, None, None]
         terms = (self.table - least + common / self.num_followers) / size[..., None, None, None]
         return jax.tree.map(lambda _: np.clip(terms, 0.0, 2.0), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        return ~equal_actions(self.table)  # whatever the others play
+    def about_median(self) -> tuple[SeparablePayoff, np.ndarray, np.ndarray]:
+        return payoff_units.about_median(
+            self, np.ndim(self.table) - 3, own=1
+        )  # each follower has its own constant
 
-    def additive_terms(self) -> Float[Array, "n A L"]:
-        return np.swapaxes(self.table, -1, -2)
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        return ~equal_actions(self.table)[..., None, :, :]  # whatever the others play
+
+    def additive_terms(self) -> Float[Array, "n 1 A L"]:
+        return np.swapaxes(self.table, -1, -2)[..., None, :, :]
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
+        return payoff_units.mixed(self, points, 2)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> SeparablePayoff:
+        return payoff_units.shifted(self, amount / self.num_followers, unit, scale, 2)
 
 
 @pytree_dataclass
@@ -238,6 +230,7 @@ class AnonymousPayoff:
     table: Any
     num_followers: int = static_field(default=0)
     num_actions: int = static_field(default=0)
+    num_types = None
 
     def __post_init__(self) -> None:
         if not is_traced(self.table):
@@ -274,13 +267,18 @@ class AnonymousPayoff:
     def num_leader_actions(self) -> int:
         return self.table.shape[-self.num_actions]
 
-    def payoff_vector(self, actions: Int[Array, "n"]) -> Float[Array, "L"]:
+    def payoff_vector(
+        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
+    ) -> Float[Array, "L"]:
         others = jnp.arange(1, self.num_actions, dtype=jnp.int32)
         counts = (jnp.asarray(actions, jnp.int32)[:, None] == others[None]).sum(axis=0, dtype=jnp.int32)
         flat = joint_index(counts, self.num_followers + 1)
         return jnp.reshape(jnp.asarray(self.table), (self.num_leader_actions, -1))[:, flat]
 
-    def expected_payoff_vector(self, marginals: Float[Array, "n A"]) -> Float[Array, "L"]:
+    def expected_payoff_vector(
+        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
+    ) -> Float[Array, "L"]:
+        marginals = jnp.einsum("nk,nka->na", types, plays)
         axes = self.num_actions - 1
 
         def add_follower(profile: jax.Array, marginal: jax.Array) -> tuple[jax.Array, None]:
@@ -293,9 +291,9 @@ class AnonymousPayoff:
         profile, _ = jax.lax.scan(add_follower, none_yet, jnp.asarray(marginals, table.dtype))
         return jnp.tensordot(table, profile, axes)
 
-    def bounds(self, played: Bool[np.ndarray, "n A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         axes = tuple(range(-self.num_actions, 0))
-        possible = self._reachable() if played is None else self._reachable_by(played)
+        possible = self._reachable() if played is None else self._reachable_by(_by_some_type(played))
         possible = np.broadcast_to(np.expand_dims(possible, -self.num_actions), np.shape(self.table))
         low = np.min(self.table, axis=axes, initial=np.inf, where=possible)
         return low, np.max(self.table, axis=axes, initial=-np.inf, where=possible)
@@ -314,25 +312,36 @@ class AnonymousPayoff:
         return profiles
 
     def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n A"] | None = None
+        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
     ) -> AnonymousPayoff:
-        return jax.tree.map(lambda table: _in_units(table, low, size), self)
+        return jax.tree.map(lambda table: payoff_units.in_units(table, low, size), self)
 
-    def tells_apart(self, played: Bool[np.ndarray, "n A"]) -> Bool[np.ndarray, "n A A"]:
-        n, actions, batch = self.num_followers, self.num_actions, played.shape[:-2]
-        apart = np.empty((*batch, n, actions, actions), bool)
+    def about_median(self) -> tuple[AnonymousPayoff, np.ndarray, np.ndarray]:
+        occurs = np.tile(self._reachable().ravel(), self.num_leader_actions)
+        return payoff_units.about_median(self, np.ndim(self.table) - self.num_actions, occurs=occurs)
+
+    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n 1 A A"]:
+        n, actions, batch = self.num_followers, self.num_actions, played.shape[:-3]
+        apart = np.empty((*batch, n, 1, actions, actions), bool)
         for i in range(n):
-            others = self._reachable_by(np.delete(played, i, axis=-2)).reshape(*batch, 1, -1)
+            of_others = np.delete(_by_some_type(played), i, axis=-2)
+            others = self._reachable_by(of_others).reshape(*batch, 1, -1)
             # Others who are n - 1 leave room for one more, so that nothing real wraps around.
             with_one = [self.table, *(np.roll(self.table, -1, axis=b - actions) for b in range(1, actions))]
             flat = np.stack([one.reshape(*batch, self.num_leader_actions, -1) for one in with_one])
             for action in range(actions):
                 differs = ((flat != flat[action]) & others).any(axis=(-2, -1))
-                apart[..., i, action, :] = np.moveaxis(differs, 0, -1)
+                apart[..., i, 0, action, :] = np.moveaxis(differs, 0, -1)
         return apart
 
     def additive_terms(self) -> None:
         return None
+
+    def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
+        return payoff_units.mixed(self, points, self.num_actions)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> AnonymousPayoff:
+        return payoff_units.shifted(self, amount, unit, scale, self.num_actions)
 
 
 def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
@@ -343,7 +352,6 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
     return flat
 
 
-def _in_units(table: np.ndarray, low: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(table - low) / size in [0, 1], each game of a batch [G, ..] by its own numbers [G]."""
-    shape = (*low.shape, *(1,) * (table.ndim - low.ndim))
-    return np.clip((table - low.reshape(shape)) / size.reshape(shape), 0.0, 1.0)
+def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
+    """Actions that a follower of any type plays."""
+    return np.asarray(played.any(axis=-2))

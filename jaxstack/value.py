@@ -92,13 +92,13 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     """Leader's payoff vector in every region against every joint type (small K**n only).
 
     Returns:
-      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types in C order.
+      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types as `game.joint_types` has them.
     """
-    return _joint_payoffs_of(game, table.responses)
+    return joint_payoffs(game, table.responses, None if game.available is None else game.joint_types())
 
 
 def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
-    """Leader's payoff vector against every joint action (small A**n only).
+    """Leader's payoff vector against every joint action (small A**n only), where actions tell it.
 
     Returns:
       [A**n, L] float64 ([G, A**n, L] for a batch), payoff units; joint actions in C order.
@@ -108,15 +108,17 @@ def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
     responses = np.broadcast_to(as_types, (1, game.num_followers, game.num_actions))
     if game.num_games is not None:
         responses = np.broadcast_to(responses, (game.num_games, *responses.shape))
-    return _joint_payoffs_of(game, responses)[..., 0, :, :]
+    return joint_payoffs(game, responses)[..., 0, :, :]
 
 
 @with_pinned_settings
-def _joint_payoffs_of(game: Game, responses: Array) -> np.ndarray:
-    """[R, J, L] float64 ([G, R, J, L] for a batch)."""
+def joint_payoffs(
+    game: Game, responses: Int[Array, "R n K"], joint: Int[Array, "J n"] | None = None
+) -> Float[np.ndarray, "R J L"]:
+    """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32)))
+        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
 
 
 def payoff_vector_of_map(
@@ -129,7 +131,7 @@ def payoff_vector_of_map(
 
         def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
             probability, theta = term
-            vector = jnp.asarray(leader.payoff_vector(_actions(response, theta)))
+            vector = jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
             return total + probability * vector, None
 
         zero = jnp.zeros(leader.num_leader_actions, flat.dtype)
@@ -140,8 +142,7 @@ def payoff_vector_of_map(
 
     def add_component(total: jax.Array, part: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         weight, marginal = part
-        action_marginals = jnp.einsum("nk,nka->na", marginal, plays)
-        return total + weight * jnp.asarray(leader.expected_payoff_vector(action_marginals)), None
+        return total + weight * jnp.asarray(leader.expected_payoff_vector(marginal, plays)), None
 
     zero = jnp.zeros(leader.num_leader_actions, marginals.dtype)
     return jax.lax.scan(add_component, zero, (weights, marginals))[0]
@@ -158,10 +159,14 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
 
 
 @jax.jit
-def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
+def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) -> jax.Array:
     """[R, J, L] for one game."""
-    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
-    against = jax.vmap(lambda response, theta: leader.payoff_vector(_actions(response, theta)), (None, 0))
+    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]) if joint is None else joint)
+
+    def at(response: jax.Array, theta: jax.Array) -> jax.Array:
+        return jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
+
+    against = jax.vmap(at, (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
 

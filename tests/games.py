@@ -11,10 +11,12 @@ import numpy as np
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.typed_payoffs import TypedPayoff
 
 Shape = tuple[int, int, int, int]  # L, n, K, A
 
 PAYOFFS = ("tabular", "separable", "anonymous")
+TYPED_PAYOFFS = ("typed tabular", "typed separable")
 TYPES = ("joint", "independent", "mixture")
 SHAPES: tuple[Shape, ...] = (
     (2, 1, 2, 2),
@@ -49,13 +51,25 @@ class Case(NamedTuple):
 
 
 def leader_payoff(rng: np.random.Generator, kind: str, shape: Shape, levels: int | None = None) -> Any:
-    """Random leader payoff of one of `PAYOFFS`; in [-1, 2), or whole numbers below `levels`."""
-    L, n, _, A = shape
-    size = {"tabular": (L, *(A,) * n), "separable": (n, L, A), "anonymous": (L, *(n + 1,) * (A - 1))}[kind]
+    """Random leader payoff of `PAYOFFS` or `TYPED_PAYOFFS`; in [-1, 2), or whole numbers below `levels`."""
+    L, n, K, A = shape
+    size = {
+        "tabular": (L, *(A,) * n),
+        "separable": (n, L, A),
+        "anonymous": (L, *(n + 1,) * (A - 1)),
+        "typed tabular": (L, *(A,) * n, *(K,) * n),
+        "typed separable": (n, K, L, A),
+    }[kind]
     table = rng.uniform(-1, 2, size) if levels is None else rng.integers(levels, size=size).astype(float)
     if kind == "anonymous":
         return AnonymousPayoff(table, num_followers=n)
-    return TabularPayoff(table) if kind == "tabular" else SeparablePayoff(table)
+    makers: dict[str, Any] = {
+        "tabular": TabularPayoff,
+        "separable": SeparablePayoff,
+        "typed tabular": TypedPayoff.tabular,
+        "typed separable": TypedPayoff.separable,
+    }
+    return makers[kind](table)
 
 
 def type_distribution(rng: np.random.Generator, kind: str, shape: Shape) -> Any:
@@ -68,9 +82,14 @@ def type_distribution(rng: np.random.Generator, kind: str, shape: Shape) -> Any:
     return MixtureTypes(rng.dirichlet(np.ones(2)), rng.dirichlet(np.ones(K), size=(2, n)))
 
 
-def random_games(num_games: int, seed: int = 0, shapes: tuple[Shape, ...] = SHAPES) -> Iterator[Case]:
+def random_games(
+    num_games: int,
+    seed: int = 0,
+    shapes: tuple[Shape, ...] = SHAPES,
+    payoffs: tuple[str, ...] = PAYOFFS,
+) -> Iterator[Case]:
     """Games in general position: every shape, payoff and type kind in turn."""
-    kinds = itertools.cycle(itertools.product(PAYOFFS, TYPES))
+    kinds = itertools.cycle(itertools.product(payoffs, TYPES))
     for index, shape, (payoff, kind) in zip(range(num_games), itertools.cycle(shapes), kinds, strict=False):
         rng = np.random.default_rng([seed, index])
         L, n, K, A = shape
@@ -161,13 +180,18 @@ DEGENERACIES = (
 )
 
 
-def degenerate_games(num_games: int, seed: int = 0, shapes: tuple[Shape, ...] = SHAPES) -> Iterator[Case]:
+def degenerate_games(
+    num_games: int,
+    seed: int = 0,
+    shapes: tuple[Shape, ...] = SHAPES,
+    payoffs: tuple[str, ...] = PAYOFFS,
+) -> Iterator[Case]:
     """Games with exact ties: every kind of degeneracy, shape, payoff and type kind in turn.
 
     All follower payoffs are whole numbers times a power of two, so that ties are exact in floating point.
     Leader payoffs are 0, 1 or 2, so that different commitments tie too.
     """
-    kinds = itertools.cycle(itertools.product(PAYOFFS, TYPES))
+    kinds = itertools.cycle(itertools.product(payoffs, TYPES))
     plan = zip(range(num_games), itertools.cycle(DEGENERACIES), itertools.cycle(shapes), kinds, strict=False)
     for index, degenerate, shape, (payoff, kind) in plan:
         rng = np.random.default_rng([seed, index, 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +12,10 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks import measure, numpy_loops, report
+from experiments.benchmarks import cuda_loops, measure, numpy_loops, report
 from experiments.benchmarks.__main__ import main
-from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, solve
+from experiments.benchmarks.alias import alias_table
+from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, rows, solve
 from experiments.benchmarks.setting import Setting, make_setting, random_game
 from experiments.benchmarks.simulation import LEARNERS
 from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
@@ -102,10 +104,21 @@ def test_agreement_is_a_matter_of_the_rule(known: Known) -> None:
     assert distance(np.array(by_loop), final_regret(known, "region_ucb", radius_scale=0.5)) > LIMIT
 
 
-def test_numba_draws_follow_the_distribution() -> None:
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+@pytest.mark.parametrize("learner", cuda_loops.LEARNERS)
+def test_cuda_loop_plays_as_the_numba_loop(known: Known, learner: str) -> None:
+    """Built for a CPU, it draws the same types and follows the same rule, run by run."""
     numba_loops = pytest.importorskip("experiments.benchmarks.numba_loops")
+    ours = cuda_loops.prepare(learner, known.setting, HORIZON, RUNS, on_gpu=False)(1)
+    by_numba = numba_loops.play(learner, known.setting, seed=1, num_runs=RUNS, horizon=HORIZON)
+    same = np.isclose(ours, by_numba, rtol=1e-4, atol=1e-4)
+    assert same.mean() > 0.9, "sums in another order decide near-ties otherwise, no more"
+    assert distance(ours, by_numba) < LIMIT
+
+
+def test_draws_by_alias_follow_the_distribution() -> None:
     probabilities = np.array([0.5, 0.0, 0.2, 0.05, 0.25])
-    keep, alias = numba_loops._alias_table(probabilities)
+    keep, alias = alias_table(probabilities)
     chance = np.zeros(5)
     for slot in range(5):
         chance[slot] += keep[slot] / 2**32 / 5
@@ -171,13 +184,14 @@ def test_cases_run_at_toy_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learners, "RUNS_PER_CORE", {"region_ucb": 8})
     monkeypatch.setattr(learners, "HAS_NUMBA", False)
     monkeypatch.setattr(gpu, "GAMES", ((2, 1, 2, 2),))
-    rows = [
+    found = [
         *learners.run(TOY, games=((2, 1, 2, 2),), learners=("region_ucb",)),
         *solve.run(TOY, games=((2, 1, 2, 2),)),
         *gpu.run(TOY, num_runs=(8,), anywhere=True),
+        *rows.run(TOY, lengths=(4,)),
     ]
-    assert {row.case for row in rows} == {"learners", "solve", "gpu"}
-    assert report.markdown({}, rows).count("\n| ") > len(rows)
+    assert {row.case for row in found} == {"learners", "solve", "gpu", "rows"}
+    assert report.markdown({}, found).count("\n| ") > len(found)
 
 
 def test_without_a_gpu_the_case_says_how_to_run_it() -> None:

@@ -296,7 +296,7 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         dataclasses.replace(js.learners.erm_joint(), act=lambda *_: Choice(jnp.int32(0), jnp.int32(0))),
         r"its jumps were made for a learner with another act.*jumps=None",
     ),
-    "theorem": (broken(theorem=3), r"theorem must be the name of a rate .* but 3 arrived"),
+    "theorem": (broken(theorem="mine"), r"Unknown theorem of greedy: .mine.\. Known: erm_joint, "),
 }
 
 

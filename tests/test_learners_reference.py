@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
+import scipy.stats
 
 from jaxstack import learners
 from jaxstack.distributions import IndependentTypes, MixtureTypes
@@ -22,7 +24,9 @@ from tests.reference import learners as reference
 from tests.reference import value
 
 HORIZON = 230  # neither a multiple nor a divisor of the block of rounds
-LEARNERS = ("erm_joint", "erm_product", "region_ucb", "oful")
+LEARNERS = tuple(learners.ROSTER)
+LEARNING = [name for name in LEARNERS if learners.by_name(name).feedback not in ("none", "optimum")]
+DRAWING = [name for name in LEARNERS if learners.by_name(name).draws]
 
 
 def constant_payoff() -> games.Case:
@@ -60,6 +64,15 @@ SHAPES: tuple[games.Shape, ...] = ((2, 2, 3, 3), (4, 1, 3, 2), (3, 2, 2, 2), (2,
 RACES = close_races()
 DEGENERATE = [*list(games.degenerate_games(11, 7, SHAPES))[::3], constant_payoff(), mirrored_game()]
 CASES = RACES + DEGENERATE
+FEW = [*RACES[::2], *DEGENERATE[1:-2:5], *DEGENERATE[-2:]]  # for learners to measure others by
+
+
+def cases_of(learner: str) -> list[games.Case]:
+    """The cases on which a learner is compared: every one where a theorem speaks of it."""
+    return FEW if learners.by_name(learner).theorem is None else CASES
+
+
+COMPARED = [(case, learner) for learner in LEARNERS for case in cases_of(learner)]
 
 
 def name_of(case: Any) -> str | None:
@@ -76,7 +89,7 @@ def played(case: games.Case, learner: str, radius_scale: float | None = None) ->
             jax.random.key(11),
             case.game,
             case.types,
-            getattr(learners, learner)(),
+            learners.by_name(learner),
             horizon=HORIZON,
             table=table,
             hparams=hparams,
@@ -92,18 +105,70 @@ def first_difference(
 
     `wrong`: arguments with which the loop differs from the learner.
     """
-    trace, table = played(case, learner, radius_scale)
+    trace, _ = played(case, learner, radius_scale)
     arguments = {} if radius_scale is None else {"radius_scale": radius_scale}
-    arguments = {"types": trace.types, **arguments, **(wrong or {})}
-    expected = getattr(reference, learner)(case.game, table, **arguments)
-    different = np.flatnonzero((expected != np.stack([trace.region, trace.vertex], axis=1)).any(axis=1))
-    return int(different[0]) + 1 if len(different) else None
+    expected = reference_of(case, learner, radius_scale, {**arguments, **(wrong or {})})
+    if learners.by_name(learner).plays == "commitments":
+        different = ~np.isclose(expected, trace.commitment, rtol=0, atol=1e-9).all(axis=1)
+    elif expected.ndim == 2:
+        different = (expected != np.stack([trace.region, trace.vertex], axis=1)).any(axis=1)
+    else:  # the rule leaves a choice
+        different = expected[np.arange(HORIZON), trace.region, trace.vertex] == 0
+    return int(np.flatnonzero(different)[0]) + 1 if different.any() else None
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
-@pytest.mark.parametrize("case", CASES, ids=name_of)
+def reference_of(
+    case: games.Case, learner: str, radius_scale: float | None, more: dict[str, Any]
+) -> np.ndarray:
+    """What the slow loop of a learner says of the run that was played."""
+    trace, table = played(case, learner, radius_scale)
+    arguments: dict[str, Any] = {"types": trace.types}
+    if learners.by_name(learner).feedback == "optimum":
+        arguments["distribution"] = case.types
+    if learners.by_name(learner).draws:
+        arguments["plays"] = np.stack([trace.region, trace.vertex], axis=1)
+    expected: np.ndarray = getattr(reference, learner)(case.game, table, **{**arguments, **more})
+    assert len(expected) == HORIZON
+    return expected
+
+
+def ranks(learner: str, cases: list[games.Case], vertices_first: bool = False) -> np.ndarray:
+    """Where each play of a learner that draws lies in the distribution that the slow loop gives it.
+
+    Uniform on [0, 1] and independent if that is how it is drawn (Rosenblatt, Ann. Math. Stat. 1952), in
+    whatever order regions and vertices are laid out.
+    """
+    found, generator, rounds = [], np.random.default_rng(0), np.arange(HORIZON)
+    for case in cases:
+        likely = reference_of(case, learner, None, {})
+        place = (played(case, learner)[0].region, played(case, learner)[0].vertex)
+        if vertices_first:
+            likely, place = likely.swapaxes(1, 2), place[::-1]
+        index = np.ravel_multi_index(place, likely.shape[1:])
+        likely = likely.reshape(HORIZON, -1)
+        chance = likely[rounds, index]
+        below = np.cumsum(likely, axis=1)[rounds, index] - chance
+        found.append(below + chance * generator.uniform(size=HORIZON))
+    return np.concatenate(found)
+
+
+def p_value(learner: str, change: Callable[[np.ndarray], np.ndarray] = np.asarray) -> float:
+    """That a learner draws as the slow loop says, and every round anew: the smallest of several tests."""
+    samples = []
+    for vertices_first in (False, True):
+        place = change(ranks(learner, FEW, vertices_first))
+        samples += [place, (place[1:] - place[:-1]) % 1]
+    return min(float(scipy.stats.kstest(sample, "uniform").pvalue) for sample in samples)
+
+
+@pytest.mark.parametrize(("case", "learner"), COMPARED, ids=name_of)
 def test_plays_what_the_slow_loop_plays(case: games.Case, learner: str) -> None:
     assert first_difference(case, learner) is None
+
+
+@pytest.mark.parametrize("learner", DRAWING)
+def test_draws_as_the_slow_loop_says(learner: str) -> None:
+    assert p_value(learner) > 1e-3
 
 
 @pytest.mark.parametrize("learner", ["region_ucb", "oful"])
@@ -136,7 +201,7 @@ def test_regret_is_that_of_the_plays(case: games.Case) -> None:
 
 
 def test_all_learners_see_the_same_types() -> None:
-    for case in CASES[::4]:
+    for case in FEW[::3]:
         drawn = [played(case, learner)[0].types for learner in LEARNERS]
         for types in drawn[1:]:
             np.testing.assert_array_equal(types, drawn[0])
@@ -157,15 +222,40 @@ def test_everything_ties_under_a_constant_payoff() -> None:
 # The comparison can fail: each of these loops is wrong in one small way, and is told apart -----------
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize("learner", LEARNING)
 def test_a_loop_one_round_behind_is_told_apart(learner: str) -> None:
-    for case in RACES:
+    def late(case: games.Case) -> np.ndarray:
         types = played(case, learner)[0].types
-        late = np.concatenate([types[:1], types[:-1]])
-        assert first_difference(case, learner, wrong={"types": late}) is not None
+        return np.concatenate([types[:1], types[:-1]])
+
+    assert any(first_difference(case, learner, wrong={"types": late(case)}) for case in RACES)
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+def test_draws_that_come_twice_are_told_apart() -> None:
+    assert p_value("uniform", lambda place: place[np.arange(len(place)) // 2 * 2]) < 1e-6
+
+
+def test_draws_with_other_odds_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_twice(game: Any, table: Any, types: np.ndarray, plays: np.ndarray) -> np.ndarray:
+        """The first vertex of a region is twice as likely as another."""
+        odds = np.where(table.vertex_mask, 1.0, 0.0)
+        odds[:, 0] *= 2
+        likely = odds / odds.sum(axis=1, keepdims=True).clip(1) / table.region_mask.sum()
+        return np.broadcast_to(likely, (HORIZON, *likely.shape))
+
+    monkeypatch.setattr(reference, "uniform", first_twice)
+    assert p_value("uniform") < 1e-6
+
+
+def test_a_worse_commitment_than_the_best_is_told_apart() -> None:
+    for case in RACES:
+        reversed_types = type(case.types)(np.flip(np.asarray(case.types.probabilities)))
+        if first_difference(case, "oracle", wrong={"distribution": reversed_types}) is not None:
+            return
+    raise AssertionError("every commitment counts as the best")
+
+
+@pytest.mark.parametrize("learner", LEARNING)
 def test_a_loop_that_breaks_ties_the_other_way_is_told_apart(
     learner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,10 +27,15 @@ def random_marginals(rng, n, A):
     return marginals
 
 
+def mean(payoff, marginals):
+    """Expected payoff vector under action marginals [n, A]: followers of one type."""
+    return payoff.expected_payoff_vector(np.ones((len(marginals), 1)), marginals[:, None])
+
+
 @jax.jit
 def both_operations(payoff, joint_actions, marginals):
     """Payoff vectors of many joint actions, and the expectation under marginals."""
-    return jax.vmap(payoff.payoff_vector)(joint_actions), payoff.expected_payoff_vector(marginals)
+    return jax.vmap(payoff.payoff_vector)(joint_actions), mean(payoff, marginals)
 
 
 def test_tabular_by_hand():
@@ -40,7 +45,7 @@ def test_tabular_by_hand():
     np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 0])), [3, 7])
     marginals = np.array([[0.5, 0.5], [0.25, 0.75]])
     # 0.5 (0.25 * 1 + 0.75 * 2) + 0.5 (0.25 * 3 + 0.75 * 4) = 0.875 + 1.875; second row 2.875 - 2.125
-    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), [2.75, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(mean(payoff, marginals), [2.75, 0.75], rtol=1e-6)
     assert [float(b) for b in payoff.bounds()] == [-8, 7]
 
 
@@ -49,7 +54,7 @@ def test_separable_by_hand():
     assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 2, 2)
     np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 0])), [11, 33])
     marginals = np.array([[0.5, 0.5], [0.9, 0.1]])
-    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), [0.5 + 11, 2.5 + 23], rtol=1e-6)
+    np.testing.assert_allclose(mean(payoff, marginals), [0.5 + 11, 2.5 + 23], rtol=1e-6)
     # Lowest: row 1, 2 - 40; highest: row 1, 3 + 30.
     assert [float(b) for b in payoff.bounds()] == [-38, 33]
 
@@ -61,7 +66,7 @@ def test_anonymous_two_actions_by_hand():
     np.testing.assert_array_equal(payoff.payoff_vector(np.array([1, 1])), [5, 2])
     marginals = np.array([[0.5, 0.5], [0.75, 0.25]])  # counts 0, 1, 2 have 3/8, 4/8, 1/8
     expected = [(4 * 1 + 1 * 5) / 8, (3 * 7 + 4 * 7 + 1 * 2) / 8]
-    np.testing.assert_allclose(payoff.expected_payoff_vector(marginals), expected, rtol=1e-6)
+    np.testing.assert_allclose(mean(payoff, marginals), expected, rtol=1e-6)
     assert [float(b) for b in payoff.bounds()] == [0, 7]
 
 
@@ -75,14 +80,14 @@ def test_anonymous_three_actions_by_hand():
     assert [float(b) for b in payoff.bounds()] == [1, 6]  # not the -99, nor the zeros held in its place
     thirds = np.full((2, 3), 1 / 3)  # 1/9 each for (0,0), (1,1), (2,2), and 2/9 for the mixed pairs
     expected = (1 + 3 + 6) / 9 + 2 * (2 + 4 + 5) / 9
-    np.testing.assert_allclose(payoff.expected_payoff_vector(thirds), [expected], rtol=1e-6)
+    np.testing.assert_allclose(mean(payoff, thirds), [expected], rtol=1e-6)
 
 
 def test_anonymous_with_one_action():
     payoff = AnonymousPayoff([3.0, 4.0], num_followers=5)
     assert (payoff.num_leader_actions, payoff.num_followers, payoff.num_actions) == (2, 5, 1)
     np.testing.assert_array_equal(payoff.payoff_vector(np.zeros(5, int)), [3, 4])
-    np.testing.assert_array_equal(payoff.expected_payoff_vector(np.ones((5, 1))), [3, 4])
+    np.testing.assert_array_equal(mean(payoff, np.ones((5, 1))), [3, 4])
 
 
 @pytest.mark.parametrize("kind", games.PAYOFFS)
@@ -97,9 +102,11 @@ def test_agrees_with_loops(kind, shape):
     expected = [value.payoff_vector(payoff, tuple(actions)) for actions in joint_actions.tolist()]
     marginals = random_marginals(rng, n, A)
     with jax.enable_x64(True):
-        vectors, mean = both_operations(payoff, joint_actions, marginals)
+        vectors, expectation = both_operations(payoff, joint_actions, marginals)
     np.testing.assert_allclose(vectors, expected, rtol=1e-13)
-    np.testing.assert_allclose(mean, value.expected_payoff_vector(payoff, marginals), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        expectation, value.expected_payoff_vector(payoff, marginals), rtol=1e-12, atol=1e-14
+    )
     np.testing.assert_allclose(payoff.bounds(), value.bounds(payoff, n, A), rtol=1e-12)
 
 
@@ -113,9 +120,7 @@ def test_compact_kinds_agree_with_their_table(kind):
         table[(slice(None), *actions)] = value.payoff_vector(compact, actions)
     tabular, marginals = TabularPayoff(table), random_marginals(rng, n, A)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(
-            tabular.expected_payoff_vector(marginals), compact.expected_payoff_vector(marginals), rtol=1e-12
-        )
+        np.testing.assert_allclose(mean(tabular, marginals), mean(compact, marginals), rtol=1e-12)
     np.testing.assert_allclose(tabular.bounds(), compact.bounds(), rtol=1e-12)
 
 
@@ -126,10 +131,10 @@ def test_two_hundred_followers():
     separable = SeparablePayoff(np.broadcast_to([0.0, 1 / n], (n, 2, 2)))
     marginals = np.tile([1 - p, p], (n, 1))
     with jax.enable_x64(True):
-        mean, square = anonymous.expected_payoff_vector(marginals)
+        first, square = mean(anonymous, marginals)
         # Binomial: E c = n p, E c^2 = n p (1 - p) + (n p)^2.
-        np.testing.assert_allclose([mean, square], [p, p * (1 - p) + n * p**2], rtol=1e-12)
-        np.testing.assert_allclose(separable.expected_payoff_vector(marginals), [p, p], rtol=1e-12)
+        np.testing.assert_allclose([first, square], [p, p * (1 - p) + n * p**2], rtol=1e-12)
+        np.testing.assert_allclose(mean(separable, marginals), [p, p], rtol=1e-12)
         ones = np.ones(n, int)
         np.testing.assert_allclose(anonymous.payoff_vector(ones), [1, n], rtol=1e-12)
         np.testing.assert_allclose(separable.payoff_vector(ones), [1, 1], rtol=1e-12)
@@ -146,7 +151,7 @@ def test_unequal_followers_in_a_convolution():
         profile = np.convolve(profile, [1 - q, q])
     payoff = AnonymousPayoff(np.sin(np.arange(n + 1))[None])
     with jax.enable_x64(True):
-        expected = payoff.expected_payoff_vector(np.stack([1 - p, p], axis=1))
+        expected = mean(payoff, np.stack([1 - p, p], axis=1))
     np.testing.assert_allclose(expected, [profile @ np.sin(np.arange(n + 1))], rtol=1e-11)
 
 
@@ -202,7 +207,6 @@ def test_joint_index_counts_in_c_order():
         (lambda: TabularPayoff([[1, 2], [3]]), "rectangular array of numbers with axes [L A*]"),
         (lambda: TabularPayoff([["a", "b"]]), "could not be converted"),
         (lambda: TabularPayoff([1.0, 2.0]), "(2 or more dimensions), but it arrived with shape (2,)"),
-        (lambda: TabularPayoff(np.zeros((2, 2, 3))), "same number of actions A for every follower"),
         (lambda: TabularPayoff(np.zeros((0, 2))), "axis 0 (leader actions) is empty"),
         (lambda: TabularPayoff(np.zeros((2, 2, 0))), "axis 2 (follower actions) is empty"),
         (lambda: SeparablePayoff(np.zeros((2, 2))), "axes [n L A] (3 dimensions)"),
@@ -261,10 +265,10 @@ def test_bounds_and_units_of_what_is_played(kind: str) -> None:
         for actions in itertools.product(range(A), repeat=n)
         if all(played[i, a] for i, a in enumerate(actions))
     ]
-    low, high = payoff.bounds(played)
+    low, high = payoff.bounds(played[:, None])
     assert (low, high) == (pytest.approx(np.min(seen), abs=1e-6), pytest.approx(np.max(seen), abs=1e-6))
     assert payoff.bounds()[0] < -9e5
-    units = payoff.in_units(low, high - low, played)
+    units = payoff.in_units(low, high - low, played[:, None])
     for actions in itertools.product(range(A - 1), range(A)):
         expected = (np.asarray(payoff.payoff_vector(np.array(actions)), np.float64) - low) / (high - low)
         np.testing.assert_allclose(units.payoff_vector(np.array(actions)), expected, atol=1e-5)
@@ -282,7 +286,7 @@ def test_which_actions_it_tells_apart(kind: str, seed: int) -> None:
     members = [make((rng.random(shape) < 0.2) * 1.0) for _ in "ab"]
     played = rng.random((2, n, A)) < 0.6
     played[..., 0] = True
-    together = stack(members).tells_apart(played)
+    together = stack(members).tells_apart(played[..., None, :])[:, :, 0]
     for member, may, told in zip(members, played, together, strict=True):
         expected = np.zeros((n, A, A), bool)
         for i, a, b in itertools.product(range(n), range(A), range(A)):
@@ -293,7 +297,7 @@ def test_which_actions_it_tells_apart(kind: str, seed: int) -> None:
                 ]
                 expected[i, a, b] |= bool((pair[0] != pair[1]).any())
         np.testing.assert_array_equal(told, expected)
-        np.testing.assert_array_equal(member.tells_apart(may), expected)
+        np.testing.assert_array_equal(member.tells_apart(may[:, None])[:, 0], expected)
 
 
 def test_bounds_of_counts_that_can_occur() -> None:
@@ -303,7 +307,7 @@ def test_bounds_of_counts_that_can_occur() -> None:
     possible = [(0, 1), (1, 0), (1, 1), (2, 0)]  # counts of actions 1 and 2
     for number, counts in enumerate(possible):
         table[0, *counts] = number
-    assert [float(b) for b in js.AnonymousPayoff(table).bounds(played)] == [0.0, 3.0]
+    assert [float(b) for b in js.AnonymousPayoff(table).bounds(played[:, None])] == [0.0, 3.0]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -317,7 +321,8 @@ def test_anonymous_bounds_are_those_of_every_joint_action(seed: int) -> None:
         allowed = [range(A)] * n if played is None else [np.flatnonzero(row) for row in played]
         counts = [[list(actions).count(b) for b in range(1, A)] for actions in itertools.product(*allowed)]
         seen = np.array([payoff.table[:, *count] for count in counts])
-        assert [float(bound) for bound in payoff.bounds(played)] == [seen.min(), seen.max()]
+        may = None if played is None else played[:, None]
+        assert [float(bound) for bound in payoff.bounds(may)] == [seen.min(), seen.max()]
 
 
 @pytest.mark.parametrize("scale", [1e39, 1e-39, 1e300])

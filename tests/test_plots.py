@@ -296,8 +296,18 @@ def test_heat_map_of_an_array():
 def test_no_two_lines_of_a_picture_look_alike():
     names = [*LEARNER_STYLES, "mine", "yours", "theirs", "oful, radius = 0.1"]
     assert len({marker for _, _, marker in line_styles(names)}) == len(names)
+    assert len(line_styles([f"mine {number}" for number in range(40)])) == 40  # more than there are styles
     shades = [to_hex(colour) for colour, _, _ in line_styles([1, 2, 3, 4, 5], ordered=True)]
     assert len(set(shades)) == 5
+
+
+def test_a_learner_from_outside_keeps_its_style_in_any_company():
+    (alone,) = line_styles(["mine"])
+    for company in (["erm_joint", "mine"], ["oracle", "mine", *LEARNER_STYLES], ["mine", "yours", "theirs"]):
+        styles = dict(zip(company, line_styles(company), strict=True))
+        assert styles["mine"] == alone
+        assert len(set(styles.values())) == len(styles)
+    assert len({line_styles([name])[0] for name in ("mine", "yours", "hers", "his", "ours", "its")}) > 2
 
 
 def test_visits_are_shares_of_rounds():

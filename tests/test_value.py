@@ -120,7 +120,7 @@ def test_payoffs_and_region_payoff_vectors_equal_brute_force(payoff: str, types:
         vector = game.leader.payoff_vector(actions)
         np.testing.assert_allclose(vector, reference.payoff_vector(game.leader, tuple(actions)), atol=1e-6)
         plays = rng.dirichlet(np.ones(A), size=n)
-        vector = game.leader.expected_payoff_vector(plays)
+        vector = game.leader.expected_payoff_vector(np.ones((n, 1)), plays[:, None])
         np.testing.assert_allclose(vector, reference.expected_payoff_vector(game.leader, plays), atol=1e-5)
 
 

@@ -28,6 +28,7 @@ import numba
 import numpy as np
 from numba.extending import intrinsic
 
+from experiments.benchmarks.alias import alias_table
 from experiments.benchmarks.setting import Setting
 
 BLOCK = 4  # bounds whose maximum is kept
@@ -47,7 +48,7 @@ def play(name: str, setting: Setting, seed: int, num_runs: int, horizon: int) ->
 
 def prepare(name: str, setting: Setting, horizon: int) -> Callable[[int, int], np.ndarray]:
     """A function (seed, num_runs) -> final regret [S] of `horizon` rounds, with all its tables made."""
-    probability, alias = _alias_table(setting.probabilities)
+    probability, alias = alias_table(setting.probabilities)
     values = _padded(setting.values.T, fill=-1.0)
     gap = setting.gap[setting.candidate]
     horizon = int(horizon)
@@ -314,19 +315,6 @@ def _draw(state, probability, alias):
     keep = np.uint32(bits & np.uint64(0xFFFFFFFF)) < probability[slot]
     other = np.int64(alias[slot])
     return other + (slot - other) * np.int64(keep)
-
-
-def _alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of keeping each slot, uint32 in units of 2^-32, and its alias, int32; [J] (Walker 1977)."""
-    weight = probabilities * len(probabilities) / probabilities.sum()
-    keep, alias = np.ones(len(weight)), np.arange(len(weight), dtype=np.int32)
-    small, large = list(np.flatnonzero(weight < 1)), list(np.flatnonzero(weight >= 1))
-    while small and large:
-        under, over = small.pop(), large.pop()
-        keep[under], alias[under] = weight[under], over
-        weight[over] -= 1 - weight[under]
-        (small if weight[over] < 1 else large).append(over)
-    return np.minimum(np.rint(keep * 2.0**32), 2.0**32 - 1).astype(np.uint32), alias
 
 
 def _padded(rows: np.ndarray, fill: float) -> np.ndarray:

@@ -11,8 +11,9 @@ from jaxstack.cli.cells import print_dry_run
 from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
 from jaxstack.cli.inspection import inspect_game, require_picture_name
+from jaxstack.cli.learners import wanted_spec
 from jaxstack.cli.page import write_page
-from jaxstack.cli.running import read_spec, run_spec
+from jaxstack.cli.running import run_spec
 from jaxstack.terminal import Terminal
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -49,7 +50,7 @@ def run(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="SPEC.toml|GAME.json|GAME.npz",
+            metavar="SPEC.toml|GAME",
             help="What to run. Default: random games, the hard family and a security patrol.",
             show_default=False,
         ),
@@ -59,7 +60,12 @@ def run(
     runs: Annotated[int | None, typer.Option(help="Independent runs of every game.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the draws of types.")] = None,
     learners: Annotated[
-        str | None, typer.Option(metavar="NAME,NAME,..", help="Learners to compare, separated by commas.")
+        str | None,
+        typer.Option(
+            metavar="NAME,MODULE,..",
+            help="Learners to compare, separated by commas: names, or modules with learners of your own "
+            "(MODULE:FACTORY for one of them), which a spec then may name, too.",
+        ),
     ] = None,
     ties: Annotated[
         Literal["optimistic", "robust"] | None,
@@ -108,13 +114,7 @@ def run(
             use_every_core()
             if cache:
                 keep_programs()
-            spec = read_spec(source).replace_run(
-                horizon=horizon,
-                runs=runs,
-                seed=seed,
-                learners=None if learners is None else [name.strip() for name in learners.split(",")],
-                ties=ties,
-            )
+            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
@@ -130,7 +130,9 @@ def run(
 @app.command()
 def inspect(
     context: typer.Context,
-    game: Annotated[Path, typer.Argument(metavar="GAME", help="Game file, JSON or NPZ.", show_default=False)],
+    game: Annotated[
+        Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Picture of the regions (.png, .pdf, .svg).")
     ] = None,
@@ -147,6 +149,34 @@ def inspect(
             require_picture_name(out)
             report.require_writable(out.parent)
         inspect_game(game, out, ties, Terminal())
+
+
+@app.command()
+def convert(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="Game file: .json, .npz, .csv, or .nfg of Gambit.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="File to write, in the format of its ending.", show_default=False),
+    ],
+    leader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLAYER", help="Name or number of who leads in an .nfg file. Default: the first."
+        ),
+    ] = None,
+) -> None:
+    """Write a game in another format: JSON, NPZ, a CSV table of payoffs, or Gambit's .nfg."""
+    with clean_errors(context):
+        from jaxstack.scenarios import convert_game
+
+        game = convert_game(source, target, leader=leader).game
+        typer.echo(f"{target}: {game!r}")
 
 
 @app.command()

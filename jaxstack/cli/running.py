@@ -30,11 +30,12 @@ def read_spec(source: Path | None) -> Spec:
     suffix = source.suffix.lower()
     if suffix == ".toml":
         return spec.load_spec(source)
-    if suffix in (".json", ".npz"):
+    if suffix in (".json", ".npz", ".csv", ".nfg"):
         return spec.spec_of_game_file(source)
     ending = f"the name ends in {source.suffix!r}" if source.suffix else "the name has no ending"
     raise ValueError(
-        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz), but {ending}."
+        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz, .csv, .nfg), but "
+        f"{ending}."
     )
 
 

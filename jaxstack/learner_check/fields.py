@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxstack import checks, jumps
+from jaxstack import bounds, checks, jumps
 from jaxstack.learner_check.telling import require
 from jaxstack.learners.contract import FEEDBACK, PLAYS, Jumps, Learner
 
@@ -31,11 +31,8 @@ def check_fields(learner: Any) -> None:
             given is None or callable(given),
             f"{name}: {field} must be a function or None, but {given!r} arrived.",
         )
-    require(
-        learner.theorem is None or isinstance(learner.theorem, str),
-        f"{name}: theorem must be the name of a rate of jaxstack.bounds.regret, or None, but "
-        f"{learner.theorem!r} arrived.",
-    )
+    if learner.theorem is not None:
+        checks.one_of(f"theorem of {name}:", learner.theorem, bounds.THEOREMS)
     if learner.jumps is not None:
         require(
             isinstance(learner.jumps, Jumps) and learner.feedback == "types",

@@ -69,7 +69,7 @@ class Known:
       payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range
         1 if constant. What learners compute with is in units already.
       unit_payoffs: [A**n, L] float, payoff vector of every joint action in units, or None where these are
-        many.
+        many or types matter too.
       prepared: what the learner's own `prepare` derived from game and table, once, outside the rounds.
     """
 
@@ -86,11 +86,23 @@ class Known:
         """Of all floats: the default float type."""
         return jnp.asarray(self.horizon).dtype
 
-    def unit_payoff_vector(self, actions: Int[DeviceArray, "n"]) -> Float[DeviceArray, "L"]:
-        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1]."""
+    def unit_payoff_vector(
+        self, actions: Int[DeviceArray, "n"], types: Int[DeviceArray, "n"] | None = None
+    ) -> Float[DeviceArray, "L"]:
+        """Payoff vector of a joint action that can occur, in units of the range.
+
+        What every commitment earns by it is in [0, 1]; on the simplex, so is every entry.
+
+        Args:
+          actions: [n] int32.
+          types: [n] int32, who plays them; needed where the leader's payoff depends on types.
+
+        Raises:
+          ValueError: it does, and no types arrived.
+        """
         if self.unit_payoffs is not None:
             return take_row(self.unit_payoffs, joint_index(actions, self.game.num_actions))
-        return self.game.leader.payoff_vector(actions)
+        return self.game.leader.payoff_vector(actions, types)
 
 
 class NoParams(NamedTuple):
@@ -140,6 +152,8 @@ class Learner:
       prepare: (game in units, table) -> pytree of host arrays for `known.prepared`, derived from what is
         known alone; of a stacked batch, every array with a leading axis G.
       ranges: (name, low, high) of hyperparameters that make sense only between two numbers, both excluded.
+      needs_payoff_vectors: it learns from `known.unit_payoff_vector(feedback.actions)`, and so cannot play a
+        game in which the leader's payoff depends on types.
       theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret, if one is known.
       jumps: how its rounds can be jumped over, if they can.
       plays: "vertices" of the table (Choice), or "commitments" (Commitment).
@@ -159,6 +173,7 @@ class Learner:
     hparams: Callable[[Known], Pytree] = no_params
     prepare: Callable[[Game, RegionTable], Pytree] = nothing_prepared
     ranges: tuple[tuple[str, float, float], ...] = ()
+    needs_payoff_vectors: bool = False
     theorem: str | None = None
     jumps: Jumps | None = None
     plays: str = "vertices"

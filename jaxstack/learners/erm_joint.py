@@ -113,7 +113,7 @@ def _update(
     if isinstance(state, PayoffSums):
         by_follower = jnp.asarray(known.table.responses).astype(jnp.int32)
         actions = jnp.take_along_axis(by_follower, feedback.types[None, :, None], axis=2)[:, :, 0]  # [R, n]
-        payoffs = jax.vmap(known.unit_payoff_vector)(actions)
+        payoffs = jax.vmap(known.unit_payoff_vector, (0, None))(actions, feedback.types)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     seen = _seen(known, feedback.types)
@@ -150,6 +150,8 @@ def _features(scoring: Scoring) -> Any:
 
 def _seen(known: Known, types: Int[DeviceArray, "n"]) -> jax.Array:
     """Features counted in a round with these types: the joint type [1], or every follower's type [n]."""
+    if known.prepared.strides is not None:
+        return (types * known.prepared.strides).sum(keepdims=True)
     if known.prepared.joint is not None:
         return jnp.reshape(joint_index(types, known.game.num_types), (1,))
     return jnp.arange(known.game.num_followers, dtype=jnp.int32) * known.game.num_types + types

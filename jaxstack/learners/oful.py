@@ -57,9 +57,9 @@ class OFULState(NamedTuple):
 def oful() -> Learner:
     """Linear bandit whose unknown parameter is the distribution D of joint types (feedback: actions).
 
-    A candidate (x, W) has the feature z = (u(x, W(theta)))_theta in R^(K^n) and the expected reward <z, D>;
-    the reward seen is u(x, a), which is 1/2-subgaussian in units of the payoff range. It plays the candidate
-    that maximises <z, D'> + c beta sqrt(z^T V^-1 z) with
+    A candidate (x, W) has the feature z = (u(x, W(theta), theta))_theta in R^(K^n) and the expected reward
+    <z, D>; the reward seen is u(x, a, theta), which is 1/2-subgaussian in units of the payoff range. It plays
+    the candidate that maximises <z, D'> + c beta sqrt(z^T V^-1 z) with
 
         beta = 1/2 sqrt(2 log(1/delta) + log det V - log det(lambda I)) + sqrt(lambda)       (||D|| <= 1).
 
@@ -146,13 +146,11 @@ def _update(
     features = jnp.asarray(known.prepared.features)
     played = known.prepared.row[choice.region, choice.vertex]
     feature = take_row(features, played)
-    commitment = known.table.vertices[choice.region, choice.vertex]
-    reward = (commitment * known.unit_payoff_vector(feedback.actions)).sum()
     gain = state.inverse @ feature
     variance = (feature * gain).sum()
     gain_normed = gain / (1 + variance)
     inverse = state.inverse - gain[:, None] * gain_normed[None]  # Sherman-Morrison
-    surprise = reward - (feature * state.estimate).sum()
+    surprise = feedback.payoff - (feature * state.estimate).sum()
     estimate = state.estimate + gain_normed * surprise
 
     shared = features @ gain

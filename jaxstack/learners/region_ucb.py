@@ -44,7 +44,8 @@ def region_ucb() -> Learner:
         max_{x in R(W)} <x, u_W> + c sqrt(4 (L+1) log(3T) / N(W)),
 
     u_W the mean payoff vector seen in W and N(W) its visits; unvisited regions first. Payoffs are measured in
-    units of their range. Lowest region, then lowest vertex, among ties.
+    units of their range. Lowest region, then lowest vertex, among ties. It stands on payoff vectors, which
+    actions tell only where the leader's payoff does not depend on types: it plays no other games.
 
     Hyperparameters (traced): `radius_scale` c, default 1. Tells `visits` [R].
 
@@ -57,6 +58,7 @@ def region_ucb() -> Learner:
         act=_act,
         update=_update,
         hparams=_hparams,
+        needs_payoff_vectors=True,
         theorem="region_ucb",
         info=_info,
     )
@@ -91,7 +93,7 @@ def _update(
     t: jax.Array,
 ) -> RegionUCBState:
     means, value, visits = region_means.observe(state.means, known, choice, feedback)
-    log_term = 4 * (known.game.num_leader_actions + 1) * jnp.log(3 * known.horizon)
+    log_term = 4 * (known.game.dimension + 2) * jnp.log(3 * known.horizon)
     upper_bound = value + hparams.radius_scale * jnp.sqrt(log_term / visits.astype(value.dtype))
     bounds = replace(state.bounds, choice.region, upper_bound)
     return RegionUCBState(means, bounds, winner(bounds, tie_tolerance(value.dtype)))

@@ -85,7 +85,8 @@ def explore_then_commit() -> Learner:
     """Yardstick that visits regions in turn, then plays the empirically best vertex for ever (actions).
 
     While it explores it plays the first best vertex of the region under what it has seen there. It learns
-    nothing after the exploration. Regions that were never visited are never committed to.
+    nothing after the exploration. Regions that were never visited are never committed to. Like `region_ucb`
+    it plays no games in which the leader's payoff depends on types.
 
     Hyperparameters (traced): `exploration_rounds`, default T^(2/3). Tells `visits` [R] while it explores.
     """
@@ -96,6 +97,7 @@ def explore_then_commit() -> Learner:
         act=_act,
         update=_update,
         hparams=_hparams,
+        needs_payoff_vectors=True,
         info=_info,
     )
 

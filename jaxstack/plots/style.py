@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,19 +62,30 @@ VALUE_COLOURS = _colours("value", "#FFF8E5", "#F6D48C", "#EC9F5A", "#CE5A57", "#
 def line_styles(labels: Sequence[Any], ordered: bool = False) -> list[Style]:
     """A style for every line: a learner's own, or one that no other line of the picture has.
 
+    A label that is none of the package's learners gets the style that its letters choose, so that it looks
+    the same in every picture; where that one is taken, the next.
+
     Args:
       labels: of the lines.
       ordered: they are numbers in order, and their colours run from light to dark.
     """
-    others = OTHER_STYLES + tuple(LEARNER_STYLES.values())
     if ordered:
         shades = ORDER_COLOURS(np.linspace(0, 1, len(labels)))
         marked = tuple(LEARNER_STYLES.values()) + OTHER_STYLES
         return [(shade, *marked[p % len(marked)][1:]) for p, shade in enumerate(shades)]
     taken = {LEARNER_STYLES[label] for label in labels if label in LEARNER_STYLES}
-    free = [style for style in others if style not in taken]
-    unknown = [label for label in labels if label not in LEARNER_STYLES]
-    return [LEARNER_STYLES.get(label) or free[unknown.index(label) % len(free)] for label in labels]
+    spare = [style for style in LEARNER_STYLES.values() if style not in taken]
+    free: list[Style] = []
+    chosen: dict[Any, Style] = {}
+    for label in labels:
+        if label in LEARNER_STYLES or label in chosen:
+            continue
+        free = free or [*OTHER_STYLES, *spare]  # with more lines than styles, once more
+        first = zlib.crc32(str(label).encode()) % len(OTHER_STYLES)
+        turn = [*OTHER_STYLES[first:], *OTHER_STYLES[:first], *spare]
+        chosen[label] = next(style for style in turn if style in free)
+        free.remove(chosen[label])
+    return [LEARNER_STYLES.get(label) or chosen[label] for label in labels]
 
 
 def line_options(style: Style) -> dict[str, Any]:

@@ -141,7 +141,8 @@ def what_is_seen(
     if learner.feedback == "actions":
         known, arena = inputs.known, inputs.arena
         actions = arena.actions(known, choice, types)
-        payoff = jnp.vdot(arena.commitment(known, choice), known.unit_payoff_vector(actions))
+        # A sum and not a matrix product, which some devices round to fewer digits.
+        payoff = (arena.commitment(known, choice) * known.unit_payoff_vector(actions, types)).sum()
         return ActionFeedback(actions, payoff)
     return None
 

@@ -15,6 +15,7 @@ from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
 from jaxstack.value import vertex_utilities
 
@@ -59,6 +60,7 @@ def prepare(
             f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
         )
     checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    _check_playable(game, learner)
     table = enumerate_regions(game) if table is None else table
     _check_table(game, table)
     _check_equal_actions(game, types, table)
@@ -107,6 +109,16 @@ def _schedule(learner: Learner, horizon: int) -> np.ndarray:
     return padded
 
 
+def _check_playable(game: Game, learner: Learner) -> None:
+    """Raise ValueError where a learner stands on what it cannot see in this game."""
+    if learner.needs_payoff_vectors and game.leader.num_types is not None:
+        raise ValueError(
+            f"{learner.name} learns from the payoff vectors of the actions that it sees, but in {game!r} the "
+            f"leader's payoff depends on followers' types too, which it does not see. Use a learner that "
+            f"learns from its own payoff (oful) or from types (erm_joint, erm_product)."
+        )
+
+
 def _check_table(game: Game, table: RegionTable) -> None:
     """Raise ValueError unless the table is one of this game (as far as shapes tell)."""
     checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
@@ -131,10 +143,10 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
     if table.ties != "robust":
         return
     played = played_actions(game, table) & (types.marginals() > 0)[..., None]  # [.., n, K, A]
-    equal = equal_actions(game.follower) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
+    equal = equal_actions(on_frame(game)) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
     if not equal.any():
         return
-    wrong = equal & game.leader.tells_apart(played.any(axis=-2))[..., :, None, :, :]
+    wrong = equal & game.leader.tells_apart(played)
     if wrong.any():
         *of_game, follower, theta, first, second = (int(place) for place in np.argwhere(wrong)[0])
         where = f" of game {of_game[0]}" if of_game else ""

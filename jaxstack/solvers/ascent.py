@@ -31,13 +31,16 @@ from jaxstack.payoffs import LeaderPayoff
 from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.solvers.relaxation import upper_bound
+from jaxstack.strategies import Polytope
 
 NUM_STEPS = 200
 LEARNING_RATE = 0.1
 START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to near a vertex
 HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
+NEVER = -1e6  # payoff of an action that a type does not have, in the same unit
 TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
 MOST_REGIONS = 1000  # about how many linear programs are solved
+MOST_CORNERS = 128  # of a strategy set, between which gradient ascent moves
 NEIGHBOURS_TRIED = 16  # of them, per step of the local search; the most promising maps first
 
 
@@ -74,7 +77,7 @@ def solve(problem: Problem) -> Solution:
     search = _Search(problem, effort.tied_maps)
     search.best = problem.start()
     if not clock.is_over:
-        points = _candidates(game, types, effort)
+        points = _candidates(game, types, effort, problem.strategies)
         maps = problem.preferences.best_responses(points)
         earned = np.einsum("sl,sl->s", points, problem.payoffs(maps))
         for s in np.argsort(-earned, kind="stable"):
@@ -89,7 +92,11 @@ def solve(problem: Problem) -> Solution:
     rng = np.random.default_rng(0)
     for _ in range(effort.hops):
         if len(search.visited) < MOST_REGIONS and not clock.is_over:
-            distance, elsewhere = rng.uniform(), rng.dirichlet(np.ones(game.num_leader_actions))
+            distance = rng.uniform()
+            if problem.strategies is None:
+                elsewhere = rng.dirichlet(np.ones(game.num_leader_actions))
+            else:
+                (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
     return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value))
@@ -148,7 +155,8 @@ class _Search:
         """All best responses to `x`; if too many, those that differ from `response` in one follower type."""
         preferences, (n, K) = self.problem.preferences, response.shape
         chosen = preferences.differences[np.arange(n * K), response.ravel()]  # [n*K, A, L]
-        tied = (chosen @ x <= TIED * np.abs(chosen).max(axis=-1)).reshape(n, K, -1)
+        tied = chosen @ x <= TIED * np.abs(chosen).max(axis=-1)
+        tied = (tied & preferences.playable).reshape(n, K, -1)
         A = tied.shape[-1]
         if math.prod(int(c) for c in tied.sum(axis=-1).flat) <= self.tied_maps:
             choices = (np.flatnonzero(row) for row in tied.reshape(-1, A))
@@ -159,13 +167,26 @@ class _Search:
         return maps
 
 
-def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[np.ndarray, "S L"]:
-    """Commitments to search from: where gradient ascent ends, where it started, and the pure ones."""
+def _candidates(
+    game: Game, types: TypeDistribution, effort: _Effort, strategies: Polytope | None = None
+) -> Float[np.ndarray, "S L"]:
+    """Commitments to search from: where gradient ascent ends, where it started, and the pure ones.
+
+    In a strategy set, commitments are mixed from some of its vertices, as if these were leader actions.
+    """
+    if strategies is not None:
+        corners = strategies.hull_shares
+        corners = corners[:: -(-len(corners) // MOST_CORNERS)]
+        mixing = Game(game.leader.at(corners), np.einsum("ml,nkla->nkma", corners, game.follower))
+        return _candidates(mixing, types, effort) @ corners
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
     follower = follower - follower[..., :1]  # before the mean, which rounds what is added to all alike
     follower = follower - follower.mean(axis=-1, keepdims=True)
     size = np.abs(follower).max(axis=(-1, -2), keepdims=True)
+    follower = follower / np.where(size > 0, size, 1.0)
+    if game.playable is not None:
+        follower = np.where(game.playable[:, :, None], follower, NEVER)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # Adam's step count is promoted
         key = jax.random.key(0)
         starts = START_SPREAD * jax.random.normal(key, (effort.restarts, game.num_leader_actions))
@@ -174,7 +195,7 @@ def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[n
             key,
             game.leader,
             1.0 / (high - low if high > low else 1.0),
-            follower / np.where(size > 0, size, 1.0),
+            follower,
             *_components(types),
             effort.components,
         )
@@ -211,8 +232,7 @@ def _ascend(
         if num_components < len(weights):
             drawn = jax.random.choice(key, len(weights), (num_components,), p=weights)
             share, marginals = jnp.full(num_components, 1 / num_components), probabilities[drawn]
-        actions = jnp.einsum("cnk,nka->cna", marginals, plays)
-        return -unit * (share @ jax.vmap(leader.expected_payoff_vector)(actions)) @ x
+        return -unit * (share @ jax.vmap(leader.expected_payoff_vector, (0, None))(marginals, plays)) @ x
 
     def ascend_from(logits: jax.Array, first_temperature: jax.Array) -> jax.Array:
         def step(carry: tuple[jax.Array, Any], now: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:

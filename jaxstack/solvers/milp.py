@@ -32,6 +32,7 @@ from jaxstack.game import Game
 from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
+from jaxstack.value import joint_payoffs
 
 MAX_JOINT_VARIABLES = 500_000  # K^n A^n L; 140,000 took about ten seconds on one core
 
@@ -93,8 +94,11 @@ def solve(problem: Problem) -> Solution:
 def num_variables(game: Game) -> int:
     """About how many variables the program has."""
     if game.leader.additive_terms() is not None:
-        return game.num_followers * game.num_types * game.num_actions * game.num_leader_actions
-    return game.num_joint_types * game.num_actions**game.num_followers * game.num_leader_actions
+        shape = (game.num_followers, game.num_types, game.num_actions)
+        playable = math.prod(shape) if game.playable is None else int(game.playable.sum())
+        return playable * game.num_leader_actions
+    joint_actions = math.prod(game.actions_by_follower.tolist())
+    return game.num_joint_types * joint_actions * game.num_leader_actions
 
 
 def _check_size(game: Game) -> None:
@@ -129,7 +133,7 @@ class Program:
         self.constraints: list[tuple[float, float, list[_Term]]] = []
         allowed, rows = _allowed(preferences)  # [n*K, A, L], [n*K, A, A, L]
         self.forbidden = self.z[~allowed.reshape(self.z.shape)]
-        self.can_play: Any = allowed.any(axis=-1).reshape(n, K, A).any(axis=1)  # [n, A], by some type
+        self.can_play: Any = allowed.any(axis=-1).reshape(n, K, A)
         rows = rows.reshape(n, K, A, A, L)
 
         self._require(1.0, 1.0, (self.x[None], 1.0))
@@ -137,44 +141,59 @@ class Program:
         self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        if problem.strategies is None:
+            self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        else:
+            self._require_sparse(rows[i, k, a, b], self.z[i, k, a], self.r[i, k, a])
+            for wall in preferences.wall_rows:  # x, and so each x r[i,k,a], lies inside
+                self._require_sparse(np.tile(wall, (self.r.size, 1)), self.z.reshape(-1, L), self.r.ravel())
         is_sum = game.leader.additive_terms() is not None
         self.objective = self._separable(reached) if is_sum else self._joint(reached)
         self.precision = 2e-6 / self.unit
 
+    def _require_sparse(self, rows: np.ndarray, z: np.ndarray, r: np.ndarray) -> None:
+        """<row, z> >= 0 with what is added to all coefficients moved to r = sum z.
+
+        At the points of a frame a form that depends on few coordinates has the same value almost everywhere.
+        """
+        common = rows[:, -1:]
+        self._require(-_SLACK, np.inf, (z, rows - common), (r[:, None], common))
+
     def _separable(self, reached: float) -> Float[np.ndarray, "v"]:
-        """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a) z[i,k,a,l]."""
-        terms = np.asarray(self.problem.game.leader.additive_terms())  # [n, A, L]
-        played = self.can_play[:, :, None]
-        highs = np.where(played, terms, -np.inf).max(axis=(1, 2))
-        terms = self._in_range(terms, played, highs[:, None, None], float(highs.sum()) - reached)
+        """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a, k) z[i,k,a,l]."""
+        terms = np.asarray(self.problem.game.leader.additive_terms())  # [n, K, A, L] or [n, 1, A, L]
+        by_type = terms.shape[1] == self.can_play.shape[1]
+        played = (self.can_play if by_type else self.can_play.any(axis=1, keepdims=True))[..., None]
+        highs = np.where(played, terms, -np.inf).max(axis=(1, 2, 3), keepdims=True)
+        terms = self._in_range(terms, played, highs, float(highs.sum()) - reached)
         objective = np.zeros(self.num_variables)
-        objective[self.z] = (
-            np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms[:, None]
-        )
+        objective[self.z] = np.reshape(self.problem.marginals, self.z.shape[:2])[..., None, None] * terms
         return objective
 
     def _joint(self, reached: float) -> Float[np.ndarray, "v"]:
-        """Objective of any payoff: sum of P(theta) u(l, a) w[theta,a,l], with the w tied to the z."""
+        """Objective of any payoff: sum of P(theta) u(l, a, theta) w[theta,a,l], the w tied to the z."""
         n, K, A, L = self.z.shape
         types = self.problem.types
         probabilities = joint_probabilities(types)
         possible = np.flatnonzero(probabilities)
         theta, actions = _digits(possible, K, n), _digits(np.arange(A**n), A, n)  # [J, n], [A^n, n]
-        actions = actions[self.can_play[np.arange(n), actions].all(axis=1)]
+        actions = actions[self.can_play.any(axis=1)[np.arange(n), actions].all(axis=1)]
         w = self.num_variables + np.arange(len(theta) * len(actions) * L).reshape(len(theta), L, len(actions))
         self.num_variables += w.size
         for i in range(n):
             for b in range(A):
                 w_of_action = w[:, :, actions[:, i] == b].reshape(len(theta) * L, -1)
                 self._require(0.0, 0.0, (w_of_action, 1.0), (self.z[i, theta[:, i], b].reshape(-1, 1), -1.0))
-        payoff = self.problem.payoffs(
-            np.repeat(actions[:, :, None], K, axis=2)
-        )  # [.., L], whatever the types
-        high = payoff.max()
+        whatever_the_types = np.repeat(actions[:, :, None], K, axis=2)
+        if self.problem.game.leader.num_types is None:
+            payoff, where = self.problem.payoffs(whatever_the_types).T, np.ones((), bool)  # [L, ..]
+        else:
+            payoff = joint_payoffs(self.problem.game, whatever_the_types)[:, possible].transpose(1, 2, 0)
+            where = self.can_play[np.arange(n), theta[:, None], actions].all(axis=-1)[:, None]
+        high = np.where(where, payoff, -np.inf).max()
         objective = np.zeros(self.num_variables)
-        objective[w] = (
-            probabilities[possible, None, None] * self._in_range(payoff, True, high, high - reached).T
+        objective[w] = probabilities[possible, None, None] * self._in_range(
+            payoff, where, high, high - reached
         )
         return objective
 
@@ -264,7 +283,9 @@ def _allowed(preferences: Preferences) -> tuple[np.ndarray, np.ndarray]:
     for j, action in np.argwhere(possible):
         cell = Cell(preferences, np.array([action]), items=[j])
         allowed[j, action] = cell.support
-        rows[j, action][np.ix_(cell.kept, np.flatnonzero(cell.support))] = cell.rows
+        preferred = cell.kept < num_actions  # the rest are walls of the strategy set
+        place = np.ix_(cell.kept[preferred], np.flatnonzero(cell.support))
+        rows[j, action][place] = cell.rows[preferred]
     return allowed, rows
 
 
@@ -274,9 +295,11 @@ _Term = tuple[np.ndarray, np.ndarray | float]  # variables [rows, width], coeffi
 def _matrix(term: _Term, num_variables: int) -> sparse.csr_array:
     """The rows [rows, num_variables] of one term."""
     columns, coefficients = term
-    values = np.broadcast_to(coefficients, columns.shape).ravel()
-    starts = np.arange(len(columns) + 1) * columns.shape[1]
-    return sparse.csr_array((values, columns.ravel(), starts), shape=(len(columns), num_variables))
+    values = np.broadcast_to(coefficients, columns.shape)
+    row, place = np.nonzero(values)
+    starts = np.searchsorted(row, np.arange(len(columns) + 1))
+    shape = (len(columns), num_variables)
+    return sparse.csr_array((values[row, place], columns[row, place], starts), shape=shape)
 
 
 def _digits(numbers: Int[np.ndarray, "m"], base: int, length: int) -> Int[np.ndarray, "m n"]:

@@ -12,12 +12,13 @@ import numpy as np
 from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
-from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Solution
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE
 from jaxstack.value import region_payoff_vectors
 
+_STARTS = 64  # vertices tried first
 MAX_VARIANTS = 1 << 14  # maps that differ in equal actions only, when a payoff is not additive
 
 
@@ -32,17 +33,21 @@ class Found(NamedTuple):
 class Problem:
     """A game in the solver's units, with the rows of its regions.
 
+    On a polytope, commitments and payoff vectors are those of its frame: shares, and payoffs at the frame's
+    points. Only solutions are in the game's own coordinates.
+
     The game's payoffs are `scale * value + offset` of the solver's: a large constant in the leader's payoffs,
     or a unit such as 1e39, changes neither a decision nor how precise it is.
     """
 
     def __init__(self, game: Game, types: TypeDistribution, ties: str, clock: Clock):
         self.original, self.types, self.ties, self.clock = game, types, ties, clock
-        self.game, offset, scale = in_units(game)
+        self.game, offset, scale = in_units(framed_game(game))
         self.offset, self.scale = float(offset), float(scale)
         self.preferences = Preferences(game)
         self.marginals = np.asarray(types.marginals()).ravel()  # [n*K]
-        self.highest = float(self.game.leader.bounds()[1])
+        self.strategies = game.strategies
+        self.highest = self._highest()
 
     def payoffs(self, maps: Int[np.ndarray, "M n K"]) -> Float[np.ndarray, "M L"]:
         """Expected payoff vectors; maps are padded to 16, 64, 256, .., so that few sizes are compiled."""
@@ -50,6 +55,18 @@ class Problem:
         padding = (1 << (bits + bits % 2)) - len(maps)
         padded = np.concatenate([maps, np.repeat(maps[:1], padding, axis=0)])
         return region_payoff_vectors(self.game, self.types, padded)[: len(maps)]
+
+    def _highest(self) -> float:
+        """What no payoff of the leader exceeds."""
+        if self.strategies is None or self.strategies.vertices is None:
+            return float(self.game.leader.bounds()[1])
+        return float(self.game.leader.at(self.strategies.hull_shares).bounds()[1])
+
+    def promised(self, payoffs: Float[np.ndarray, "M L"]) -> Float[np.ndarray, "M"]:
+        """What no commitment earns more than, by each payoff vector: its maximum over set or frame."""
+        if self.strategies is None or self.strategies.vertices is None:
+            return payoffs.max(axis=1)
+        return (payoffs @ self.strategies.hull_shares.T).max(axis=1)
 
     def best_in(
         self, response: Int[np.ndarray, "n K"], payoff: Float[np.ndarray, "L"] | None = None
@@ -76,9 +93,10 @@ class Problem:
         return Found(x, np.asarray(response, np.int64), float(payoff @ x))
 
     def start(self) -> Found | None:
-        """A first answer: the best of the commitments to one leader action, and of the even one."""
+        """A first answer: the best of the commitments to one leader action (vertex), and of the even one."""
         L = self.game.num_leader_actions
-        points = np.concatenate([np.eye(L), np.full((1, L), 1 / L)])
+        corners = np.eye(L) if self.strategies is None else self.strategies.hull_shares[:_STARTS]
+        points = np.concatenate([corners, self.preferences.centre[None]])
         best: Found | None = None
         maps = np.unique(self.preferences.best_responses(points), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):
@@ -100,8 +118,13 @@ class Problem:
     def solution(self, found: Found, method: str, upper_bound: float) -> Solution:
         """`found`, in the game's payoff units."""
         value, bound = self.to_payoff(found.value), self.to_payoff(max(upper_bound, found.value))
-        near = near_ties(self.original, self.types, found.commitment, found.response)
-        return Solution(found.commitment, found.response, value, method, self.ties, bound, len(near))
+        x = (
+            found.commitment
+            if self.strategies is None
+            else self.strategies.frame.commitments(found.commitment)
+        )
+        near = near_ties(self.original, self.types, x, found.response)
+        return Solution(x, found.response, value, method, self.ties, bound, len(near))
 
     def _enforceable(self, cell: Cell, response: np.ndarray) -> Found | None:
         """max over the closure of a full-dimensional cell of the worst that indifferent followers can do."""
@@ -127,9 +150,10 @@ class Problem:
             return [base], []
         if terms is not None:
             groups = []
+            of_types = np.broadcast_to(terms, (*response.shape, *np.shape(terms)[2:]))
             for j, choices in free:
-                of_follower = np.asarray(terms)[j // response.shape[1]]
-                groups.append(self.marginals[j] * (of_follower[choices] - of_follower[response.flat[j]]))
+                of_type = of_types[divmod(j, response.shape[1])]
+                groups.append(self.marginals[j] * (of_type[choices] - of_type[response.flat[j]]))
             return [base, *groups], [(j, choices) for j, choices in free]
         num_variants = math.prod(len(choices) for _, choices in free)
         if num_variants > MAX_VARIANTS:
@@ -173,12 +197,13 @@ def near_ties(
       commitment, response: [L] and [n, K], as of a `Solution`.
     """
     preferences = Preferences(game)
+    commitment = commitment if game.strategies is None else game.strategies.frame.shares(commitment)
     lead, size = preferences.leads(commitment, response)
     chosen = np.abs(preferences.differences[np.arange(len(lead)), np.ravel(response)])
     largest = chosen.max(axis=-1)
     exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
     near = np.abs(lead) <= NEAR_TIE * _usual_difference(preferences)[:, None]
-    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
+    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None] & preferences.playable
     flat = np.ravel(response)
     return [
         NearTie(int(j // game.num_types), int(j % game.num_types), int(flat[j]), int(a), float(lead[j, a]))
@@ -188,39 +213,28 @@ def near_ties(
 
 def _usual_difference(preferences: Preferences) -> np.ndarray:
     """[n*K]: the median difference, of those not 0, that a leader action makes between two actions."""
-    sizes = np.abs(preferences.differences).reshape(len(preferences.differences), -1)
+    both = preferences.playable[:, :, None] & preferences.playable[:, None, :]
+    sizes = np.where(both[..., None], np.abs(preferences.differences), 0.0)
+    sizes = sizes.reshape(len(preferences.differences), -1)
     ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
     middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
     return ordered[np.arange(len(ordered)), middle]
 
 
+def framed_game(game: Game) -> Game:
+    """The game with the points of its strategy set's frame for leader actions; on the simplex, the game."""
+    if game.strategies is None:
+        return game
+    points = game.strategies.frame.float_points
+    return Game(game.leader.at(points), on_frame(game))
+
+
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
     """The game with leader payoffs about their median and of size 1; offset and scale of its values.
 
-    The scale is a power of two and the median taken off once, so that every payoff keeps all its digits
-    relative to the others, however far away a penalty is. Offset and scale are [] ([G] for a batch).
+    Offset and scale are [] ([G] for a batch).
     """
-    leader = game.leader
-    if not isinstance(leader, TabularPayoff | SeparablePayoff | AnonymousPayoff):
-        return game, np.zeros(()), np.ones(())
-    table = np.asarray(leader.table)
-    lead = () if game.num_games is None else table.shape[:1]
-    if isinstance(leader, SeparablePayoff):
-        lead = table.shape[: len(lead) + 1]  # each follower has its own constant
-    flat = table.reshape(*lead, -1)
-    occurs = np.ones(flat.shape[-1], bool)
-    if isinstance(leader, AnonymousPayoff):
-        counts = np.indices((leader.num_followers + 1,) * (leader.num_actions - 1)).sum(axis=0)
-        occurs = np.tile((counts <= leader.num_followers).ravel(), game.num_leader_actions)
-    quarter = -2 if np.abs(flat).max() > np.finfo(float).max / 8 else 0  # differences are not to overflow
-    flat = np.ldexp(flat, quarter)
-    centre = np.quantile(flat[..., occurs], 0.5, axis=-1, method="lower")
-    moved = np.where(occurs, flat - centre[..., None], 0.0)
-    if isinstance(leader, SeparablePayoff):
-        centre = centre.sum(axis=-1)
-    size = np.abs(moved).max(axis=tuple(range(game.num_games is not None, moved.ndim)))
-    exponent = np.where(size > 0, np.frexp(size)[1], 0)
-    moved = np.ldexp(moved, -exponent.reshape(exponent.shape + (1,) * (moved.ndim - exponent.ndim)))
-    new = jax.tree.unflatten(jax.tree.structure(leader), [moved.reshape(table.shape)])
-    scaled = jax.tree.unflatten(jax.tree.structure(game), [*jax.tree.leaves(new), game.follower])
-    return scaled, np.ldexp(centre, -quarter), np.ldexp(1.0, exponent - quarter)
+    leader, offset, scale = game.leader.about_median()
+    rest = [game.follower] if game.available is None else [game.follower, game.available]
+    leaves = [*jax.tree.leaves(leader), *rest]
+    return jax.tree.unflatten(jax.tree.structure(game), leaves), offset, scale

@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 
-from jaxstack import learners
 from jaxstack.fingerprints import learner_fingerprint
 from jaxstack.learners import Learner
 from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, problem_of
@@ -152,7 +151,7 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
     labels = {axis_name(axis): dict.fromkeys(axis.values) for axis in axes}
     of_run, runs = _axis_keys(spec.run), list(spec.run.points())
     players = [(player, _axis_keys(player), list(player.points())) for player in spec.learners()]
-    codes = {player.name: learner_fingerprint(learners.by_name(player.name)) for player in spec.learners()}
+    codes = {player.title: learner_fingerprint(player.player()) for player in spec.learners()}
     cells = []
     built: set[str] = set()
     for number, table in enumerate(spec.scenario, 1):
@@ -178,7 +177,7 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                     own |= _chosen(of_run, run) | _chosen(of_table, scenario) | _chosen(of_player, learner)
                     own |= {"scenario": scenario.title, "learner": player.title}
                     at = {axis_name(axis): _place(axis, own, labels[axis_name(axis)]) for axis in axes}
-                    code = codes[player.name]
+                    code = codes[player.title]
                     key = _key(game.content or parameters_of(scenario), settings, scenario, learner, code)
                     cells.append(Cell(key, at, scenario, settings, learner, code, game.content))
     axes = [Axis(axis.keys, tuple(_ordered(labels[axis_name(axis)]))) for axis in axes]
@@ -284,9 +283,16 @@ def _checkpoints(run: RunSettings) -> list[int] | None:
     return sorted({at for at in run.checkpoints if at < run.horizon} | {run.horizon})
 
 
+# One that is pickled by value is another object in every cell: the same one spares compiling anew.
+_OFFERED: dict[tuple[str, str], Learner] = {}  # by name and code
+
+
 def learner_of(cell: Cell) -> Learner:
     """The learner that a cell is played by, as this process has it."""
-    return learners.by_name(cell.learner.name)
+    learner = cell.learner.player()
+    if cell.learner.offer is None:
+        return learner
+    return _OFFERED.setdefault((learner.name, cell.code), learner)
 
 
 def code_of(key: str) -> tuple[str, str]:

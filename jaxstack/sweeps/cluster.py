@@ -254,8 +254,11 @@ def _outcome(future: Any, cell: Cell, folder: Path) -> Outcome:
         raise OSError(
             f"the connection to the cluster was lost ({error}). Run the same command again."
         ) from error
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
+        missing = error if isinstance(error, ImportError) else error.__cause__  # of a scheduler
+        if not isinstance(missing, ImportError):
+            raise
         raise OSError(
-            f"a worker cannot import what a cell needs: {error}. Workers need the same jaxstack as "
-            f"this process."
+            f"a worker or the scheduler cannot import what a cell needs: {missing}. They need the same "
+            f"jaxstack as this process, and the modules that its learners come from."
         ) from error

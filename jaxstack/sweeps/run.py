@@ -18,6 +18,7 @@ import numpy as np
 
 from jaxstack import checks, programs, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
+from jaxstack.learners.outside import Offered
 from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cell_file import content
@@ -93,6 +94,7 @@ def run_sweep(
     spec: Spec | str | Path,
     folder: str | Path,
     *,
+    learners: Offered = (),
     engine: Engine | None = None,
     snapshot_seconds: float = SNAPSHOT_SECONDS,
 ) -> Any:
@@ -105,6 +107,8 @@ def run_sweep(
     Args:
       spec: a `Spec`, or the path of a TOML file.
       folder: for results; made if need be. See `jaxstack.sweeps.store` for what is in it.
+      learners: that the spec may name beside those of the package and of installed packages: factories or
+        learners by name, or a list of them. Results are named by their code, too.
       engine: where cells are computed; default in this process, one after the other.
       snapshot_seconds: how often the state of a long cell is saved (by the default engine).
 
@@ -120,7 +124,11 @@ def run_sweep(
 
     folder = checks.path("folder", folder)
     source = "the spec" if isinstance(spec, Spec) else str(spec)
-    planned = plan(spec if isinstance(spec, Spec) else load_spec(spec), source)
+    if not isinstance(spec, Spec):
+        spec = load_spec(spec, learners=learners)
+    elif learners:
+        spec = spec.with_learners(learners)
+    planned = plan(spec, source)
     if engine is None:
         engine = functools.partial(in_process, snapshot_seconds=snapshot_seconds)
     with programs.cached():

@@ -1,8 +1,11 @@
-"""The four learners as one loop each: one round at a time, nothing kept but the raw history.
+"""Every learner as one loop: one round at a time, nothing kept but the raw history.
 
 A learner chooses among the (region, vertex) pairs of a region table. Scores (in units of the payoff range)
 within 32 units of rounding of the best are tied; the lowest flat index r * V + v of the real vertices wins.
-Each function returns [T, 2] int: region and vertex of every round.
+Each function is called with game, table and the types [T, n] that were drawn; with `distribution` if the
+learner is told the optimum, and with `plays` [T, 2], what it played, if it draws random numbers. It returns
+[T, 2] int, region and vertex of every round; or, where the rule leaves a choice, [T, R, V], how likely each
+is in that round, given what was played before. Of a learner that plays commitments: these, [T, L].
 """
 
 from __future__ import annotations
@@ -23,8 +26,15 @@ class _Setting:
 
     def __init__(self, game: Any, table: Any) -> None:
         num_followers, num_types, self.num_leader_actions, _ = np.shape(game.follower)
-        played = [sorted(set(np.ravel(table.responses[table.region_mask, i]))) for i in range(num_followers)]
-        possible = [value.payoff_vector(game.leader, actions) for actions in itertools.product(*played)]
+        maps = table.responses[table.region_mask]
+        played = [  # (type, action) of each follower
+            sorted({(k, int(a)) for k in range(num_types) for a in maps[:, i, k]})
+            for i in range(num_followers)
+        ]
+        possible = [
+            value.payoff_vector(game.leader, [a for _, a in moves], [k for k, _ in moves])
+            for moves in itertools.product(*played)
+        ]
         low, high = np.min(possible), np.max(possible)
         payoff_range = high - low if high > low else 1.0
         self.joint_types = value.joint_types(num_followers, num_types)
@@ -33,7 +43,7 @@ class _Setting:
         self.regions = sorted({r for r, _ in self.pairs})
         self.payoff_vectors = {  # u(., W_r(theta))
             (r, theta): (
-                value.payoff_vector(game.leader, value.joint_action(table.responses[r], theta)) - low
+                value.payoff_vector(game.leader, value.joint_action(table.responses[r], theta), theta) - low
             )
             / payoff_range
             for r in self.regions
@@ -122,3 +132,46 @@ def oful(
         gram += np.outer(features[pair], features[pair])
         moment += features[pair] * setting.payoff(*pair, theta)
     return np.array(plays)
+
+
+def explore_then_commit(game: Any, table: Any, types: np.ndarray) -> np.ndarray:
+    """Regions in turn for T^(2/3) rounds, each at its best vertex so far; then the best of all for ever."""
+    setting, plays = _Setting(game, table), []
+    history: dict[int, list[np.ndarray]] = {region: [] for region in setting.regions}
+    for t, theta in enumerate(map(tuple, types)):
+        exploring = t < len(types) ** (2 / 3)
+        vertex, best = {}, {}
+        for region, seen in history.items():
+            mean = np.mean(seen, axis=0) if seen else np.zeros(setting.num_leader_actions)
+            at_vertex = {v: float(setting.vertices[r, v] @ mean) for r, v in setting.pairs if r == region}
+            vertex[region] = _first_best(at_vertex)
+            best[region] = max(at_vertex.values()) if seen else -math.inf
+        region = setting.regions[t % len(setting.regions)] if exploring else _first_best(best)
+        plays.append((region, vertex[region]))
+        if exploring:
+            history[region].append(setting.payoff_vectors[region, theta])
+    return np.array(plays)
+
+
+def uniform(game: Any, table: Any, types: np.ndarray, plays: np.ndarray) -> np.ndarray:
+    """A region, each as likely, and then one of its vertices, each as likely; whatever was played before."""
+    likely, setting = np.zeros(np.shape(table.vertex_mask)), _Setting(game, table)
+    for region, vertex in setting.pairs:
+        vertices = sum(other == region for other, _ in setting.pairs)
+        likely[region, vertex] = 1 / (len(setting.regions) * vertices)
+    return np.broadcast_to(likely, (len(plays), *likely.shape))
+
+
+def oracle(game: Any, table: Any, types: np.ndarray, distribution: Any) -> np.ndarray:
+    """Any commitment that is best under the true distribution."""
+    setting, best = _Setting(game, table), np.zeros(np.shape(table.vertex_mask))
+    utility = {
+        pair: math.fsum(
+            value.probability(distribution, theta) * setting.payoff(*pair, theta)
+            for theta in setting.joint_types
+        )
+        for pair in setting.pairs
+    }
+    for pair in setting.pairs:
+        best[pair] = utility[pair] >= max(utility.values()) - TIE
+    return np.broadcast_to(best / best.sum(), (len(types), *best.shape))

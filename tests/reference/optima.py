@@ -28,7 +28,7 @@ def payoff_vector(game: Any, types: Any, response: ResponseMap) -> Vector:
     total, sum_of_probabilities = [Fraction(0)] * num_leader_actions, Fraction(0)
     for theta in value.joint_types(num_followers, num_types):
         probability = Fraction(value.probability(types, theta))
-        payoff = value.payoff_vector(game.leader, value.joint_action(as_map, theta))
+        payoff = value.payoff_vector(game.leader, value.joint_action(as_map, theta), theta)
         total = [t + probability * Fraction(float(u)) for t, u in zip(total, payoff, strict=True)]
         sum_of_probabilities += probability
     return tuple(t / sum_of_probabilities for t in total)

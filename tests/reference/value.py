@@ -13,11 +13,21 @@ import numpy as np
 
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.typed_payoffs import TypedPayoff
 
 
-def payoff_vector(leader: Any, actions: tuple[int, ...]) -> np.ndarray:
-    """u(., a): [L] float64."""
+def payoff_vector(leader: Any, actions: tuple[int, ...], theta: tuple[int, ...] | None = None) -> np.ndarray:
+    """u(., a, theta): [L] float64; theta is not looked at where types do not matter to the leader."""
     table = np.asarray(leader.table)
+    if isinstance(leader, TypedPayoff):
+        assert theta is not None
+        if isinstance(leader.moves, TabularPayoff):  # [L, A, .., A, K, .., K]
+            return np.array([table[(row, *actions, *theta)] for row in range(table.shape[0])])
+        assert isinstance(leader.moves, SeparablePayoff)  # [n, K, L, A]
+        plays = list(enumerate(zip(actions, theta, strict=True)))
+        return np.array(
+            [math.fsum(table[i, k, row, a] for i, (a, k) in plays) for row in range(table.shape[2])]
+        )
     if isinstance(leader, TabularPayoff):
         return np.array([table[(row, *actions)] for row in range(table.shape[0])])
     if isinstance(leader, SeparablePayoff):
@@ -86,7 +96,8 @@ def region_payoff_vector(game: Any, types: Any, response: np.ndarray) -> np.ndar
     num_followers, num_types = np.shape(response)
     total = np.zeros(np.shape(game.follower)[2])
     for theta in joint_types(num_followers, num_types):
-        total += probability(types, theta) * payoff_vector(game.leader, joint_action(response, theta))
+        actions = joint_action(response, theta)
+        total += probability(types, theta) * payoff_vector(game.leader, actions, theta)
     return total
 
 

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxstack as js
+from experiments.benchmarks import cuda_loops
 from experiments.benchmarks.cases import Effort
 from experiments.benchmarks.measure import alternate, calibrate
 from experiments.benchmarks.report import Row, compare, quantity, seconds
-from experiments.benchmarks.setting import GAMES, describe, random_game
+from experiments.benchmarks.setting import GAMES, describe, make_setting, random_game
 from experiments.benchmarks.simulation import SPAN, simulation
 
 HOW = (
@@ -24,7 +25,7 @@ HOW = (
 
 
 def run(effort: Effort, num_runs: Sequence[int] | None = None, anywhere: bool = False) -> Iterator[Row]:
-    """region_ucb and erm_joint at growing numbers of runs, on one device.
+    """region_ucb and erm_joint at growing numbers of runs, on one device, and CUDA C++ loops beside the most.
 
     The floor of a round is the time in which the device moves the bytes of state that a round must read or
     write. Launches of a round: its time at the fewest runs in units of a loop that launches one small kernel.
@@ -40,7 +41,8 @@ def run(effort: Effort, num_runs: Sequence[int] | None = None, anywhere: bool = 
         "gpu",
         "the device",
         str(device[0].device_kind),
-        note=f"{quantity(bandwidth)}B/s streamed, {seconds(launch)} for a launch within a compiled loop",
+        note=f"{quantity(bandwidth)}B/s streamed, {seconds(launch)} for a launch within a compiled loop; "
+        f"CUDA C++ loops: {cuda_loops.why_not() or 'built by nvcc'}",
     )
     for game_sizes in GAMES:
         game, types = random_game(game_sizes)
@@ -54,6 +56,11 @@ def run(effort: Effort, num_runs: Sequence[int] | None = None, anywhere: bool = 
                 plans[name] = calibrate(effort.seconds, call, SPAN)
                 calls[name] = functools.partial(call, plans[name].rounds)
                 work[name] = float(runs * plans[name].rounds)
+            if cuda_loops.why_not() is None:
+                plan = plans[name]
+                loop = cuda_loops.prepare(learner, make_setting(game, types, table), plan.rounds, runs)
+                calls["CUDA C++"], work["CUDA C++"] = functools.partial(loop, 0), work[name]
+                plans["CUDA C++"] = plan._replace(compile=0.0)
             timings = alternate(calls, effort.repeats, {name: plan.compile for name, plan in plans.items()})
             for name, timing in timings.items():
                 per_round = timing.median / plans[name].rounds
@@ -62,8 +69,8 @@ def run(effort: Effort, num_runs: Sequence[int] | None = None, anywhere: bool = 
                 if name == next(iter(timings)):
                     notes[name] += f", as long as {per_round / launch:.0f} launches"
             subject = f"{learner} {describe(game_sizes, table.num_regions)}"
-            first = next(iter(timings))
-            yield from compare("gpu", subject, timings, work, versus=first, notes=notes)
+            versus = "CUDA C++" if "CUDA C++" in calls else next(iter(timings))
+            yield from compare("gpu", subject, timings, work, versus=versus, notes=notes)
 
 
 def bytes_touched(learner: str, game: js.Game, table: js.RegionTable) -> float:

@@ -6,22 +6,22 @@ import functools
 from typing import Any, Self
 
 import jax
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from jaxstack import checks, learners, simulation
 from jaxstack.checks import did_you_mean
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
+from jaxstack.learners import Learner
+from jaxstack.learners.outside import Offer, given
 from jaxstack.sweeps.spec.axes import Table, some
 
 
-@functools.cache
-def _hyperparameters(learner: str) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=64)
+def _hyperparameters(learner: Learner) -> tuple[str, ...]:
     """Names of a learner's hyperparameters, as it gives them for a game of one action each."""
     game, types = Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]])
-    setup = simulation.prepare(
-        jax.random.key(0), game, types, learners.by_name(learner), horizon=1, table=None, hparams=None
-    )
+    setup = simulation.prepare(jax.random.key(0), game, types, learner, horizon=1, table=None, hparams=None)
     return tuple(setup.inputs.hparams._fields)
 
 
@@ -29,7 +29,7 @@ class LearnerSettings(Table):
     """`[[learner]]`: one that plays, with hyperparameters by name; each may be an axis.
 
     Attributes:
-      name: see `jaxstack.learners`.
+      name: see `jaxstack.learners`. One that a caller has offered is kept with these settings.
       label: as in tables and datasets; default the name.
       skip_ahead: as in `[run]`, for this learner.
       hparams: hyperparameters that are not at their default; in the file they stand beside `name`.
@@ -39,6 +39,8 @@ class LearnerSettings(Table):
     label: str | None = Field(default=None, min_length=1, max_length=80)
     skip_ahead: bool | None = None
     hparams: dict[str, Any] = Field(default_factory=dict)
+
+    _offer: Offer | None = PrivateAttr(default=None)  # None: every process finds the learner by its name
 
     never_axes = frozenset({"zip", "name", "label", "skip_ahead", "hparams"})
 
@@ -69,8 +71,8 @@ class LearnerSettings(Table):
         if "name" not in info.data:
             return hparams  # told already
         name, numbers = info.data["name"], {}
+        known = _hyperparameters(learners.by_name(name)) if hparams else ()
         for key, value in hparams.items():
-            known = _hyperparameters(name)
             if key not in known:
                 raise ValueError(
                     f"unknown key {key!r}.{did_you_mean(key, [*cls.model_fields, *known])} "
@@ -81,6 +83,18 @@ class LearnerSettings(Table):
                 checks.finite_number(f"hyperparameter {key!r}", each)
             numbers[key] = tuple(map(float, value)) if is_list else float(value)
         return numbers
+
+    def model_post_init(self, context: Any) -> None:
+        self._offer = given().get(self.name)
+
+    @property
+    def offer(self) -> Offer | None:
+        """The learner that was offered under this name when these settings were made, if one was."""
+        return self._offer
+
+    def player(self) -> Learner:
+        """The learner, as this process has it."""
+        return learners.by_name(self.name) if self._offer is None else self._offer.learner
 
     @property
     def title(self) -> str:

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 
 from jaxstack import checks, reading
+from jaxstack.learners import offered
+from jaxstack.learners.outside import Offered
 from jaxstack.sweeps.spec.mistakes import validated
 from jaxstack.sweeps.spec.run import RunSettings
 from jaxstack.sweeps.spec.scenarios import FileScenario
@@ -22,15 +24,21 @@ def default_spec() -> Spec:
     return parse_spec(text, "the built-in spec")
 
 
-def load_spec(path: str | Path) -> Spec:
+def load_spec(path: str | Path, *, learners: Offered = ()) -> Spec:
     """The spec in a TOML file; paths of game files are relative to it.
+
+    Args:
+      path: of the file.
+      learners: that the spec may name beside those of the package and of installed packages: factories or
+        learners by name, or a list of them. The spec keeps those that it names.
 
     Raises:
       ValueError: not TOML, an unknown key, or a wrong value; the message names the file and the key.
       OSError: the file cannot be read.
     """
     path = checks.path("path", path)
-    return parse_spec(reading.read_text(path), str(path), path.parent)
+    with offered(learners):
+        return parse_spec(reading.read_text(path), str(path), path.parent)
 
 
 def parse_spec(text: str, source: str, folder: Path | None = None) -> Spec:

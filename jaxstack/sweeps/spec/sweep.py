@@ -6,9 +6,10 @@ import collections
 import json
 from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from jaxstack import checks, jumps, learners, memory, simulation
+from jaxstack import checks, jumps, memory, simulation
+from jaxstack.learners import offered, outside
 from jaxstack.regret import NUM_CHECKPOINTS
 from jaxstack.sweeps.spec.axes import Strict, Table
 from jaxstack.sweeps.spec.learners import LearnerSettings
@@ -26,6 +27,12 @@ class Spec(Strict):
     run: RunSettings = Field(default_factory=RunSettings)
     scenario: list[AnyScenario] = Field(min_length=1)
     learner: list[LearnerSettings] = Field(default_factory=list)
+
+    _named: list[LearnerSettings] = PrivateAttr(default_factory=list)
+
+    def model_post_init(self, context: Any) -> None:
+        if not self.learner:
+            self._named = [LearnerSettings(name=name) for name in self.run.learners]
 
     @field_validator("scenario")
     @classmethod
@@ -50,7 +57,7 @@ class Spec(Strict):
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
             if self.skips(learner):
-                jumps.check_learner(learners.by_name(learner.name))
+                jumps.check_learner(learner.player())
                 longest = jumps.MAX_HORIZON
             if self.run.longest > longest:
                 raise ValueError(
@@ -91,7 +98,11 @@ class Spec(Strict):
 
     def learners(self) -> list[LearnerSettings]:
         """Who plays: the `[[learner]]` tables, or the names of `[run]`."""
-        return self.learner or [LearnerSettings(name=name) for name in self.run.learners]
+        return self.learner or self._named
+
+    def _offers(self) -> dict[str, outside.Offer]:
+        """The learners that it was made with, as far as they are not found by their names."""
+        return {table.name: table.offer for table in self.learners() if table.offer is not None}
 
     def skips(self, learner: LearnerSettings) -> bool:
         """Whether a learner skips ahead."""
@@ -112,13 +123,29 @@ class Spec(Strict):
         given = {key: value for key, value in settings.items() if value is not None}
         if not given:
             return self
-        run = validated(RunSettings, _settings(self.run) | given, "command line")
-        content = {
-            "run": run,
-            "scenario": self.scenario,
-            "learner": [] if "learners" in given else self.learner,
-        }
-        spec: Spec = validated(Spec, content, "command line")
+        with offered(self._offers()), offered(outside.given()):
+            run = validated(RunSettings, _settings(self.run) | given, "command line")
+            content = {
+                "run": run,
+                "scenario": self.scenario,
+                "learner": [] if "learners" in given else self.learner,
+            }
+            spec: Spec = validated(Spec, content, "command line")
+        return spec
+
+    def with_learners(self, learners: outside.Offered) -> Spec:
+        """The same spec, in which names stand for these learners where they are theirs.
+
+        Raises:
+          ValueError: as `jaxstack.learners.offered`; or a learner lacks a hyperparameter that the spec names.
+        """
+        with offered(self._offers()), offered(learners):
+            content = {
+                "run": _settings(self.run),
+                "scenario": self.scenario,
+                "learner": [table.content() for table in self.learner],
+            }
+            spec: Spec = validated(Spec, content, "the spec")
         return spec
 
     def to_toml(self) -> str:
