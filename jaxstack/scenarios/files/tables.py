@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,6 @@ from jaxstack.value import joint_payoffs
 NEEDED = ("leader_action", "action", "follower_payoff", "leader_payoff")
 OPTIONAL = ("follower", "type", "probability")
 COLUMNS = ("follower", "type", "probability", *NEEDED)
-_NUMBERS = ("probability", "follower_payoff", "leader_payoff")
 
 
 def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row: int = 1) -> GameFile:
@@ -49,39 +49,21 @@ def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row
         followers with different numbers of types or actions; probabilities that differ within a type or do
         not sum to 1; what is no finite number.
     """
-    _check_columns(columns, source)
-    num_rows = len(columns["action"])
-    if not num_rows:
-        raise ValueError(f"{source}: a table needs at least one row of payoffs, but it has none.")
-    one = [""] * num_rows
-    names = {axis: [str(entry) for entry in columns.get(axis, one)] for axis in ("follower", "type")}
-    names |= {axis: [str(entry) for entry in columns[axis]] for axis in ("leader_action", "action")}
-    followers, leaders = _in_order(names["follower"]), _in_order(names["leader_action"])
-    types = _of_each(names["follower"], names["type"], followers, "types", source)
-    actions = _of_each(names["follower"], names["action"], followers, "actions", source)
+    table = _Table(columns, source, first_row)
+    followers, leaders = _in_order(table.names("follower")), _in_order(table.names("leader_action"))
+    types, actions = table.of_each("type", followers), table.of_each("action", followers)
+    place = table.places(followers, types, leaders, actions)
 
-    place = np.empty((num_rows, 4), np.int64)  # n, K, L, A
-    for row, (i, k, x, a) in enumerate(zip(*names.values(), strict=True)):
-        place[row] = followers[i], types[i][k], leaders[x], actions[i][a]
-    shape = (len(followers), len(next(iter(types.values()))), len(leaders), len(next(iter(actions.values()))))
-    _check_complete(
-        place, shape, list(names.values()), [followers, types, leaders, actions], source, first_row
-    )
-
-    payoffs = {}
-    for column in ("follower_payoff", "leader_payoff"):
-        payoffs[column] = np.empty(shape)
-        payoffs[column][tuple(place.T)] = _numbers(columns[column], column, source, first_row)
-    leader = payoffs["leader_payoff"]
-    depends = (leader != leader[:, :1]).any()
+    shape = tuple(len(names) for names in (followers, _any(types), leaders, _any(actions)))
+    leader, follower = (np.empty(shape) for _ in range(2))
+    leader[place], follower[place] = table.numbers("leader_payoff"), table.numbers("follower_payoff")
+    depends_on_types = (leader != leader[:, :1]).any()
     game = Game(
-        TypedPayoff.separable(leader) if depends else SeparablePayoff(leader[:, 0]),
-        payoffs["follower_payoff"],
+        TypedPayoff.separable(leader) if depends_on_types else SeparablePayoff(leader[:, 0]), follower
     )
-    probabilities = _probabilities(columns, place, shape, source, first_row)
     return GameFile(
         game,
-        IndependentTypes(probabilities),
+        IndependentTypes(table.probabilities(place[:2], shape[:2])),
         leader_names=tuple(leaders),
         follower_names=tuple(followers) if "follower" in columns else None,
         type_names=_shared(types) if "type" in columns else None,
@@ -89,127 +71,131 @@ def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row
     )
 
 
-def _check_columns(columns: Mapping[str, Sequence[Any]], source: str) -> None:
-    """Raise ValueError where a column is missing or unknown."""
-    for name in columns:
-        if name not in COLUMNS:
-            hint = checks.did_you_mean(name, COLUMNS)
-            raise ValueError(f"{source}: unknown column {name!r}.{hint} Known: {', '.join(COLUMNS)}.")
-    for name in NEEDED:
-        if name not in columns:
+_Numbers = Mapping[str, int]  # of names
+
+
+class _Table:
+    """Columns with what messages say of them."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]], source: str, first_row: int) -> None:
+        self.columns, self.source, self._first_row = columns, source, first_row
+        for name in columns:
+            if name not in COLUMNS:
+                hint = checks.did_you_mean(name, COLUMNS)
+                raise ValueError(f"{source}: unknown column {name!r}.{hint} Known: {', '.join(COLUMNS)}.")
+        for name in NEEDED:
+            if name not in columns:
+                raise ValueError(
+                    f"{source}: column {name!r} is missing. A table has the columns {', '.join(NEEDED)}, and "
+                    f"where there are several of them {', '.join(OPTIONAL)}."
+                )
+        self.num_rows = len(columns["action"])
+        if not self.num_rows:
+            raise ValueError(f"{source}: a table needs at least one row of payoffs, but it has none.")
+
+    def row(self, row: int) -> str:
+        """A row as a person counts it."""
+        return f"{self.source}: row {row + self._first_row}"
+
+    def names(self, column: str) -> list[str]:
+        """Entries as texts; empty ones where there is no such column."""
+        return [str(entry) for entry in self.columns.get(column, [""] * self.num_rows)]
+
+    def of_each(self, column: str, followers: _Numbers) -> dict[str, _Numbers]:
+        """Numbers of each follower's own names; followers who have the same names number them alike."""
+        names = self.names(column)
+        found: dict[str, list[str]] = {follower: [] for follower in followers}
+        for follower, name in dict.fromkeys(zip(self.names("follower"), names, strict=True)):
+            found[follower].append(name)
+        by_count = sorted(found, key=lambda follower: len(found[follower]))
+        few, many = found[by_count[0]], found[by_count[-1]]
+        if len(few) < len(many):
             raise ValueError(
-                f"{source}: column {name!r} is missing. A table has the columns {', '.join(NEEDED)}, and "
-                f"where there are several of them {', '.join(OPTIONAL)}."
+                f"{self.source}: followers must have the same number of {column}s, but {by_count[0]!r} has "
+                f"{len(few)} and {by_count[-1]!r} has {len(many)}."
             )
+        everyone = _in_order(names)
+        return {f: everyone if len(everyone) == len(few) else _in_order(own) for f, own in found.items()}
+
+    def places(
+        self,
+        followers: _Numbers,
+        types: Mapping[str, _Numbers],
+        leaders: _Numbers,
+        actions: Mapping[str, _Numbers],
+    ) -> tuple[np.ndarray, ...]:
+        """Follower, type, leader action and action of each row, once it is seen that none is missing."""
+        seen: dict[tuple[str, ...], int] = {}
+        rows = zip(*map(self.names, ("follower", "type", "leader_action", "action")), strict=True)
+        for row, names in enumerate(rows):
+            before = seen.setdefault(names, row)
+            if before != row:
+                raise ValueError(
+                    f"{self.row(row)} gives the payoffs of ({', '.join(filter(None, names))}) again, which "
+                    f"row {before + self._first_row} gives already."
+                )
+        for follower in followers:
+            for names in itertools.product([follower], types[follower], leaders, actions[follower]):
+                if names not in seen:
+                    raise ValueError(
+                        f"{self.source}: no row gives the payoffs of ({', '.join(filter(None, names))}). "
+                        f"There must be one for every follower, type, leader action and action."
+                    )
+        numbers = [(followers[f], types[f][k], leaders[x], actions[f][a]) for f, k, x, a in seen]
+        return tuple(np.array(numbers).T)
+
+    def numbers(self, column: str) -> np.ndarray:
+        """Finite float64 numbers; texts are read as numbers."""
+        values = np.empty(self.num_rows)
+        for row, entry in enumerate(self.columns[column]):
+            try:
+                number = float(entry) if isinstance(entry, str) else checks.real_number(entry)
+            except ValueError:
+                number = None
+            if number is None or not math.isfinite(number):
+                told = checks.brief(entry) if entry not in ("", None) else "nothing"
+                raise ValueError(
+                    f"{self.row(row)}, column {column!r} must be a finite number, but {told} arrived."
+                )
+            values[row] = number
+        return values
+
+    def probabilities(self, place: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
+        """[n, K]; ones where there is one type and nothing is said."""
+        if "probability" not in self.columns:
+            if shape[1] > 1:
+                raise ValueError(
+                    f"{self.source}: column 'probability' is missing: with {shape[1]} types, each row says "
+                    f"how probable its type is."
+                )
+            return np.ones(shape)
+        values, found = self.numbers("probability"), np.empty(shape)
+        found[place] = values
+        wrong = np.flatnonzero(found[place] != values)
+        if wrong.size:
+            row = int(wrong[0])
+            raise ValueError(
+                f"{self.row(row)} says that its type has probability {values[row]:g}, but another row of the "
+                f"type says {found[place][row]:g}."
+            )
+        what = f"{self.source}: column 'probability' of each follower's types"
+        return checks.probabilities(what, found, "n K")
 
 
-def _in_order(names: Sequence[str]) -> dict[str, int]:
+def _in_order(names: Iterable[str]) -> dict[str, int]:
     """Numbers of names, as they first appear."""
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def _of_each(
-    owners: Sequence[str], names: Sequence[str], followers: Mapping[str, int], what: str, source: str
-) -> dict[str, dict[str, int]]:
-    """Numbers of each follower's own names; followers that share names number them alike."""
-    found: dict[str, list[str]] = {follower: [] for follower in followers}
-    for follower, name in dict.fromkeys(zip(owners, names, strict=True)):
-        found[follower].append(name)
-    counts = {follower: len(own) for follower, own in found.items()}
-    if len(set(counts.values())) > 1:
-        (first, one), (other, another) = sorted(counts.items(), key=lambda item: item[1])[:: len(counts) - 1]
-        raise ValueError(
-            f"{source}: followers must have the same number of {what}, but {first!r} has {one} and {other!r} "
-            f"has {another}."
-        )
-    everyone = _in_order(names)
-    same = len(everyone) == next(iter(counts.values()))
-    return {follower: everyone if same else _in_order(own) for follower, own in found.items()}
+def _any(names: Mapping[str, _Numbers]) -> _Numbers:
+    """Some follower's names; all have equally many."""
+    return next(iter(names.values()))
 
 
-def _shared(names: Mapping[str, Mapping[str, int]]) -> tuple[str, ...] | None:
+def _shared(names: Mapping[str, _Numbers]) -> tuple[str, ...] | None:
     """The names of all followers, where they are the same."""
     different = {tuple(own) for own in names.values()}
     return different.pop() if len(different) == 1 else None
-
-
-def _check_complete(
-    place: np.ndarray,
-    shape: tuple[int, ...],
-    names: list[list[str]],
-    numbers: list[Any],
-    source: str,
-    first_row: int,
-) -> None:
-    """Raise ValueError unless every combination stands in one row."""
-    flat = np.ravel_multi_index(tuple(place.T), shape)
-    order = np.argsort(flat, kind="stable")
-    again = np.flatnonzero(np.diff(flat[order]) == 0)
-    if again.size:
-        first, second = int(order[again[0]]), int(order[again[0] + 1])
-        told = ", ".join(column[second] for column in names if column[second])
-        raise ValueError(
-            f"{source}: row {second + first_row} gives the payoffs of ({told}) again, which row "
-            f"{first + first_row} gives already."
-        )
-    if len(flat) < math.prod(shape):
-        missing = int(np.setdiff1d(np.arange(len(flat) + 1), flat)[0])
-        i, k, x, a = (int(digit) for digit in np.unravel_index(missing, shape))
-        follower = list(numbers[0])[i]
-        own = [follower, list(numbers[1][follower])[k], list(numbers[2])[x], list(numbers[3][follower])[a]]
-        raise ValueError(
-            f"{source}: no row gives the payoffs of ({', '.join(filter(None, own))}). There must be one for "
-            f"every follower, type, leader action and action, {math.prod(shape):,} in all, but "
-            f"{len(flat):,} arrived."
-        )
-
-
-def _numbers(entries: Sequence[Any], column: str, source: str, first_row: int) -> np.ndarray:
-    """Finite float64 numbers; texts are read as numbers."""
-    values = np.empty(len(entries))
-    for row, entry in enumerate(entries):
-        try:
-            number = float(entry) if isinstance(entry, str) else checks.real_number(entry)
-        except ValueError:
-            number = None
-        if number is None or not math.isfinite(number):
-            told = checks.brief(entry) if entry not in ("", None) else "nothing"
-            raise ValueError(
-                f"{source}: row {row + first_row}, column {column!r} must be a finite number, but {told} "
-                f"arrived."
-            )
-        values[row] = number
-    return values
-
-
-def _probabilities(
-    columns: Mapping[str, Sequence[Any]],
-    place: np.ndarray,
-    shape: tuple[int, ...],
-    source: str,
-    first_row: int,
-) -> np.ndarray:
-    """[n, K]; ones where there is one type and nothing is said."""
-    if "probability" not in columns:
-        if shape[1] > 1:
-            raise ValueError(
-                f"{source}: column 'probability' is missing: with {shape[1]} types, each row says how "
-                f"probable its type is."
-            )
-        return np.ones(shape[:2])
-    values = _numbers(columns["probability"], "probability", source, first_row)
-    found = np.empty(shape[:2])
-    found[tuple(place[:, :2].T)] = values
-    wrong = np.flatnonzero(found[tuple(place[:, :2].T)] != values)
-    if wrong.size:
-        row = int(wrong[0])
-        raise ValueError(
-            f"{source}: row {row + first_row} says that its type has probability {values[row]:g}, but "
-            f"another row of the type says {found[tuple(place[row, :2])]:g}."
-        )
-    return checks.probabilities(
-        f"{source}: column 'probability' of each follower's types", found, "n K", over=1
-    )
 
 
 def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
