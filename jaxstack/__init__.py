@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # all that is public is loaded on first use: importing the pa
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
-    from jaxstack.simulation import play, simulate
+    from jaxstack.simulation import play
+    from jaxstack.simulation.simulate import simulate
     from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 

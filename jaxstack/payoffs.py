@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, payoff_units
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.payoff_contract import LeaderPayoff as LeaderPayoff
 from jaxstack.ties import equal_actions
+from jaxstack.unequal import is_ragged, unequal_tables
 
 
 @pytree_dataclass
@@ -20,14 +21,19 @@ class TabularPayoff:
     """Any payoff, as a table of all joint actions.
 
     Args:
-      table: [L, A, .., A] with one axis per follower, float64, payoff units.
+      table: [L, A_1, .., A_n] with one axis per follower, float64, payoff units. Where followers have unequal
+        numbers of actions it is held as [L, A, .., A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
-      ValueError: not finite, an empty axis, no follower axis, or follower axes of different lengths.
+      ValueError: not finite, an empty axis, or no follower axis.
     """
 
     table: Any
     num_followers: int = static_field(default=0)
+    sizes: tuple[int, ...] = static_field(default=())
     num_types = None
 
     def __post_init__(self) -> None:
@@ -36,11 +42,9 @@ class TabularPayoff:
             return
         table = checks.finite_array("leader payoff table", self.table, "L A*")
         if len(set(table.shape[1:])) > 1:
-            raise ValueError(
-                f"leader payoff table must have axes [L, A, .., A] with the same number of actions A for "
-                f"every follower, but its shape is {table.shape}. Pad followers that have fewer actions with "
-                f"actions that they never prefer."
-            )
+            set_field(self, "sizes", table.shape[1:])
+            wider = [(0, max(self.sizes) - size) for size in self.sizes]
+            table = host_float64(np.pad(table, [(0, 0), *wider], mode="edge"))
         set_field(self, "table", table)
         set_field(self, "num_followers", table.ndim - 1)
 
@@ -121,18 +125,28 @@ class SeparablePayoff:
     """u(l, a) = sum_i u_i(l, a_i): each follower contributes by itself; n may be thousands.
 
     Args:
-      table: [n, L, A], float64, payoff units.
+      table: [n, L, A], float64, payoff units; or lists [n][L][A_i] of followers with unequal numbers of
+        actions, held as [n, L, A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
       ValueError: not finite, an empty axis, or not three axes.
     """
 
     table: Any
+    sizes: tuple[int, ...] = static_field(default=())
     num_types = None
 
     def __post_init__(self) -> None:
-        if not is_traced(self.table):
-            set_field(self, "table", checks.finite_array("separable leader payoff", self.table, "n L A"))
+        if is_traced(self.table):
+            return
+        table, sizes = self.table, self.sizes
+        if is_ragged(table, 3):
+            table, sizes = unequal_tables("separable leader payoff", table)
+        set_field(self, "table", checks.finite_array("separable leader payoff", table, "n L A"))
+        set_field(self, "sizes", sizes)
 
     @property
     def num_leader_actions(self) -> int:

@@ -110,10 +110,11 @@ def run(
     with clean_errors(context):
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
-        use_every_core()
-        if cache:
-            keep_programs()
-        spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+        with Terminal().status("loading"):
+            use_every_core()
+            if cache:
+                keep_programs()
+            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())

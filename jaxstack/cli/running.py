@@ -41,12 +41,13 @@ def read_spec(source: Path | None) -> Spec:
 
 def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     """Compute what the folder lacks of a spec, and tell what came of it."""
-    from jaxstack import hosts
-    from jaxstack.sweeps import cells, run
-
     console = Terminal()
     began = time.perf_counter()
-    plan = cells.plan(spec, source)
+    with console.status("planning the cells"):
+        from jaxstack import hosts
+        from jaxstack.sweeps import cells, run
+
+        plan = cells.plan(spec, source)
     try:
         if engines.multihost and _process_index() > 0:
             from jaxstack.sweeps import multihost
@@ -76,7 +77,8 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     if spec.is_sweep():
         print_cells(plan, summary, out, console)
     elif not summary.failed:
-        write_results(spec, plan, out, console, began)
+        with console.status("drawing"):
+            write_results(spec, plan, out, console, began)
     if summary.failed:
         errors = Terminal(stderr=True)
         for outcome in summary.failed:

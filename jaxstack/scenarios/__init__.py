@@ -1,5 +1,6 @@
-"""Games to play: seeded random ones, the lower-bound family, three worked examples, and files."""
+"""Games to play: seeded random ones, two lower-bound families, coverage games, three worked examples, and files."""
 
+from jaxstack.scenarios.coverage import coverage_game, patrols, random_coverage_game
 from jaxstack.scenarios.files import (
     GameFile,
     convert_game,
@@ -12,6 +13,7 @@ from jaxstack.scenarios.files import (
     to_frame,
 )
 from jaxstack.scenarios.hard import hard_game
+from jaxstack.scenarios.parity import hidden_parity
 from jaxstack.scenarios.platform import feature_mix
 from jaxstack.scenarios.random import random_game
 from jaxstack.scenarios.security import security_patrol
@@ -20,12 +22,16 @@ from jaxstack.scenarios.toll import toll_pricing
 __all__ = [
     "GameFile",
     "convert_game",
+    "coverage_game",
     "feature_mix",
     "from_dataset",
     "from_frame",
     "hard_game",
+    "hidden_parity",
     "load_game",
     "load_game_file",
+    "patrols",
+    "random_coverage_game",
     "random_game",
     "save_game",
     "security_patrol",

@@ -203,7 +203,7 @@ def near_ties(
     largest = chosen.max(axis=-1)
     exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
     near = np.abs(lead) <= NEAR_TIE * _usual_difference(preferences)[:, None]
-    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
+    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None] & preferences.playable
     flat = np.ravel(response)
     return [
         NearTie(int(j // game.num_types), int(j % game.num_types), int(flat[j]), int(a), float(lead[j, a]))
@@ -213,7 +213,9 @@ def near_ties(
 
 def _usual_difference(preferences: Preferences) -> np.ndarray:
     """[n*K]: the median difference, of those not 0, that a leader action makes between two actions."""
-    sizes = np.abs(preferences.differences).reshape(len(preferences.differences), -1)
+    both = preferences.playable[:, :, None] & preferences.playable[:, None, :]
+    sizes = np.where(both[..., None], np.abs(preferences.differences), 0.0)
+    sizes = sizes.reshape(len(preferences.differences), -1)
     ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
     middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
     return ordered[np.arange(len(ordered)), middle]
@@ -233,5 +235,6 @@ def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
     Offset and scale are [] ([G] for a batch).
     """
     leader, offset, scale = game.leader.about_median()
-    leaves = [*jax.tree.leaves(leader), game.follower]
+    rest = [game.follower] if game.available is None else [game.follower, game.available]
+    leaves = [*jax.tree.leaves(leader), *rest]
     return jax.tree.unflatten(jax.tree.structure(game), leaves), offset, scale

@@ -336,8 +336,8 @@ def _centre(facets: np.ndarray, vertices: np.ndarray | None) -> np.ndarray:
     if found.status != 0 or found.x[-1] < 1e-9:
         raise ValueError(
             f"the strategy set has more than {MAX_VERTICES:,} vertices on the way, and no point that "
-            f"makes all inequalities strict: it is empty, or lies in equations that are not written as such. Write "
-            f"equations into E x = f, and check that some point satisfies everything."
+            f"makes all inequalities strict: it is empty, or lies in equations that are not written as such. "
+            f"Write equations into E x = f, and check that some point satisfies everything."
         )
     return np.asarray(found.x[:-1])
 

@@ -167,8 +167,8 @@ class Polytope:
                 worst = int((excess - MEMBERSHIP_TOLERANCE * scale).argmax())
                 raise ValueError(
                     f"commitment must lie in the strategy set ({name}), but {np.round(x, 9).tolist()} "
-                    f"violates row {worst}: {rows[worst].tolist()} @ x = {rows[worst] @ x:.9g}, and not {sign} "
-                    f"{values[worst]:.9g}."
+                    f"violates row {worst}: {rows[worst].tolist()} @ x = {rows[worst] @ x:.9g}, and not "
+                    f"{sign} {values[worst]:.9g}."
                 )
         frame = self.frame
         shares, rows = (
@@ -181,7 +181,7 @@ class Polytope:
         return np.asarray(moved if step > 0 else x)
 
     def sample(self, rng: np.random.Generator, spread: float, count: int) -> Float[np.ndarray, "S D"]:
-        """Shares of random points: between D random vertices each, near few of them where `spread` is small."""
+        """Shares of random points, each between D random vertices; near few where `spread` is small."""
         corners, size = self.hull_shares, self.frame.dimension + 1
         chosen = rng.integers(len(corners), size=(count, size))
         return np.einsum("sk,skd->sd", rng.dirichlet(np.full(size, spread), size=count), corners[chosen])

@@ -70,8 +70,8 @@ def coverage(
     marginals of mixed strategies over patrols, and all of them. With schedules, those of each kind of
     resource, the commitment is how often each is walked, x [kinds' schedules one after the other], and then
     c_t = sum of the x whose schedule covers t. A kind has `resources[kind]` of itself, which walk schedules
-    of that kind; each stands for a share of time, so patrols of one kind that cover one target twice count twice
-    in sum, and c <= most keeps that a probability.
+    of that kind. Coverage adds up, also where two of them cover one target at a time; c <= most keeps it a
+    probability.
 
     Args:
       targets: how many, at least 1.

@@ -240,7 +240,7 @@ def _side_by_side(
     compute: Callable[[Cell], Outcome], cells: Sequence[Cell], at_once: int, stopped: threading.Event
 ) -> Iterator[Outcome]:
     """Outcomes as they come; sets `stopped` where that ends early."""
-    x64 = bool(jax.config.jax_enable_x64)
+    x64 = bool(getattr(jax.config, "jax_enable_x64", False))
 
     def one(cell: Cell) -> Outcome:
         with jax.enable_x64(x64):  # a setting of a thread

@@ -20,6 +20,7 @@ from jaxstack.scenarios.files.document import (
     TYPES,
     VERSION,
     GameFile,
+    as_lists,
     build,
     fields_of,
     file_of,
@@ -59,7 +60,7 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
     path = known_suffix(path)
     if not isinstance(game, Game):
         raise ValueError(f"save_game needs (path, game, types), but the game is a {type(game).__name__}.")
-    names = {name: list(v) if isinstance(v, tuple) else v for name, v in labels.items() if v is not None}
+    names = {name: _as_lists(value) for name, value in labels.items() if value is not None}
     file_of(game, types, {})
     document = {
         "format": FORMAT,
@@ -71,11 +72,20 @@ def save_game(path: str | os.PathLike[str], game: Game, types: TypeDistribution,
     }
     if game.strategies is not None:
         document["strategies"] = fields_of(game.strategies, STRATEGIES)
+    if game.available is not None:
+        document["available"] = np.asarray(game.available, np.uint8)
+        if path.suffix.lower() == ".json":
+            document |= as_lists(game, document)
     file = build(path, validate(path, document))  # what is written can be read
     try:
         write_file(path, _writer(path.suffix.lower(), document, file))
     except OSError as error:
         raise OSError(error.errno, f"cannot write game file: {error.strerror}", str(path)) from error
+
+
+def _as_lists(value: Any) -> Any:
+    """Tuples as lists, within one another too."""
+    return [_as_lists(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def _writer(suffix: str, document: dict[str, Any], file: GameFile) -> Callable[[IO[bytes]], Any]:
