@@ -8,7 +8,8 @@ follower one of its own:
 | hall | thief | 0.25 | patrol hall | steal | -1 | 2 |
 
 `follower` may be left out where there is one, `type` and `probability` where every follower has one type.
-Names are numbered as they first appear. The leader's payoff is the sum over followers, and it depends on
+Names are numbered as they first appear; types and actions may be each follower's own, and a type has the
+actions that its rows name. The leader's payoff is the sum over followers, and it depends on
 types if the table says so; types of different followers are independent.
 """
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,10 +24,12 @@ from typing import Any
 import numpy as np
 
 from jaxstack import checks
+from jaxstack.axes import Float
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
-from jaxstack.payoffs import SeparablePayoff
-from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
+from jaxstack.payoffs import LeaderPayoff, SeparablePayoff
+from jaxstack.scenarios.files.document import GameFile, available, file_of, require_simplex
+from jaxstack.scenarios.files.names import OfFollowers
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
 
@@ -46,29 +48,36 @@ def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row
 
     Raises:
       ValueError: columns that are missing or unknown; no rows; a combination that is missing or there twice;
-        followers with different numbers of types or actions; probabilities that differ within a type or do
-        not sum to 1; what is no finite number.
+        probabilities that differ within a type or do not sum to 1; what is no finite number.
     """
     table = _Table(columns, source, first_row)
     followers, leaders = _in_order(table.names("follower")), _in_order(table.names("leader_action"))
     types, actions = table.of_each("type", followers), table.of_each("action", followers)
     place = table.places(followers, types, leaders, actions)
 
-    shape = tuple(len(names) for names in (followers, _any(types), leaders, _any(actions)))
-    leader, follower = (np.empty(shape) for _ in range(2))
+    shape = (len(followers), _most(types), len(leaders), _most(actions))
+    leader, follower = np.full(shape, np.nan), np.full(shape, np.nan)
     leader[place], follower[place] = table.numbers("leader_payoff"), table.numbers("follower_payoff")
-    depends_on_types = (leader != leader[:, :1]).any()
-    game = Game(
-        TypedPayoff.separable(leader) if depends_on_types else SeparablePayoff(leader[:, 0]), follower
-    )
+    has = ~np.isnan(follower[:, :, 0])
+    game = Game(_leader_payoff(leader), follower, available=has)
     return GameFile(
         game,
-        IndependentTypes(table.probabilities(place[:2], shape[:2])),
+        IndependentTypes(table.probabilities(place[:2], [len(own) for own in types.values()])),
         leader_names=tuple(leaders),
         follower_names=tuple(followers) if "follower" in columns else None,
         type_names=_shared(types) if "type" in columns else None,
         action_names=_shared(actions),
     )
+
+
+def _leader_payoff(table: Float[np.ndarray, "n K L A"]) -> LeaderPayoff:
+    """Of actions alone where types make no difference; nan stands for what a type cannot do."""
+    missing = np.isnan(table)
+    low = np.min(table, axis=1, initial=np.inf, where=~missing)
+    high = np.max(table, axis=1, initial=-np.inf, where=~missing)
+    if (low < high).any():
+        return TypedPayoff.separable(np.where(missing, 0.0, table))
+    return SeparablePayoff(np.where(np.isinf(low), 0.0, low))
 
 
 _Numbers = Mapping[str, int]  # of names
@@ -107,15 +116,8 @@ class _Table:
         found: dict[str, list[str]] = {follower: [] for follower in followers}
         for follower, name in dict.fromkeys(zip(self.names("follower"), names, strict=True)):
             found[follower].append(name)
-        by_count = sorted(found, key=lambda follower: len(found[follower]))
-        few, many = found[by_count[0]], found[by_count[-1]]
-        if len(few) < len(many):
-            raise ValueError(
-                f"{self.source}: followers must have the same number of {column}s, but {by_count[0]!r} has "
-                f"{len(few)} and {by_count[-1]!r} has {len(many)}."
-            )
         everyone = _in_order(names)
-        return {f: everyone if len(everyone) == len(few) else _in_order(own) for f, own in found.items()}
+        return {f: everyone if len(own) == len(everyone) else _in_order(own) for f, own in found.items()}
 
     def places(
         self,
@@ -134,12 +136,14 @@ class _Table:
                     f"{self.row(row)} gives the payoffs of ({', '.join(filter(None, names))}) again, which "
                     f"row {before + self._first_row} gives already."
                 )
-        for follower in followers:
-            for names in itertools.product([follower], types[follower], leaders, actions[follower]):
+        for follower, kind, _, action in list(seen):
+            for by_leader in leaders:
+                names = (follower, kind, by_leader, action)
                 if names not in seen:
                     raise ValueError(
-                        f"{self.source}: no row gives the payoffs of ({', '.join(filter(None, names))}). "
-                        f"There must be one for every follower, type, leader action and action."
+                        f"{self.source}: no row gives the payoffs of ({', '.join(filter(None, names))}), but "
+                        f"other rows do for other leader actions. A type has an action against all of them, "
+                        f"or not at all."
                     )
         numbers = [(followers[f], types[f][k], leaders[x], actions[f][a]) for f, k, x, a in seen]
         return tuple(np.array(numbers).T)
@@ -160,26 +164,30 @@ class _Table:
             values[row] = number
         return values
 
-    def probabilities(self, place: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-        """[n, K]; ones where there is one type and nothing is said."""
-        if "probability" not in self.columns:
-            if shape[1] > 1:
+    def probabilities(self, place: tuple[np.ndarray, ...], counts: list[int]) -> list[list[float]]:
+        """[n][K_i]; ones where there is one type and nothing is said."""
+        found = np.ones((len(counts), max(counts)))
+        if "probability" in self.columns:
+            values = self.numbers("probability")
+            found[place] = values
+            wrong = np.flatnonzero(found[place] != values)
+            if wrong.size:
+                row = int(wrong[0])
                 raise ValueError(
-                    f"{self.source}: column 'probability' is missing: with {shape[1]} types, each row says "
-                    f"how probable its type is."
+                    f"{self.row(row)} says that its type has probability {values[row]:g}, but another row of "
+                    f"the type says {found[place][row]:g}."
                 )
-            return np.ones(shape)
-        values, found = self.numbers("probability"), np.empty(shape)
-        found[place] = values
-        wrong = np.flatnonzero(found[place] != values)
-        if wrong.size:
-            row = int(wrong[0])
+        elif max(counts) > 1:
             raise ValueError(
-                f"{self.row(row)} says that its type has probability {values[row]:g}, but another row of the "
-                f"type says {found[place][row]:g}."
+                f"{self.source}: column 'probability' is missing: with {max(counts)} types, each row says "
+                f"how probable its type is."
             )
-        what = f"{self.source}: column 'probability' of each follower's types"
-        return checks.probabilities(what, found, "n K")
+        what = f"{self.source}: column 'probability'"
+        own = zip(_in_order(self.names("follower")), found, counts, strict=True)
+        return [
+            checks.probabilities(f"{what} of the types of {follower!r}", row[:count], "K").tolist()
+            for follower, row, count in own
+        ]
 
 
 def _in_order(names: Iterable[str]) -> dict[str, int]:
@@ -187,15 +195,15 @@ def _in_order(names: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def _any(names: Mapping[str, _Numbers]) -> _Numbers:
-    """Some follower's names; all have equally many."""
-    return next(iter(names.values()))
+def _most(names: Mapping[str, _Numbers]) -> int:
+    """Of the follower who has most of them."""
+    return max(map(len, names.values()))
 
 
-def _shared(names: Mapping[str, _Numbers]) -> tuple[str, ...] | None:
-    """The names of all followers, where they are the same."""
-    different = {tuple(own) for own in names.values()}
-    return different.pop() if len(different) == 1 else None
+def _shared(names: Mapping[str, _Numbers]) -> OfFollowers:
+    """The names of all followers, once where they are the same."""
+    each = tuple(tuple(own) for own in names.values())
+    return each[0] if len(set(each)) == 1 else each
 
 
 def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
@@ -207,29 +215,24 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
     """
     game, types = file.game, file.types
     require_simplex(game, "a table")
-    shape = n, K, L, A = np.shape(game.follower)
+    shape = n, _, L, _ = np.shape(game.follower)
     leader = _leader_terms(game)
     if n > 1 and not isinstance(types, IndependentTypes):
         raise ValueError(
             f"a table holds independent types, but {types!r} may be correlated. Write .json or .npz instead."
         )
-    names = [
-        file.follower_names or [str(i) for i in range(n)],
-        file.type_names or [str(k) for k in range(K)],
-        file.leader_names or [str(x) for x in range(L)],
-        file.action_names or [str(a) for a in range(A)],
-    ]
-    index = np.indices(shape).reshape(4, -1)
-    follower, kind, by_leader, action = ([own[j] for j in at] for own, at in zip(names, index, strict=True))
-    probability = np.broadcast_to(np.asarray(types.marginals())[..., None, None], shape)
+    leaders = file.leader_names or [str(x) for x in range(L)]
+    followers = file.follower_names or [str(i) for i in range(n)]
+    i, k, x, a = np.nonzero(np.broadcast_to(available(game)[:, :, None], shape))
+    marginals = np.asarray(types.marginals())
     return {
-        "follower": follower,
-        "type": kind,
-        "probability": probability.ravel().tolist(),
-        "leader_action": by_leader,
-        "action": action,
-        "follower_payoff": np.asarray(game.follower).ravel().tolist(),
-        "leader_payoff": np.broadcast_to(leader, shape).ravel().tolist(),
+        "follower": [followers[j] for j in i],
+        "type": [file.types_of(j)[kind] for j, kind in zip(i, k, strict=True)],
+        "probability": marginals[i, k].tolist(),
+        "leader_action": [leaders[row] for row in x],
+        "action": [file.actions_of(j)[action] for j, action in zip(i, a, strict=True)],
+        "follower_payoff": np.asarray(game.follower)[i, k, x, a].tolist(),
+        "leader_payoff": np.broadcast_to(leader, shape)[i, k, x, a].tolist(),
     }
 
 
