@@ -203,14 +203,6 @@ class Game:
         set_field(larger, "available", unequal.frozen(available))
         return larger
 
-
-def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
-    """A count that all followers share, or every follower's, or the span of many."""
-    low, high = int(counts.min()), int(counts.max())
-    if low == high:
-        return str(high)
-    return str(tuple(counts.tolist())) if counts.ndim == 1 and counts.size <= 8 else f"{low}..{high}"
-
     def payoff_bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest leader payoff of any commitment, each [] float64 ([G] for a batch). Host only.
 
@@ -222,6 +214,14 @@ def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
         if self.strategies is None:
             return self.leader.bounds(played)
         return self.leader.at(self.strategies.outline).bounds(played)
+
+
+def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
+    """A count that all followers share, or every follower's, or the span of many."""
+    low, high = int(counts.min()), int(counts.max())
+    if low == high:
+        return str(high)
+    return str(tuple(counts.tolist())) if counts.ndim == 1 and counts.size <= 8 else f"{low}..{high}"
 
 
 def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:

@@ -59,6 +59,10 @@ class GameFile:
         count = int(self.game.actions_by_follower[follower])
         return names.of_follower(self.action_names, follower, count, "action")
 
+    def labels(self) -> dict[str, Any]:
+        """Texts and names, as `save_game` takes them."""
+        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
+
 
 def _nested(depth: int) -> BeforeValidator:
     """Numbers in lists that may differ in length, nested to a depth: what they are made into checks them."""
@@ -74,10 +78,6 @@ def _truths(value: Any) -> Any:
     if not isinstance(value, list | None):
         raise ValueError(f"must be nested lists of true and false, but {checks.brief(value)} arrived")
     return value
-
-    def labels(self) -> dict[str, Any]:
-        """Texts and names, as `save_game` takes them."""
-        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
 
 
 def _numbers(value: Any) -> np.ndarray:
