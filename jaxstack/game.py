@@ -61,7 +61,6 @@ class Game:
     available: Any = None
 
     def __post_init__(self) -> None:
-        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if not isinstance(self.leader, LeaderPayoff):
             set_field(self, "leader", TabularPayoff(self.leader))
         if not is_traced(self.follower):
@@ -69,6 +68,7 @@ class Game:
             set_field(self, "follower", follower)
             set_field(self, "available", available)
             self._check_sizes(sizes)
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         self._check_axes()
         if self.available is not None and not is_traced(self.leader, self.available):
             set_field(self, "leader", restricted(self.leader, np.asarray(self.available)))

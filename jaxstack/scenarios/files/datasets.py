@@ -26,7 +26,8 @@ import numpy as np
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
-from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
+from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.foreign import require_simplex
 from jaxstack.typed_payoffs import TypedPayoff
 
 _AXES = ("follower", "type", "leader_action", "action")

@@ -19,7 +19,8 @@ from jaxstack import checks
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import TabularPayoff
-from jaxstack.scenarios.files.document import GameFile, available, require_simplex
+from jaxstack.scenarios.files.document import GameFile
+from jaxstack.scenarios.files.foreign import available, require_simplex
 from jaxstack.value import joint_payoffs
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}]|[^\s{}",]+|"')

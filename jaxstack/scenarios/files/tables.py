@@ -28,7 +28,8 @@ from jaxstack.axes import Float
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff, SeparablePayoff
-from jaxstack.scenarios.files.document import GameFile, available, file_of, require_simplex
+from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.foreign import available, require_simplex
 from jaxstack.scenarios.files.names import OfFollowers
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
@@ -223,16 +224,17 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
         )
     leaders = file.leader_names or [str(x) for x in range(L)]
     followers = file.follower_names or [str(i) for i in range(n)]
-    i, k, x, a = np.nonzero(np.broadcast_to(available(game)[:, :, None], shape))
-    marginals = np.asarray(types.marginals())
+    kinds, actions = [file.types_of(i) for i in range(n)], [file.actions_of(i) for i in range(n)]
+    places = np.nonzero(np.broadcast_to(available(game)[:, :, None], shape))
+    rows = np.transpose(places).tolist()
     return {
-        "follower": [followers[j] for j in i],
-        "type": [file.types_of(j)[kind] for j, kind in zip(i, k, strict=True)],
-        "probability": marginals[i, k].tolist(),
-        "leader_action": [leaders[row] for row in x],
-        "action": [file.actions_of(j)[action] for j, action in zip(i, a, strict=True)],
-        "follower_payoff": np.asarray(game.follower)[i, k, x, a].tolist(),
-        "leader_payoff": np.broadcast_to(leader, shape)[i, k, x, a].tolist(),
+        "follower": [followers[i] for i, _, _, _ in rows],
+        "type": [kinds[i][k] for i, k, _, _ in rows],
+        "probability": np.asarray(types.marginals())[places[:2]].tolist(),
+        "leader_action": [leaders[x] for _, _, x, _ in rows],
+        "action": [actions[i][a] for i, _, _, a in rows],
+        "follower_payoff": np.asarray(game.follower)[places].tolist(),
+        "leader_payoff": np.broadcast_to(leader, shape)[places].tolist(),
     }
 
 
