@@ -58,7 +58,7 @@ def random_case(seed: int) -> Case:
     leader, payoff_of = _leader(PAYOFFS[seed % 3], numbers, L, sizes)
     types, probability = _types(TYPES[seed // 3 % 3], rng, counts)
     actions = [[np.flatnonzero(mask).tolist() for mask in own] for own in has]
-    game = js.Game(leader, given, [[mask.tolist() for mask in own] for own in has])
+    game = js.Game(leader, given, available=[[mask.tolist() for mask in own] for own in has])
     return Case(game, types, reference.Lists(follower, actions, payoff_of, probability))
 
 

@@ -298,6 +298,28 @@ def test_the_embedding_is_the_same_game_on_a_polytope(payoff: str) -> None:
         np.testing.assert_allclose(first, second, atol=1e-12)
 
 
+@pytest.mark.parametrize("payoff", embedding.PAYOFFS)
+def test_the_embedding_is_the_same_game_of_unequal_followers(payoff: str) -> None:
+    """Some types lack actions: a move (k, a) is available to type k if a is, and to no other type."""
+    for seed in range(3):
+        pair = embedding.pair_of(seed, payoff, (3, 2, 2, 3))
+        n, K, _, A = np.shape(pair.typed.follower)
+        has = np.random.default_rng(seed).uniform(size=(n, K, A)) < 0.6
+        has[:, :, seed % A] = True
+        of_moves = (has[:, :, None, :] & np.eye(K, dtype=bool)[None, :, :, None]).reshape(n, K, K * A)
+        typed = js.Game(pair.typed.leader, pair.typed.follower, available=has)
+        embedded = js.Game(pair.embedded.leader, pair.embedded.follower, available=of_moves)
+        differences = embedding.optima_differ(embedding.Pair(typed, embedded, pair.types))
+        del differences["reference LPs"]  # they know no masks
+        assert max(differences.values()) <= embedding.AGREED, differences
+        setups = [
+            prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9)
+            for game in (typed, embedded)
+        ]
+        for first, second in zip(*((s.gap, s.unit, s.optimum) for s in setups), strict=True):
+            np.testing.assert_allclose(first, second, atol=1e-12)
+
+
 def _on(game: js.Game, strategies: Any) -> js.Game:
     return js.Game(game.leader, game.follower, strategies)
 
