@@ -27,7 +27,8 @@ def solve(problems: list[reference.History], steps: int = STEPS) -> np.ndarray:
     weights, outcome, prior = (np.stack(arrays) for arrays in zip(*problems, strict=True))
     dtype = jnp.zeros(()).dtype
     return np.asarray(
-        maximise(weights.astype(dtype), outcome.astype(np.int32), prior.astype(dtype), steps=steps), np.float64
+        maximise(weights.astype(dtype), outcome.astype(np.int32), prior.astype(dtype), steps=steps),
+        np.float64,
     )
 
 

@@ -91,5 +91,7 @@ def test_draws_of_small_shapes() -> None:
 
 
 def test_alpha_is_log_uniform() -> None:
-    drawn: Any = np.log(np.asarray(draws.log_uniform(jax.random.key(0), jnp.float32(0.1), jnp.float32(1), 10_000)))
+    drawn: Any = np.log(
+        np.asarray(draws.log_uniform(jax.random.key(0), jnp.float32(0.1), jnp.float32(1), 10_000))
+    )
     np.testing.assert_allclose(np.quantile(drawn, [0, 0.5, 1]), np.log([0.1, 10**-0.5, 1]), atol=0.05)

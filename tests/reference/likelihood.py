@@ -55,7 +55,9 @@ def expectation_maximisation(history: History, steps: int) -> np.ndarray:
         expected = history.prior.copy()
         for counts, outcome in zip(history.counts, history.outcome, strict=True):
             probability = np.bincount(outcome, types, len(counts))
-            expected += types * np.divide(counts, probability, out=np.zeros_like(counts), where=counts > 0)[outcome]
+            expected += (
+                types * np.divide(counts, probability, out=np.zeros_like(counts), where=counts > 0)[outcome]
+            )
         types = expected / weight
     return types
 

@@ -142,6 +142,7 @@ def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array)
 
 def _direction(seen: _Seen, guess: Float[DeviceArray, "J B"]) -> tuple[jax.Array, jax.Array]:
     """Gradient and Newton's step s in relative coordinates; [J, B] each."""
+
     def derivatives() -> tuple[jax.Array, ...]:
         probability = _of_outcomes(seen.outcome, guess, seen.weights.shape[1])
         first = jnp.where(seen.weights > 0, seen.weights / probability, 0)
