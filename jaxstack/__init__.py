@@ -16,13 +16,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import learners
+    from jaxstack import learners, strategies
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
     from jaxstack.game import Game, best_responses, stack, unstack
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
-    from jaxstack.simulation import play, simulate
+    from jaxstack.simulation import play
+    from jaxstack.simulation.simulate import simulate
     from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
@@ -64,7 +65,7 @@ _PUBLIC = {
     "unstack": ("jaxstack.game", "unstack"),
     **{
         room: (f"jaxstack.{room}", None)
-        for room in ("regions", "regret", "results", "simulation", "sweeps", "value")
+        for room in ("regions", "regret", "results", "simulation", "strategies", "sweeps", "value")
     },
 }
 
@@ -101,6 +102,7 @@ __all__ = [
     "solve",
     "solvers",
     "stack",
+    "strategies",
     "unstack",
 ]
 

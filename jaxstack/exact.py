@@ -145,6 +145,27 @@ def as_floats(numerators: np.ndarray, denominators: np.ndarray | int) -> Float[n
     return (numerators / np.asarray(denominators, object)).astype(np.float64)  # int / int rounds correctly
 
 
+def scaled(rows: np.ndarray) -> Float[np.ndarray, "*rows L"]:
+    """Rows [.., L] of Python integers as floats, times a power of two each: the largest is in [1/2, 1)."""
+    return as_floats(rows, _POWER(np.abs(rows).max(axis=-1, keepdims=True, initial=0)))
+
+
+def odd_part(rows: np.ndarray) -> np.ndarray:
+    """[..] float: the power of two above a row of Python integers, in units of its last binary digit."""
+    common = np.gcd.reduce(rows, axis=-1)
+    highest = _POWER(np.abs(rows).max(axis=-1, initial=0))
+    return np.array(_QUOTIENT(highest, common), dtype=np.float64)
+
+
+def _quotient(power: int, common: int) -> float:
+    digits = power // (common & -common) if common else 1
+    return float(digits) if digits < 2**1000 else math.inf
+
+
+_POWER = np.frompyfunc(lambda entry: 1 << int(entry).bit_length(), 1, 1)
+_QUOTIENT = np.frompyfunc(_quotient, 2, 1)
+
+
 def _maximise(objective: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, int, np.ndarray] | None:
     """Numerators [L] and denominator of a best vertex, and the rows' values [m] there in some positive scale.
 

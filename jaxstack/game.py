@@ -11,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, ties, unequal
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field
+from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.payoff_shapes import padded, restricted
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
+from jaxstack.strategies import Polytope
+from jaxstack.strategies.framing import differences_of
 from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
 
 COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
@@ -36,6 +38,10 @@ class Game:
       leader: leader's payoff u; a bare array [L, A_1, .., A_n] is tabular.
       follower: [n, K, L, A], payoff v_i(l, a, theta_i) of follower i with type theta_i; or lists
         [n][K_i][L][A_i] of followers with unequal numbers of types or actions.
+      strategies: what the leader may commit to. None, the simplex of mixed strategies over L actions, or a
+        `jaxstack.strategies.Polytope`: then l is a coordinate of the commitment x, payoffs are <x, u(., a)>,
+        and some combination of coordinates is constant on the set, so that constants are payoffs too. A batch
+        has one set for all its games.
       available: [n, K, A] bool, or lists [n][K_i][A_i]: True where follower i of type k has action a. None:
         all that `follower` has payoffs for. A follower's last types may be False throughout: it does not
         have them. Payoffs of what is False are not read, and may be nan.
@@ -45,14 +51,17 @@ class Game:
 
     Raises:
       ValueError: not finite, an empty axis, a type without an action, or leader and follower payoffs that
-        disagree on L, n or a follower's number of actions.
+        disagree on L, n or a follower's number of actions; or a strategy set that has other coordinates, or
+        none that is constant.
     """
 
     leader: Any
     follower: Any
+    strategies: Polytope | None = static_field(default=None)
     available: Any = None
 
     def __post_init__(self) -> None:
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if not isinstance(self.leader, LeaderPayoff):
             set_field(self, "leader", TabularPayoff(self.leader))
         if not is_traced(self.follower):
@@ -131,6 +140,11 @@ class Game:
         return self.follower.shape[-1]
 
     @property
+    def dimension(self) -> int:
+        """Of the leader's strategy set: L - 1 for the simplex."""
+        return self.num_leader_actions - 1 if self.strategies is None else self.strategies.dimension
+
+    @property
     def num_games(self) -> int | None:
         """G for a stacked batch, None for one game."""
         return self.follower.shape[0] if self.follower.ndim == 5 else None
@@ -156,7 +170,8 @@ class Game:
 
     def __repr__(self) -> str:
         batch = f"G={self.num_games}, " if self.num_games is not None else ""
-        return f"Game({batch}{self.sizes}, leader={type(self.leader).__name__})"
+        strategies = "" if self.strategies is None else f", strategies={self.strategies!r}"
+        return f"Game({batch}{self.sizes}, leader={type(self.leader).__name__}{strategies})"
 
     @property
     def sizes(self) -> str:
@@ -184,8 +199,21 @@ class Game:
         larger = object.__new__(Game)
         set_field(larger, "leader", padded(self.leader, num_followers, num_types, num_actions))
         set_field(larger, "follower", unequal.held(held, available))
+        set_field(larger, "strategies", self.strategies)
         set_field(larger, "available", unequal.frozen(available))
         return larger
+
+    def payoff_bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest leader payoff of any commitment, each [] float64 ([G] for a batch). Host only.
+
+        Of a strategy set with too many vertices to list, these are bounds, not attained.
+
+        Args:
+          played: actions that follower types may ever play; default all.
+        """
+        if self.strategies is None:
+            return self.leader.bounds(played)
+        return self.leader.at(self.strategies.outline).bounds(played)
 
 
 def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
@@ -194,6 +222,26 @@ def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
     if low == high:
         return str(high)
     return str(tuple(counts.tolist())) if counts.ndim == 1 and counts.size <= 8 else f"{low}..{high}"
+
+
+def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
+    """The set, if payoffs of this length fit it; None for the simplex itself."""
+    if value is None:
+        return None
+    checks.instance("strategies", value, Polytope, "jaxstack.strategies makes them, such as box or coverage.")
+    if length != (value.num_coordinates,):
+        raise ValueError(
+            f"payoffs have L = {length[0] if length else 0} leader entries (axis 2 of follower payoffs "
+            f"[n, K, L, A]), but commitments of {value!r} have {value.num_coordinates}. Sets made by box, "
+            f"budget and coverage have a last coordinate that is always 1, for constants."
+        )
+    if value.unit is None:
+        raise ValueError(
+            f"no combination of coordinates is constant on {value!r}, so that payoffs on it could have no "
+            f"constant. Use strategies.with_constant(): it adds a last coordinate that is always 1, and "
+            f"payoffs gain one entry, 0 or their constant."
+        )
+    return None if value.is_simplex else value
 
 
 _Stackable = TypeVar("_Stackable")
@@ -296,14 +344,17 @@ def _batch_words(batch: tuple[int, ...]) -> str:
 
 
 def check_commitment(game: Game, commitment: Any) -> np.ndarray:
-    """`commitment` as [L] float64 on the simplex (clipped and renormalised within the tolerance).
+    """`commitment` as [L] float64 in the strategy set (moved there from within the tolerance).
 
     Raises:
-      ValueError: wrong length, not finite, negative entries, or a sum that is not 1 (within 1e-6).
+      ValueError: wrong length, not finite, negative entries, or a sum that is not 1 (within 1e-6); an
+        inequality or equation of the strategy set that it violates by more.
     """
     x = checks.finite_array("commitment", commitment, "L")
     if len(x) != game.num_leader_actions:
         raise ValueError(f"commitment must have L = {game.num_leader_actions} entries, but {len(x)} arrived.")
+    if game.strategies is not None:
+        return game.strategies.checked(x)
     if x.min() < -COMMITMENT_TOLERANCE or abs(x.sum() - 1) > COMMITMENT_TOLERANCE:
         raise ValueError(
             f"commitment must lie in the simplex (entries >= 0 that sum to 1), but {np.round(x, 9).tolist()} "
@@ -340,7 +391,12 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
         raise ValueError(
             f"commitment must have shape ({game.num_leader_actions},), but has {np.shape(commitment)}."
         )
-    differences, playable = ties.differences(game.follower), game.playable
+    if game.strategies is None:
+        differences = ties.differences(game.follower)
+    else:  # the same rule in the frame's shares
+        commitment = game.strategies.frame.shares(commitment)
+        differences = differences_of(game.follower, game.strategies)
+    playable = game.playable
     if is_traced(differences, commitment):
         traced_x, traced = jnp.asarray(commitment), jnp.asarray(differences)
         dtype = jnp.promote_types(traced_x.dtype, traced.dtype)

@@ -154,6 +154,12 @@ class TypedPayoff:
             return None
         return terms.reshape(*terms.shape[:-3], self.num_types, self.num_actions, terms.shape[-1])
 
+    def at(self, points: Float[np.ndarray, "M L"]) -> TypedPayoff:
+        return TypedPayoff(self.moves.at(points), self.num_types)
+
+    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> TypedPayoff:
+        return TypedPayoff(self.moves.shifted(amount, unit, scale), self.num_types)
+
 
 def _of_one_type(by_type: np.ndarray) -> np.ndarray:
     """[.., n, K, A] as of moves: [.., n, 1, K A]."""

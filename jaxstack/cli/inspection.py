@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -37,19 +38,23 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
     facts = Table(title=Text(str(path)), show_header=False, title_justify="left")
     facts.add_column(no_wrap=True)
     facts.add_column()
-    low, high = game.leader.bounds()
+    low, high = game.payoff_bounds()
+    payoffs = np.asarray(game.follower).swapaxes(-1, -2)  # [n, K, A, L]
+    if game.strategies is not None:  # what followers get, and not its coefficients
+        payoffs = payoffs @ game.strategies.outline.T
     full = int(table.full_dimensional.sum())
-    payoffs = game.follower.swapaxes(-1, -2)  # [n, K, A, L]
     payoffs = payoffs if game.available is None else payoffs[game.available]
     counted = f"{int(table.num_regions):,} optimistic, of which {full:,} full-dimensional (robust)"
+    formula = "n^L K^L A^2L" if game.strategies is None else "(n K A^2)^(dimension + 1)"
     rows = {
         **({"title": file.title} if file.title else {}),
         "sizes": sizes(game),
+        **({"strategies": repr(game.strategies)} if game.strategies is not None else {}),
         "leader payoff": f"{type(game.leader).__name__}, {low:.6g} to {high:.6g} payoff units",
         "follower payoffs": f"{payoffs.min():.6g} to {payoffs.max():.6g}",
         "types": f"{type(types).__name__}, {game.num_joint_types:,} joint types",
         "regions": counted if ties == "optimistic" else f"{full:,} full-dimensional (robust)",
-        "bound on regions": f"{bounds.num_regions(game):,}  (n^L K^L A^2L, generic games)",
+        "bound on regions": f"{bounds.num_regions(game):,}  ({formula}, generic games)",
         "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
         "region table": memory.readable(table.nbytes),
         "optimum": f"{float(solution.value):.9g} payoff units per round ({ties} ties)",
@@ -59,10 +64,11 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
         facts.add_row(name, Text(value))
     console.print(facts)
 
-    leaders = file.leader_names or [f"leader action {action}" for action in range(game.num_leader_actions)]
+    word, number = ("leader action", "probability") if game.strategies is None else ("coordinate", "value")
+    leaders = file.leader_names or [f"{word} {action}" for action in range(game.num_leader_actions)]
     commitment = Table(title="optimal commitment", title_justify="left")
-    commitment.add_column("leader action")
-    commitment.add_column("probability", justify="right")
+    commitment.add_column(word)
+    commitment.add_column(number, justify="right")
     for name, probability in zip(leaders, solution.commitment, strict=True):
         commitment.add_row(Text(name), f"{probability:.6f}")
     console.print(commitment)
@@ -70,7 +76,7 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
 
     if out is None:
         return
-    if game.num_leader_actions not in (2, 3):
+    if game.dimension not in (1, 2):
         console.print(Text(f"No picture: regions are drawn for L = 2 or 3, and L = {len(leaders)} here."))
         return
     figure = plots.regions(game, types, table, solution, names=leaders, title=f"{path.stem}: {sizes(game)}")

@@ -48,7 +48,7 @@ def write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: fl
         title = f"{problem.name}: {sizes(problem.game)}, {spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
-        if problem.game.num_leader_actions in (2, 3):
+        if problem.game.dimension in (1, 2):
             draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
     write_file(out / "curves.csv", report.curves_csv(curves))
     report.write_json(

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import memory
-from jaxstack.axes import Array, Float, Int
+from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
-from jaxstack.learners.contract import Choice, tie_tolerance
+from jaxstack.learners.contract import Choice, Known, tie_tolerance
 from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
@@ -66,6 +67,30 @@ def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
     if game.leader.additive_terms() is not None:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
     return Scoring(candidates, commitment=commitments(table, candidates))
+
+
+def score_marginals(
+    scoring: Scoring, known: Known, marginals: Float[DeviceArray, "n K"]
+) -> Float[DeviceArray, "M"]:
+    """Value of every candidate, in units, where followers' types are independent with these marginals."""
+    if scoring.joint_types is not None:
+        product = marginals[np.arange(len(marginals)), scoring.joint_types].prod(axis=-1)
+        return jnp.asarray(scoring.joint) @ product
+    if scoring.joint is not None:
+        product = marginals[0]
+        for marginal in marginals[1:]:
+            product = (product[:, None] * marginal[None]).reshape(-1)
+        return jnp.asarray(scoring.joint) @ product
+    if scoring.marginal is not None:
+        return jnp.asarray(scoring.marginal) @ marginals.reshape(-1)
+    num_actions = known.game.num_actions
+
+    def expected(response: jax.Array) -> jax.Array:
+        plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
+        return known.game.leader.expected_payoff_vector(marginals, plays)
+
+    vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
+    return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
 
 
 def list_candidates(table: RegionTable) -> Candidates:

@@ -89,7 +89,9 @@ class Known:
     def unit_payoff_vector(
         self, actions: Int[DeviceArray, "n"], types: Int[DeviceArray, "n"] | None = None
     ) -> Float[DeviceArray, "L"]:
-        """Payoff vector of a joint action that can occur, in units of the range: every entry in [0, 1].
+        """Payoff vector of a joint action that can occur, in units of the range.
+
+        What every commitment earns by it is in [0, 1]; on the simplex, so is every entry.
 
         Args:
           actions: [n] int32.

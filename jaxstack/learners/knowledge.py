@@ -10,6 +10,7 @@ from jaxstack._pytree import set_field
 from jaxstack.axes import Bool
 from jaxstack.game import Game
 from jaxstack.learners.contract import Known
+from jaxstack.payoffs import LeaderPayoff
 from jaxstack.regions.table import RegionTable
 from jaxstack.value import all_payoff_vectors
 
@@ -31,7 +32,7 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
       ValueError: payoffs whose range is no finite number.
     """
     played = played_actions(game, table)
-    low, high = (np.asarray(bound, np.float64) for bound in game.leader.bounds(played))
+    low, high = (np.asarray(bound, np.float64) for bound in game.payoff_bounds(played))
     with np.errstate(over="ignore"):
         size = np.where(high > low, high - low, 1.0)
     if not np.isfinite(size).all():
@@ -39,7 +40,7 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
             f"the leader's payoffs run from {low.min():.6g} to {high.max():.6g}, and their range is no "
             f"finite number. Divide them by a constant: regret scales with it."
         )
-    units = _rebuilt(game, game.leader.in_units(low, size, played), _follower_units(game))
+    units = _rebuilt(game, _leader_units(game, low, size, played), _follower_units(game))
     return Known(units, table, np.ones_like(low) * horizon, low, size, _unit_payoffs(units))
 
 
@@ -68,6 +69,14 @@ def played_actions(game: Game, table: RegionTable) -> Bool[np.ndarray, "n K A"]:
     return found if game.available is None else found & np.asarray(game.available)
 
 
+def _leader_units(game: Game, low: np.ndarray, size: np.ndarray, played: np.ndarray) -> LeaderPayoff:
+    """The leader's payoff, low at 0 and size 1: on a polytope in its values, not in its coefficients."""
+    if game.strategies is None:
+        return game.leader.in_units(low, size, played)
+    assert game.strategies.unit is not None
+    return game.leader.shifted(-low, game.strategies.unit, 1 / size)
+
+
 def _follower_units(game: Game) -> np.ndarray:
     """[n, K, L, A] ([G, ..]): payoffs with the same best responses, of size 1 at most."""
     payoffs = np.asarray(game.follower)
@@ -81,6 +90,7 @@ def _rebuilt(game: Game, leader: Any, follower: np.ndarray) -> Game:
     units = object.__new__(Game)
     set_field(units, "leader", leader)
     set_field(units, "follower", follower)
+    set_field(units, "strategies", game.strategies)
     set_field(units, "available", game.available)
     return units
 

@@ -93,7 +93,7 @@ def _update(
     t: jax.Array,
 ) -> RegionUCBState:
     means, value, visits = region_means.observe(state.means, known, choice, feedback)
-    log_term = 4 * (known.game.num_leader_actions + 1) * jnp.log(3 * known.horizon)
+    log_term = 4 * (known.game.dimension + 2) * jnp.log(3 * known.horizon)
     upper_bound = value + hparams.radius_scale * jnp.sqrt(log_term / visits.astype(value.dtype))
     bounds = replace(state.bounds, choice.region, upper_bound)
     return RegionUCBState(means, bounds, winner(bounds, tie_tolerance(value.dtype)))

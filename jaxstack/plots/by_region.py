@@ -23,6 +23,7 @@ from jaxstack.value import region_payoff_vectors
 
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
 _MAX_MOVES = 48  # of a path that are drawn
+_TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # action 0 left, 1 right, 2 on top
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
 
 
@@ -35,33 +36,40 @@ def regions(
     names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Best-response regions in the leader's simplex, coloured by the leader's expected utility U_D.
+    """Best-response regions in the leader's strategy set, coloured by the leader's expected utility U_D.
 
     Inside a region the utility is linear; it jumps across borders, so every region is coloured by itself.
     Where regions of a degenerate game overlap, the picture shows what the leader gets under the table's tie
     rule: the best of them. Flat regions (segments, points) stand out where they beat their neighbours.
-    For L = 2 the simplex is the interval of x_0, and the utility is drawn as a function of it.
+    For L = 2 the simplex is the interval of x_0, and the utility is drawn as a function of it. A polytope is
+    drawn as it is, over the one or two of its coordinates that determine the others.
 
     Args:
-      game: one game with L = 2 or 3.
+      game: one game with L = 2 or 3, or a strategy set of dimension 1 or 2.
       types: D, one distribution.
       table: its regions.
       solution: result of `solve`; its `.commitment` [L] is starred.
       path: commitments of a learner, round by round (`play(..).commitment`); coloured by round. A disc's area
         grows with the rounds spent there; of more than 48 moves a selection is drawn.
-      names: [L], leader actions.
+      names: [L], leader actions; coordinates of a strategy set.
       title: above the picture.
 
     Raises:
-      ValueError: L is neither 2 nor 3, a batch of games, or names or path of another length.
+      ValueError: a set of neither 1 nor 2 dimensions (L is neither 2 nor 3), a batch of games, or names or
+        path of another length.
     """
     L = game.num_leader_actions
     if game.num_games is not None or table.num_games is not None:
         raise ValueError(f"regions draws one game, but {game!r} arrived. Use jaxstack.unstack(game, g).")
-    if L not in (2, 3):
-        raise ValueError(f"regions are drawn for L = 2 or 3 leader actions, but this game has L = {L}.")
+    if game.dimension not in (1, 2):
+        has = f"L = {L}" if game.strategies is None else repr(game.strategies)
+        raise ValueError(
+            f"regions are drawn for L = 2 or 3 leader actions, or in 1 or 2 dimensions, but this game "
+            f"has {has}."
+        )
     check_types(game, types)
-    names = [f"leader action {leader}" for leader in range(L)] if names is None else list(names)
+    word = "leader action" if game.strategies is None else "coordinate"
+    names = [f"{word} {leader}" for leader in range(L)] if names is None else list(names)
     if len(names) != L:
         raise ValueError(f"names must have L = {L} entries, but {len(names)} arrived: {names}.")
     if path is not None:
@@ -71,8 +79,32 @@ def regions(
     cells = _cells(game, types, table)
     if not cells:
         raise ValueError(f"regions needs a table with at least one region, but {table!r} has none.")
-    draw = _interval if L == 2 else _triangle
-    return draw(cells, solution, path, [style.literal(name, 80) for name in names], title)
+    names = [style.literal(name, 80) for name in names]
+    if game.dimension == 1:
+        return _interval(cells, solution, path, _ground(game, names), title)
+    return _area(cells, solution, path, _ground(game, names), title)
+
+
+class _Ground(NamedTuple):
+    """Where commitments lie on paper, and what is written around them."""
+
+    plane: np.ndarray  # [L, dimension]: x @ plane is the place
+    corners: np.ndarray  # [c, dimension], of the strategy set, in turn
+    names: list[str]  # of the leader actions; of a polytope, of the coordinates that are the axes
+    is_simplex: bool
+
+
+def _ground(game: Game, names: list[str]) -> _Ground:
+    """The simplex as an interval or an equilateral triangle; a polytope over its free coordinates."""
+    if game.strategies is None:
+        plane = _TRIANGLE if game.dimension == 2 else np.eye(2)[:, :1]
+        return _Ground(plane, np.eye(len(names)) @ plane, names, True)
+    free = game.strategies.frame.free
+    plane = np.eye(len(names))[:, free]
+    corners = game.strategies.outline @ plane
+    if game.dimension == 2:
+        corners = corners[np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T[::-1]))]
+    return _Ground(plane, corners, [names[k] for k in free], False)
 
 
 class _Cell(NamedTuple):
@@ -145,10 +177,10 @@ def _pays(
     return np.asarray(utility >= best - 1e-9 * max(1.0, np.abs(best).max()))
 
 
-def _triangle(
-    cells: _Cells, solution: Any, path: np.ndarray | None, names: list[str], title: str | None
+def _area(
+    cells: _Cells, solution: Any, path: np.ndarray | None, ground: _Ground, title: str | None
 ) -> Figure:
-    """L = 3: the simplex as an equilateral triangle."""
+    """Two dimensions: the simplex as an equilateral triangle, a polytope as it is."""
     figure = Figure(figsize=(7.6, 7.2 if path is not None else 6.6), layout="constrained")
     axes = figure.subplots()
     grids: list[np.ndarray] = []
@@ -157,14 +189,14 @@ def _triangle(
     borders: list[np.ndarray] = []
     weights, small = _subdivided_triangle(_SUBDIVISIONS)
     for cell in cells.full:
-        flat = _plane(cell.vertices)
+        flat = cell.vertices @ ground.plane
         turn = np.argsort(np.arctan2(*(flat - flat.mean(axis=0)).T[::-1]))
         corners = cell.vertices[turn]
         borders.append(flat[[*turn, turn[0]]])
         for second in range(1, len(corners) - 1):
             grid = weights @ corners[[0, second, second + 1]]
             triangles.append(small + len(weights) * len(grids))
-            grids.append(_plane(grid))
+            grids.append(grid @ ground.plane)
             utilities.append(cell.utility(grid))
     if grids:
         x, y = np.concatenate(grids).T
@@ -181,15 +213,33 @@ def _triangle(
         LineCollection(borders, colors="#404040", linewidths=0.7, joinstyle="round", zorder=2)
     )
     for along, utility in cells.segments:
-        _coloured_line(axes, _plane(along), utility, cells.norm, zorder=3.2)
+        _coloured_line(axes, along @ ground.plane, utility, cells.norm, zorder=3.2)
     for commitment, value in cells.points:
-        _coloured_dot(axes, _plane(commitment), value, cells.norm)
-    corners = _plane(np.eye(3))
+        _coloured_dot(axes, commitment @ ground.plane, value, cells.norm)
     axes.plot(
-        *np.vstack([corners, corners[:1]]).T, color=INK, linewidth=1.4, solid_joinstyle="round", zorder=3
+        *np.vstack([ground.corners, ground.corners[:1]]).T,
+        color=INK,
+        linewidth=1.4,
+        solid_joinstyle="round",
+        zorder=3,
     )
+    (_name_corners if ground.is_simplex else _name_axes)(axes, ground)
+    bar = figure.colorbar(
+        style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
+    )
+    bar.set_label(_UTILITY_LABEL, fontsize=11)
+    if path is not None:
+        _draw_path(figure, axes, path @ ground.plane, np.arange(1, len(path) + 1))
+    if solution is not None:
+        _star(axes, np.asarray(solution.commitment) @ ground.plane, solution)
+    _finish(figure, axes, title)
+    return figure
+
+
+def _name_corners(axes: Axes, ground: _Ground) -> None:
+    """The leader actions of the triangle's corners."""
     places = ((-4, -9, "left", "top"), (4, -9, "right", "top"), (0, 8, "center", "bottom"))
-    for corner, name, (dx, dy, ha, va) in zip(corners, names, places, strict=True):
+    for corner, name, (dx, dy, ha, va) in zip(ground.corners, ground.names, places, strict=True):
         axes.annotate(
             name,
             corner,
@@ -200,45 +250,50 @@ def _triangle(
             fontsize=12,
             annotation_clip=False,
         )
-    bar = figure.colorbar(
-        style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
-    )
-    bar.set_label(_UTILITY_LABEL, fontsize=11)
-    if path is not None:
-        _draw_path(figure, axes, _plane(path), np.arange(1, len(path) + 1))
-    if solution is not None:
-        _star(axes, _plane(np.asarray(solution.commitment)), solution)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.07, np.sqrt(3) / 2 + 0.06), aspect="equal")
     axes.set_axis_off()
-    _finish(figure, axes, title)
-    return figure
+
+
+def _name_axes(axes: Axes, ground: _Ground) -> None:
+    """The coordinates of a polytope."""
+    low, high = ground.corners.min(axis=0), ground.corners.max(axis=0)
+    margin = 0.04 * (high - low)
+    axes.set(
+        xlim=(low[0] - margin[0], high[0] + margin[0]),
+        ylim=(low[1] - margin[1], high[1] + margin[1]),
+        xlabel=ground.names[0],
+        ylabel=ground.names[1],
+        aspect="equal" if max(high - low) < 4 * min(high - low) else "auto",
+    )
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _interval(
-    cells: _Cells, solution: Any, path: np.ndarray | None, names: list[str], title: str | None
+    cells: _Cells, solution: Any, path: np.ndarray | None, ground: _Ground, title: str | None
 ) -> Figure:
-    """L = 2: the utility over x_0 in [0, 1]; below it, rounds against the commitment played."""
+    """One dimension: the utility over x_0; below it, rounds against the commitment played."""
     figure = Figure(figsize=(7.6, 6.4 if path is not None else 4.4), layout="constrained")
     if path is None:
         axes = figure.subplots()
     else:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
-    edges = sorted({float(x) for cell in cells.full for x in cell.vertices[:, 0]})
+    axis = ground.plane[:, 0]
+    edges = sorted({float(x) for cell in cells.full for x in cell.vertices @ axis})
     for edge in edges[1:-1]:
         axes.axvline(edge, color="#BBBBBB", linewidth=0.8, zorder=0)
     for cell in cells.full:
         along = np.linspace(cell.vertices[0], cell.vertices[-1], 49)
         utility = cell.utility(along)
-        _coloured_line(axes, np.column_stack([along[:, 0], utility]), utility, cells.norm, zorder=2)
+        _coloured_line(axes, np.column_stack([along @ axis, utility]), utility, cells.norm, zorder=2)
     for commitment, value in cells.points:  # what only the followers' favour earns
-        _coloured_dot(axes, np.array([commitment[0], value]), value, cells.norm)
+        _coloured_dot(axes, np.array([commitment @ axis, value]), value, cells.norm)
     if solution is not None:
-        _star(axes, np.array([solution.commitment[0], solution.value]), solution)
+        _star(axes, np.array([solution.commitment @ axis, solution.value]), solution)
     if path is not None:
         rounds = np.arange(1, len(path) + 1)
         time = LogNorm(1, max(len(path), 2))
         below.scatter(
-            path[:, 0], rounds, c=rounds, cmap=TIME_COLOURS, norm=time, s=16, zorder=3, linewidths=0
+            path @ axis, rounds, c=rounds, cmap=TIME_COLOURS, norm=time, s=16, zorder=3, linewidths=0
         )
         below.set(yscale="log", ylabel="round $t$", ylim=(len(path) * 1.3, 0.8))
         below.yaxis.set_major_formatter(style.thousands)
@@ -246,8 +301,10 @@ def _interval(
             below.axvline(edge, color="#BBBBBB", linewidth=0.8, zorder=0)
         below.set_title("commitments that the learner played", fontsize=11, color="#555555")
     lowest = figure.axes[-1]
-    lowest.set_xlabel(f"$x_0$, probability of {names[0]} (else {names[1]})", fontsize=11)
-    axes.set(xlim=(-0.02, 1.02))
+    names, (low, *_, high) = ground.names, np.sort(ground.corners[:, 0])
+    label = f"$x_0$, probability of {names[0]} (else {names[1]})" if ground.is_simplex else names[0]
+    lowest.set_xlabel(label, fontsize=11)
+    axes.set(xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)))
     axes.margins(y=0.12)
     axes.set_ylabel("leader's expected utility\n$U_D(x)$ (payoff units)", fontsize=11)
     for panel in figure.axes:
@@ -327,11 +384,6 @@ def _finish(figure: Figure, axes: Axes, title: str | None) -> None:
     """Legend below everything, title above."""
     handles, labels = axes.get_legend_handles_labels()
     style.finish(figure, handles, labels, title, ncols=2 if len(labels) > 3 else 3, markerscale=0.8)
-
-
-def _plane(x: np.ndarray) -> np.ndarray:
-    """[.., 3] in the simplex -> [.., 2] in the triangle: action 0 left, action 1 right, action 2 on top."""
-    return x @ np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
 
 def _subdivided_triangle(d: int) -> tuple[np.ndarray, np.ndarray]:

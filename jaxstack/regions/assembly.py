@@ -12,6 +12,7 @@ from jaxstack import memory
 from jaxstack.game import Game, unstack
 from jaxstack.regions.estimate import estimate_regions, in_words
 from jaxstack.regions.table import RegionTable
+from jaxstack.strategies.double_description import MAX_VERTICES
 
 WORKING_COPIES = 4  # of vertices, per action, that clipping may hold at once
 _PIECE = 16  # bits
@@ -176,6 +177,15 @@ def check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
     )
 
 
+def require_vertices(batch: Game) -> None:
+    """Raise ValueError where a strategy set has too many vertices to list: then so have the regions."""
+    if batch.strategies is not None and batch.strategies.vertices is None:
+        raise ValueError(
+            f"{batch.strategies!r} has too many vertices to enumerate regions on it (more than "
+            f"{MAX_VERTICES:,} were met). Use solve(method='milp', 'programs' or 'ascent'): no table needed."
+        )
+
+
 def refuse_hopeless(batch: Game, max_regions: int) -> None:
     """Raise before any work where a sample says that the (first) game's regions are too many, or too large.
 
@@ -191,7 +201,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
             f"solve(method='milp' or 'ascent'), which need no table."
         )
     # In general position every vertex is shared by 2^(L-1) regions, and there are about as many of both.
-    L, A = batch.num_leader_actions, batch.num_actions
+    L, A = batch.dimension + 1, batch.num_actions
     require(
         (batch.num_games or 1) * estimate * 2.0 ** (L - 1) * 8 * L * WORKING_COPIES * A,
         what=f"enumerating about {in_words(estimate)} regions (estimated from a sample of commitments)",

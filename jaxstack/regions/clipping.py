@@ -42,10 +42,12 @@ from jaxstack.regions.assembly import (
     ranges,
     refuse_hopeless,
     require,
+    require_vertices,
 )
 from jaxstack.regions.corners import corner_work, from_corners
-from jaxstack.regions.meeting import scaled
+from jaxstack.regions.planes import scaled
 from jaxstack.regions.table import RegionTable
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE
 
 TIE_RULES = ("optimistic", "robust")
@@ -87,6 +89,7 @@ def enumerate_regions(
     batch = game if isinstance(game, Game) else stack(list(game))
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"
+    require_vertices(batch)
     if corner_work(batch) > LARGE:
         refuse_hopeless(batch, max_regions)
     regions = from_corners(batch, codec, robust, max_regions)
@@ -94,6 +97,8 @@ def enumerate_regions(
         regions = _from_clipping(batch, codec, robust, max_regions)
     found = np.bincount(codec.game(regions.codes), minlength=codec.num_games)
     check_limit(batch, found, max_regions)
+    if batch.strategies is not None:
+        regions = regions._replace(points=batch.strategies.frame.commitments(regions.points))
     return dense_table(batch, codec, regions, ties)
 
 
@@ -157,11 +162,10 @@ def _from_clipping(batch: Game, codec: Codec, robust: bool, max_regions: int) ->
 
 def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
     """Leaves of the partition, in no particular order."""
-    payoffs = np.swapaxes(np.asarray(batch.follower), -1, -2)  # [G, n, K, A, L]
+    payoffs = np.swapaxes(on_frame(batch), -1, -2)  # [G, n, K, A, L]
     num_items = batch.num_followers * batch.num_types
-    payoffs = payoffs.reshape(
-        -1, batch.num_actions, batch.num_leader_actions
-    )  # item (i, k) of game g: one row
+    # item (i, k) of game g: one row
+    payoffs = payoffs.reshape(-1, batch.num_actions, payoffs.shape[-1])
     playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     nodes = _settle(_roots(batch), payoffs, playable, robust)
     leaves: list[_Nodes] = []
@@ -187,17 +191,20 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
 
 
 def _roots(batch: Game) -> _Nodes:
-    """The simplex, once a game, with every item open."""
+    """The strategy set, once a game, with every item open."""
     games, num_leader = batch.num_games or 1, batch.num_leader_actions
     num_items = batch.num_followers * batch.num_types
-    words = (num_leader + _WORD - 1) // _WORD
-    facets = np.zeros((num_leader, words), np.uint64)  # facet l is x_l = 0
-    for facet in range(num_leader):
-        facets[:, facet // _WORD] |= np.uint64(1 << (facet % _WORD))
-        facets[facet, facet // _WORD] &= ~np.uint64(1 << (facet % _WORD))
+    vertices, lies_on = np.eye(num_leader), ~np.eye(num_leader, dtype=bool)  # facet l is x_l = 0
+    if batch.strategies is not None:
+        vertices, incidence = batch.strategies.hull_shares, batch.strategies.frame.incidence
+        assert incidence is not None
+        lies_on = incidence
+    facets = np.zeros((len(vertices), max(1, -(-lies_on.shape[1] // _WORD))), np.uint64)
+    for facet in range(lies_on.shape[1]):
+        facets[lies_on[:, facet], facet // _WORD] |= np.uint64(1 << (facet % _WORD))
     shape = _Polytopes(
-        np.arange(games + 1) * num_leader,
-        np.tile(np.eye(num_leader), (games, 1)),
+        np.arange(games + 1) * len(vertices),
+        np.tile(vertices, (games, 1)),
         np.tile(facets, (games, 1)),
     )
     dtype = np.int8 if batch.num_actions <= 127 else np.int16

@@ -30,7 +30,10 @@ import numpy as np
 from jaxstack.game import Game
 from jaxstack.regions import meeting
 from jaxstack.regions.assembly import Codec, Regions, check_limit, descending, offsets, ranges, require
-from jaxstack.regions.meeting import EPS, ExactPoints, Planes, TooMuchToDecide, pairs
+from jaxstack.regions.meeting import ExactPoints, TooMuchToDecide
+from jaxstack.regions.planes import EPS, Planes, pairs
+from jaxstack.strategies import Polytope
+from jaxstack.strategies.framing import framed
 
 MAX_WORK = 2**24  # minors that Cramer's rule may take for one game: half a second
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
@@ -45,11 +48,14 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     num_pairs = math.comb(num_actions, 2)
     if num_pairs > MAX_PAIRS:
         return None
-    payoffs = np.swapaxes(np.asarray(batch.follower), -1, -2)
+    payoffs = np.asarray(batch.follower)
+    if batch.strategies is not None:
+        payoffs, num_leader = framed(payoffs, batch.strategies)[0], batch.dimension + 1
+    payoffs = np.swapaxes(payoffs, -1, -2)
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
     playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     try:
-        planes = _planes(payoffs, playable)
+        planes = _planes(payoffs, batch.strategies, playable)
         if planes is None:
             return None
         corners = _corners(planes, codec)
@@ -108,15 +114,15 @@ def _check_early(
         check_limit(batch, at_least, max_regions)
 
 
-def _planes(payoffs: np.ndarray, playable: np.ndarray | None) -> Planes | None:
+def _planes(payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
-    planes = Planes.crossing(payoffs, playable)
-    work = _work(num_leader, len(planes.ties))
-    to_look = num_items * _work(num_leader, math.comb(num_actions, 2))
+    planes = Planes.crossing(payoffs, strategies, playable)
+    work = _work(num_leader, planes.num_facets + len(planes.ties))
+    to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
     if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
         planes = dataclasses.replace(planes, ties=_not_hidden(planes))
-        work = _work(num_leader, len(planes.ties))
+        work = _work(num_leader, planes.num_facets + len(planes.ties))
     return planes if work <= MAX_WORK else None
 
 
@@ -127,20 +133,24 @@ def corner_work(batch: Game) -> int:
     if batch.playable is not None:
         sizes = batch.playable.sum(axis=-1).reshape(-1, num_items)
         num_ties = int((sizes * (sizes - 1) // 2).sum(axis=1).max())
-    return _work(batch.num_leader_actions, num_ties)
+    num_facets = batch.num_leader_actions if batch.strategies is None else len(batch.strategies.frame.facets)
+    return _work(batch.dimension + 1, num_facets + num_ties)
 
 
-def _work(num_leader: int, num_ties: int) -> int:
-    """Minors that Cramer's rule takes for so many ties."""
-    num_planes = num_leader + num_ties
+def _work(num_leader: int, num_planes: int) -> int:
+    """Minors that Cramer's rule takes for so many hyperplanes."""
     return sum(math.comb(num_planes, size) * math.comb(num_leader, size) for size in range(1, num_leader))
 
 
 def _not_hidden(planes: Planes) -> np.ndarray:
-    """Those ties that may be between best actions, found by taking every item as a game of its own."""
-    _, num_items, num_actions, num_leader = planes.payoffs.shape
+    """Those ties that may be between best actions, found by taking every item as a game of its own.
+
+    Of a polytope, on all of its frame.
+    """
+    num_games, num_items, num_actions, num_leader = planes.payoffs.shape
     has = None if planes.playable is None else planes.playable.reshape(-1, 1, num_actions)
-    alone = Planes.crossing(planes.payoffs.reshape(-1, 1, num_actions, num_leader), has)
+    of_items = planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader)
+    alone = Planes.crossing(of_items, playable=has)
     points, doubtful = meeting.candidates(alone)
     decided = meeting.exactly(alone, *doubtful)
     x, owner = np.concatenate([points.x, decided.x]), np.concatenate([points.game, decided.game])
@@ -210,8 +220,8 @@ def _of_best_actions(planes: Planes, exactly: ExactPoints, corners: _Corners) ->
     """Which points are vertices: by one of their choices at least, all ties are between best actions."""
     if planes.num_actions == 2:
         return np.arange(len(exactly.game))
-    choice, member = np.nonzero(exactly.chosen >= planes.num_leader)
-    item, lower, higher = planes.ties[exactly.chosen[choice, member] - planes.num_leader].T
+    choice, member = np.nonzero(exactly.chosen >= planes.num_facets)
+    item, lower, higher = planes.ties[exactly.chosen[choice, member] - planes.num_facets].T
     known = corners.tie_point * planes.num_items + corners.tie_item
     wanted = exactly.of_choice[choice] * planes.num_items + item
     position = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
@@ -279,7 +289,8 @@ def _best_at(
     tight = tie_best  # actions that are equal tie everywhere, and count once
     if planes.num_equal:
         tight = tie_best & planes.first_of_equals[game[tie_point], tie_item]
-    num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points)) + (points == 0).sum(axis=1)
+    num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points))
+    num_tight = num_tight + planes.on_facets(points, error, numerators)
     return _Corners(
         planes.shares(points, game),
         game,

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxstack.axes import Float
 from jaxstack.game import Game, unstack
+from jaxstack.strategies.framing import on_frame
 
 NUM_POINTS = 2**14
 _SPREADS = (1.0, 0.3)  # Dirichlet parameters: uniform, and near the faces, where cells are small
@@ -36,11 +37,14 @@ def estimate_regions(game: Game, num_points: int = NUM_POINTS) -> Any:
     """
     if game.num_games is not None:
         return np.array([estimate_regions(unstack(game, g), num_points) for g in range(game.num_games)])
-    follower = np.asarray(game.follower)
+    follower = on_frame(game)
     num_points = min(num_points, max(1024, _MOST // follower[..., 0, :].size))
     rng, share = np.random.default_rng(0), -(-num_points // len(_SPREADS))
-    ones = np.ones(game.num_leader_actions)
-    points = np.concatenate([rng.dirichlet(spread * ones, size=share) for spread in _SPREADS])
+    if game.strategies is None:
+        ones = np.ones(game.num_leader_actions)
+        points = np.concatenate([rng.dirichlet(spread * ones, size=share) for spread in _SPREADS])
+    else:
+        points = np.concatenate([game.strategies.sample(rng, spread, share) for spread in _SPREADS])
     step = max(1, _BLOCK // max(1, follower[..., 0, :].size))
     keys = [_keys(follower, points[k : k + step]) for k in range(0, len(points), step)]
     seen = np.unique(np.concatenate(keys), return_counts=True)[1]

@@ -7,8 +7,6 @@ small whole numbers (times a power of two) are computed without rounding, and ne
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -18,9 +16,9 @@ import numpy as np
 
 from jaxstack import exact
 from jaxstack.regions.assembly import descending, ranges
+from jaxstack.regions.planes import EPS, Planes
 from jaxstack.ties import TIE_TOLERANCE
 
-EPS = float(np.finfo(np.float64).eps)
 MAX_EXACT = 2**16  # choices of hyperplanes decided exactly: about half a second
 ILL_CONDITIONED = 2.0**-13  # sum of minors, of rows up to 1, below which a point is computed exactly
 BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
@@ -28,127 +26,6 @@ BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix 
 
 class TooMuchToDecide(Exception):
     """More than MAX_EXACT meeting points lie within rounding of a tie."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Planes:
-    """The hyperplanes of many games: facets x_l = 0 first, then ties of two actions of one item.
-
-    Attributes:
-      payoffs: [G, items, A, L], follower payoffs; an item is a follower type.
-      leads: [G, items, A, A, L], their differences, each row scaled by a power of two to at most 1.
-      ties: [h, 3], item, action and higher action of every hyperplane that is no facet.
-      playable: [G, items, A] bool, True where an item has an action; None where all have all.
-    """
-
-    payoffs: np.ndarray
-    leads: np.ndarray
-    ties: np.ndarray
-    playable: np.ndarray | None = None
-
-    @classmethod
-    def crossing(cls, payoffs: np.ndarray, playable: np.ndarray | None = None) -> Planes:
-        """Ties of two actions that are equally good somewhere in the simplex, and not everywhere."""
-        leads = scaled(payoffs[:, :, :, None] - payoffs[:, :, None])
-        lower, higher = pairs(payoffs.shape[2])
-        low, high = _extremes(leads[:, :, lower, higher])
-        crosses = (low <= 0) & (high >= 0) & (low < high)
-        if playable is not None:
-            crosses &= playable[:, :, lower] & playable[:, :, higher]
-        item, pair = np.nonzero(crosses.any(axis=0))
-        return cls(payoffs, leads, np.stack([item, lower[pair], higher[pair]], axis=1), playable)
-
-    @functools.cached_property
-    def equal(self) -> np.ndarray:
-        """[G, items, A, A] bool, True where two actions are equal."""
-        low, high = _extremes(self.leads)
-        same = (low == 0) & (high == 0)
-        if self.playable is not None:
-            same &= self.playable[..., :, None] & self.playable[..., None, :]
-        return same
-
-    @functools.cached_property
-    def first_of_equals(self) -> np.ndarray:
-        """[G, items, A] bool, True for actions that there are where no lower one is equal."""
-        first = self.equal.argmax(axis=-1) == np.arange(self.num_actions)
-        return first if self.playable is None else first & self.playable
-
-    @functools.cached_property
-    def num_equal(self) -> int:
-        """How many actions are equal to a lower one, or are not there."""
-        return int((~self.first_of_equals).sum())
-
-    @functools.cached_property
-    def rows(self) -> np.ndarray:
-        """[G, H, L]: normals of all hyperplanes; of a tie, how far the lower action leads."""
-        facets = np.broadcast_to(np.eye(self.num_leader), (self.num_games, self.num_leader, self.num_leader))
-        return np.concatenate([facets, self.leads[:, *self.ties.T]], axis=1)
-
-    @functools.cached_property
-    def alive(self) -> np.ndarray:
-        """[G, H] bool: a hyperplane, meeting the simplex, and the first of those that are equal to it."""
-        rows, (item, lower, higher) = self.rows, self.ties.T
-        low, high = _extremes(rows)
-        alive = (low <= 0) & (high >= 0) & (low < high)
-        if self.num_equal:
-            first = self.first_of_equals
-            alive[:, self.num_leader :] &= first[:, item, lower] & first[:, item, higher]
-        return alive
-
-    @functools.cached_property
-    def rounding(self) -> np.ndarray:
-        """[G]: one unit of rounding, or 0 in games that are computed without any."""
-        lower, higher = pairs(self.num_actions)
-        first, second = self.payoffs[:, :, lower], self.payoffs[:, :, higher]
-        difference = first - second
-        back = first - difference
-        lost = (first - (difference + back)) + (back - second)  # what the subtraction has rounded off
-        mantissa, exponent = np.frexp(self.leads[:, :, lower, higher])
-        digits = (mantissa * 2.0**53).astype(np.int64)
-        last_digit = np.where(digits == 0, 1.0, np.ldexp((digits & -digits).astype(float), exponent - 53))
-        axes = tuple(range(1, last_digit.ndim))
-        largest = 1 / last_digit.min(axis=axes, initial=1.0)  # whole number of the row with the longest
-        L = self.num_leader
-        with np.errstate(over="ignore"):
-            # No minor or lead is rounded, and quotients of minors are equal only where their floats are.
-            fits = (math.factorial(L) * largest**L < 2**53) & (math.factorial(L) * largest ** (L - 1) < 2**26)
-        return np.where(fits & ~lost.any(axis=axes), 0.0, EPS)
-
-    @property
-    def num_games(self) -> int:
-        return self.payoffs.shape[0]
-
-    @property
-    def num_items(self) -> int:
-        return self.payoffs.shape[1]
-
-    @property
-    def num_actions(self) -> int:
-        return self.payoffs.shape[2]
-
-    @property
-    def num_leader(self) -> int:
-        return self.payoffs.shape[3]
-
-    def shares(self, points: np.ndarray, game: np.ndarray) -> np.ndarray:
-        """Points [M, L] with sum 1; only those of whole-number games may have another."""
-        whole = self.rounding[game] == 0
-        if not whole.any():
-            return points
-        return points / np.where(whole, points.sum(axis=1), 1.0)[:, None]
-
-    def exact_leads(
-        self, game: np.ndarray, item: np.ndarray, action: np.ndarray, other: np.ndarray
-    ) -> np.ndarray:
-        """[N, L] object: payoff differences without rounding."""
-        return exact.differences(self.payoffs[game, item, action], self.payoffs[game, item, other])
-
-    def exact_rows(self, game: np.ndarray, plane: np.ndarray) -> np.ndarray:
-        """[N, L] object: normals of hyperplanes without rounding."""
-        rows = exact.integers(np.eye(self.num_leader))[np.minimum(plane, self.num_leader - 1)]
-        tie = plane >= self.num_leader
-        rows[tie] = self.exact_leads(game[tie], *self.ties[plane[tie] - self.num_leader].T)
-        return rows
 
 
 class Points(NamedTuple):
@@ -175,24 +52,6 @@ class ExactPoints(NamedTuple):
     def x(self) -> np.ndarray:
         """[E, L], correctly rounded."""
         return exact.as_floats(self.numerators, self.numerators.sum(axis=1)[:, None])
-
-
-def pairs(num_actions: int) -> np.ndarray:
-    """[2, P]: every two actions, the lower one first."""
-    return np.array(list(itertools.combinations(range(num_actions), 2)), np.int64).reshape(-1, 2).T
-
-
-def scaled(rows: np.ndarray) -> np.ndarray:
-    """Rows [.., L] times a power of two each, so that the largest entry is in [1/2, 1); 0 stays 0."""
-    low, high = _extremes(rows)
-    _, exponent = np.frexp(np.maximum(high, -low))
-    return np.ldexp(rows, -exponent[..., None])
-
-
-def _extremes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest entry of each row [.., L]: column by column, since rows are short."""
-    columns = np.moveaxis(rows, -1, 0)
-    return functools.reduce(np.minimum, columns), functools.reduce(np.maximum, columns)
 
 
 def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
@@ -247,9 +106,9 @@ def _may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.nda
     if not planes.alive.all():
         mask &= planes.alive[game[:, None], choice].all(axis=1)
     if planes.num_actions > 2:
-        L = planes.num_leader
-        item = np.concatenate([-1 - np.arange(L), planes.ties[:, 0]])
-        lower = np.concatenate([np.zeros(L, np.int64), planes.ties[:, 1]])
+        F = planes.num_facets
+        item = np.concatenate([-1 - np.arange(F), planes.ties[:, 0]])
+        lower = np.concatenate([np.zeros(F, np.int64), planes.ties[:, 1]])
         for p, q in itertools.combinations(choice.T, 2):
             mask &= (item[p] != item[q]) | (lower[p] == lower[q])
     return mask
@@ -268,13 +127,15 @@ def _as_points(
     error = np.where(whole, 0.0, L * (L + 1) * bound / total + 4 * L * EPS)
     x = np.ascontiguousarray((y / np.where(whole, 1.0, y.sum(axis=0))).T)
     points = Points(x, game, error, choice)
+    if planes.strategies is not None:
+        points = points.where((x @ planes.facets.T >= -error[:, None]).all(axis=1))
     return points if planes.num_actions == 2 else points.where(_on_envelopes(planes, points))
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
     """Mask of points, False where a chosen tie is certainly not between best actions."""
-    member, point = np.nonzero(planes.num_leader <= points.chosen.T)
-    item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_leader].T
+    member, point = np.nonzero(planes.num_facets <= points.chosen.T)
+    item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_facets].T
     A, L = planes.num_actions, planes.num_leader
     x, error = points.x.take(point, axis=0), points.error[point, None]
     best = np.ones(len(x), bool)
@@ -306,13 +167,13 @@ def exactly(planes: Planes, game: np.ndarray, choice: np.ndarray) -> ExactPoints
     """
     if len(game) > MAX_EXACT:
         raise TooMuchToDecide
-    L = planes.num_leader
-    num_planes = L + len(planes.ties)
+    num_planes = planes.num_facets + len(planes.ties)
     used, position = np.unique(game[:, None] * num_planes + choice, return_inverse=True)
     rows = planes.exact_rows(*np.divmod(used, num_planes))
     y = exact.meeting_points(rows[position.reshape(choice.shape)])
     y = np.where((y.sum(axis=1) < 0)[:, None], -y, y)
-    inside = y.any(axis=1) & (y >= 0).all(axis=1)
+    height = y if planes.strategies is None else y @ planes.strategies.frame.facets.T
+    inside = y.any(axis=1) & (height >= 0).all(axis=1)
     y, game, choice = y[inside], game[inside], choice[inside]
     y = y // np.gcd.reduce(y, axis=1)[:, None]
     number: dict[tuple[int, ...], int] = {}

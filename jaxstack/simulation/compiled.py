@@ -79,7 +79,7 @@ def _platform(runs: jax.Array | jax.ShapeDtypeStruct) -> str:
 def shapes(learner: Learner, inputs: Inputs, size: int) -> Carry:
     """Shapes of a tile of `size` runs."""
     runs = jax.ShapeDtypeStruct((size,), np.int32)
-    return jax.eval_shape(functools.partial(_start, learner), inputs, runs)  # type: ignore[no-any-return]
+    return jax.eval_shape(functools.partial(_start, learner), inputs, runs)
 
 
 def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:

@@ -15,6 +15,7 @@ from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
 from jaxstack.value import vertex_utilities
 
@@ -142,7 +143,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
     if table.ties != "robust":
         return
     played = played_actions(game, table) & (types.marginals() > 0)[..., None]  # [.., n, K, A]
-    equal = equal_actions(game.follower) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
+    equal = equal_actions(on_frame(game)) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
     if not equal.any():
         return
     wrong = equal & game.leader.tells_apart(played)

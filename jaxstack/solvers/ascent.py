@@ -31,6 +31,7 @@ from jaxstack.payoffs import LeaderPayoff
 from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.solvers.relaxation import upper_bound
+from jaxstack.strategies import Polytope
 
 NUM_STEPS = 200
 LEARNING_RATE = 0.1
@@ -39,6 +40,7 @@ HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower 
 NEVER = -1e6  # payoff of an action that a type does not have, in the same unit
 TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
 MOST_REGIONS = 1000  # about how many linear programs are solved
+MOST_CORNERS = 128  # of a strategy set, between which gradient ascent moves
 NEIGHBOURS_TRIED = 16  # of them, per step of the local search; the most promising maps first
 
 
@@ -75,7 +77,7 @@ def solve(problem: Problem) -> Solution:
     search = _Search(problem, effort.tied_maps)
     search.best = problem.start()
     if not clock.is_over:
-        points = _candidates(game, types, effort)
+        points = _candidates(game, types, effort, problem.strategies)
         maps = problem.preferences.best_responses(points)
         earned = np.einsum("sl,sl->s", points, problem.payoffs(maps))
         for s in np.argsort(-earned, kind="stable"):
@@ -90,7 +92,11 @@ def solve(problem: Problem) -> Solution:
     rng = np.random.default_rng(0)
     for _ in range(effort.hops):
         if len(search.visited) < MOST_REGIONS and not clock.is_over:
-            distance, elsewhere = rng.uniform(), rng.dirichlet(np.ones(game.num_leader_actions))
+            distance = rng.uniform()
+            if problem.strategies is None:
+                elsewhere = rng.dirichlet(np.ones(game.num_leader_actions))
+            else:
+                (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
     return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value))
@@ -161,8 +167,18 @@ class _Search:
         return maps
 
 
-def _candidates(game: Game, types: TypeDistribution, effort: _Effort) -> Float[np.ndarray, "S L"]:
-    """Commitments to search from: where gradient ascent ends, where it started, and the pure ones."""
+def _candidates(
+    game: Game, types: TypeDistribution, effort: _Effort, strategies: Polytope | None = None
+) -> Float[np.ndarray, "S L"]:
+    """Commitments to search from: where gradient ascent ends, where it started, and the pure ones.
+
+    In a strategy set, commitments are mixed from some of its vertices, as if these were leader actions.
+    """
+    if strategies is not None:
+        corners = strategies.hull_shares
+        corners = corners[:: -(-len(corners) // MOST_CORNERS)]
+        mixing = Game(game.leader.at(corners), np.einsum("ml,nkla->nkma", corners, game.follower))
+        return _candidates(mixing, types, effort) @ corners
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
     follower = follower - follower[..., :1]  # before the mean, which rounds what is added to all alike

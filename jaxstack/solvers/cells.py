@@ -17,6 +17,7 @@ from scipy.optimize import linprog
 from jaxstack import exact
 from jaxstack.axes import Float, Int
 from jaxstack.game import Game
+from jaxstack.strategies.framing import differences_of, framed
 from jaxstack.ties import TIE_TOLERANCE, differences
 
 _WIDEST = 1e8  # ratio of a row's entries up to which HiGHS sees them all: it drops what is below 1e-9
@@ -31,6 +32,8 @@ _INFEASIBLE = 2  # status of scipy.optimize.linprog
 class Preferences:
     """Who likes which action better where, for the follower types of one game.
 
+    On a polytope, commitments are shares in its frame (`jaxstack.strategies.frame`), and L is D throughout.
+
     Attributes:
       differences: [n*K, A, A, L] float64; <differences[j, a, b], x> >= 0 where type j likes a as well as b.
         Rounded once, so that every entry has the right sign and 53 bits.
@@ -38,15 +41,27 @@ class Preferences:
       equal: [n*K, A] int64, the lowest playable action whose payoffs are the same against every leader
         action; of an action that is not playable, itself.
       has_equal: is any action equal to another?
+      walls: [W, L] Python integers, facets of the strategy set besides those of the simplex: walls @ x >= 0.
+      wall_rows: the same as floats of unit maximum norm.
+      centre: [L] a commitment on no facet.
     """
 
     def __init__(self, game: Game):
         n, K, L, A = np.shape(game.follower)
-        self.payoffs = np.swapaxes(np.asarray(game.follower), -1, -2).reshape(n * K, A, L)
-        if np.abs(self.payoffs).max() > np.finfo(float).max / 4:  # the differences are not to overflow
-            self.payoffs = self.payoffs / 4
         self.shape = (n, K)
-        self.differences = np.asarray(differences(np.swapaxes(self.payoffs, -1, -2)))
+        if game.strategies is None:
+            self.payoffs = np.swapaxes(np.asarray(game.follower), -1, -2).reshape(n * K, A, L)
+            if np.abs(self.payoffs).max() > np.finfo(float).max / 4:  # the differences are not to overflow
+                self.payoffs = self.payoffs / 4
+            self.differences = np.asarray(differences(np.swapaxes(self.payoffs, -1, -2)))
+            self.walls, self.wall_rows = np.zeros((0, L), object), np.zeros((0, L))
+            self.centre = np.full(L, 1 / L)
+        else:
+            D, strategies = game.dimension + 1, game.strategies
+            self.payoffs = np.swapaxes(framed(game.follower, strategies)[0], -1, -2).reshape(n * K, A, D)
+            self.differences = np.asarray(differences_of(game.follower, strategies)).reshape(n * K, A, A, D)
+            self.walls, self.wall_rows = strategies.frame.walls, strategies.wall_rows
+            self.centre = strategies.frame.centre
         same = ~self.differences.any(axis=-1)
         self.playable = np.ones((n * K, A), bool)
         if game.playable is not None:
@@ -107,6 +122,9 @@ class Cell:
         self.response = np.asarray(response)
         self._all = preferences.differences[self.items, self.response]  # [j, A, L]
         self._all = self._all.reshape(-1, self._all.shape[-1])
+        self._num_preferences = len(self._all)
+        if len(preferences.walls):
+            self._all = np.concatenate([self._all, preferences.wall_rows])
         self.support, self.kept = _reduce(self._all)
         rows = self._all[self.kept][:, self.support]
         self.rows = rows / np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
@@ -214,10 +232,13 @@ class Cell:
     def _exact_rows(self) -> Int[np.ndarray, "m S"]:
         """The rows that are left, as whole numbers."""
         num_actions = self.preferences.equal.shape[1]
-        item, other = np.divmod(self.kept, num_actions)
+        is_wall = self.kept >= self._num_preferences
+        item, other = np.divmod(self.kept[~is_wall], num_actions)
         payoffs = self.preferences.payoffs[self.items[item]][:, :, self.support]  # [m, A, S]
         index = np.arange(len(item))
-        return exact.differences(payoffs[index, self.response[item]], payoffs[index, other])
+        rows = exact.differences(payoffs[index, self.response[item]], payoffs[index, other])
+        walls = self.preferences.walls[self.kept[is_wall] - self._num_preferences]
+        return np.concatenate([rows, walls[:, self.support]]) if len(walls) else rows
 
     def _spread(self, shares: np.ndarray) -> np.ndarray:
         """Shares on the support as a commitment [L]."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxstack.game import Game
 from jaxstack.regions.estimate import estimate_regions
 from jaxstack.solvers import milp
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
 
 MAX_SECONDS = 5.0  # for a region table
@@ -47,18 +48,21 @@ class Estimate:
 
 def estimate(game: Game) -> Estimate:
     """How large the region table of one game would be, from 4,096 sampled commitments."""
-    n, K, L, A = np.shape(game.follower)
+    n, K, _, A = np.shape(game.follower)
+    dimension, walls = game.dimension, 0
+    if game.strategies is not None:
+        walls = len(game.strategies.frame.walls)
     playable = np.ones((n, K, A), bool) if game.playable is None else game.playable
     maps = math.prod(playable.sum(axis=-1).ravel().tolist())
     regions = float(estimate_regions(game, _SAMPLES))
-    equal = equal_actions(game.follower) & playable[..., None] & playable[..., None, :]
+    equal = equal_actions(on_frame(game)) & playable[..., None] & playable[..., None, :]
     same = equal.sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
     # simplices, and no more than a cube where many hyperplanes meet.
-    parts = int((playable.sum(axis=-1) - 1).sum()) + 1
-    log_vertices = min((L - 1) * math.log(2.0), parts * math.log1p((L - 1) / parts))
-    return Estimate(maps, regions, regions * max(float(L), math.exp(min(log_vertices, 300.0))))
+    parts = int((playable.sum(axis=-1) - 1).sum()) + 1 + walls
+    log_vertices = min(dimension * math.log(2.0), parts * math.log1p(dimension / parts))
+    return Estimate(maps, regions, regions * max(dimension + 1.0, math.exp(min(log_vertices, 300.0))))
 
 
 def choose(
@@ -74,6 +78,8 @@ def choose(
     """
     guess = estimate(game)
     seconds = math.inf if time_limit is None else time_limit
+    if no_table is None and game.strategies is not None and game.strategies.vertices is None:
+        no_table = "the strategy set has too many vertices to list"
     if no_table is None and guess.vertices <= MAX_VERTICES and guess.seconds <= min(MAX_SECONDS, seconds):
         return "vertices", f"{guess}: a region table is soon made"
     n, K, _, A = np.shape(game.follower)

@@ -141,10 +141,23 @@ class Program:
         self._require(0.0, 0.0, (of_each_type, 1.0), (np.tile(self.x, n * K)[:, None], -1.0))
         self._require(0.0, 0.0, (self.z.reshape(-1, L), 1.0), (self.r.reshape(-1, 1), -1.0))
         i, k, a, b = np.nonzero(rows.any(axis=-1))
-        self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        if problem.strategies is None:
+            self._require(-_SLACK, np.inf, (self.z[i, k, a], rows[i, k, a, b]))
+        else:
+            self._require_sparse(rows[i, k, a, b], self.z[i, k, a], self.r[i, k, a])
+            for wall in preferences.wall_rows:  # x, and so each x r[i,k,a], lies inside
+                self._require_sparse(np.tile(wall, (self.r.size, 1)), self.z.reshape(-1, L), self.r.ravel())
         is_sum = game.leader.additive_terms() is not None
         self.objective = self._separable(reached) if is_sum else self._joint(reached)
         self.precision = 2e-6 / self.unit
+
+    def _require_sparse(self, rows: np.ndarray, z: np.ndarray, r: np.ndarray) -> None:
+        """<row, z> >= 0 with what is added to all coefficients moved to r = sum z.
+
+        At the points of a frame a form that depends on few coordinates has the same value almost everywhere.
+        """
+        common = rows[:, -1:]
+        self._require(-_SLACK, np.inf, (z, rows - common), (r[:, None], common))
 
     def _separable(self, reached: float) -> Float[np.ndarray, "v"]:
         """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a, k) z[i,k,a,l]."""
@@ -270,7 +283,9 @@ def _allowed(preferences: Preferences) -> tuple[np.ndarray, np.ndarray]:
     for j, action in np.argwhere(possible):
         cell = Cell(preferences, np.array([action]), items=[j])
         allowed[j, action] = cell.support
-        rows[j, action][np.ix_(cell.kept, np.flatnonzero(cell.support))] = cell.rows
+        preferred = cell.kept < num_actions  # the rest are walls of the strategy set
+        place = np.ix_(cell.kept[preferred], np.flatnonzero(cell.support))
+        rows[j, action][place] = cell.rows[preferred]
     return allowed, rows
 
 
@@ -280,9 +295,11 @@ _Term = tuple[np.ndarray, np.ndarray | float]  # variables [rows, width], coeffi
 def _matrix(term: _Term, num_variables: int) -> sparse.csr_array:
     """The rows [rows, num_variables] of one term."""
     columns, coefficients = term
-    values = np.broadcast_to(coefficients, columns.shape).ravel()
-    starts = np.arange(len(columns) + 1) * columns.shape[1]
-    return sparse.csr_array((values, columns.ravel(), starts), shape=(len(columns), num_variables))
+    values = np.broadcast_to(coefficients, columns.shape)
+    row, place = np.nonzero(values)
+    starts = np.searchsorted(row, np.arange(len(columns) + 1))
+    shape = (len(columns), num_variables)
+    return sparse.csr_array((values[row, place], columns[row, place], starts), shape=shape)
 
 
 def _digits(numbers: Int[np.ndarray, "m"], base: int, length: int) -> Int[np.ndarray, "m n"]:

@@ -14,9 +14,11 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
 from jaxstack.solvers.cells import Cell, Preferences
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Solution
+from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE
 from jaxstack.value import region_payoff_vectors
 
+_STARTS = 64  # vertices tried first
 MAX_VARIANTS = 1 << 14  # maps that differ in equal actions only, when a payoff is not additive
 
 
@@ -31,17 +33,21 @@ class Found(NamedTuple):
 class Problem:
     """A game in the solver's units, with the rows of its regions.
 
+    On a polytope, commitments and payoff vectors are those of its frame: shares, and payoffs at the frame's
+    points. Only solutions are in the game's own coordinates.
+
     The game's payoffs are `scale * value + offset` of the solver's: a large constant in the leader's payoffs,
     or a unit such as 1e39, changes neither a decision nor how precise it is.
     """
 
     def __init__(self, game: Game, types: TypeDistribution, ties: str, clock: Clock):
         self.original, self.types, self.ties, self.clock = game, types, ties, clock
-        self.game, offset, scale = in_units(game)
+        self.game, offset, scale = in_units(framed_game(game))
         self.offset, self.scale = float(offset), float(scale)
         self.preferences = Preferences(game)
         self.marginals = np.asarray(types.marginals()).ravel()  # [n*K]
-        self.highest = float(self.game.leader.bounds()[1])
+        self.strategies = game.strategies
+        self.highest = self._highest()
 
     def payoffs(self, maps: Int[np.ndarray, "M n K"]) -> Float[np.ndarray, "M L"]:
         """Expected payoff vectors; maps are padded to 16, 64, 256, .., so that few sizes are compiled."""
@@ -49,6 +55,18 @@ class Problem:
         padding = (1 << (bits + bits % 2)) - len(maps)
         padded = np.concatenate([maps, np.repeat(maps[:1], padding, axis=0)])
         return region_payoff_vectors(self.game, self.types, padded)[: len(maps)]
+
+    def _highest(self) -> float:
+        """What no payoff of the leader exceeds."""
+        if self.strategies is None or self.strategies.vertices is None:
+            return float(self.game.leader.bounds()[1])
+        return float(self.game.leader.at(self.strategies.hull_shares).bounds()[1])
+
+    def promised(self, payoffs: Float[np.ndarray, "M L"]) -> Float[np.ndarray, "M"]:
+        """What no commitment earns more than, by each payoff vector: its maximum over set or frame."""
+        if self.strategies is None or self.strategies.vertices is None:
+            return payoffs.max(axis=1)
+        return (payoffs @ self.strategies.hull_shares.T).max(axis=1)
 
     def best_in(
         self, response: Int[np.ndarray, "n K"], payoff: Float[np.ndarray, "L"] | None = None
@@ -75,9 +93,10 @@ class Problem:
         return Found(x, np.asarray(response, np.int64), float(payoff @ x))
 
     def start(self) -> Found | None:
-        """A first answer: the best of the commitments to one leader action, and of the even one."""
+        """A first answer: the best of the commitments to one leader action (vertex), and of the even one."""
         L = self.game.num_leader_actions
-        points = np.concatenate([np.eye(L), np.full((1, L), 1 / L)])
+        corners = np.eye(L) if self.strategies is None else self.strategies.hull_shares[:_STARTS]
+        points = np.concatenate([corners, self.preferences.centre[None]])
         best: Found | None = None
         maps = np.unique(self.preferences.best_responses(points), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):
@@ -99,8 +118,13 @@ class Problem:
     def solution(self, found: Found, method: str, upper_bound: float) -> Solution:
         """`found`, in the game's payoff units."""
         value, bound = self.to_payoff(found.value), self.to_payoff(max(upper_bound, found.value))
-        near = near_ties(self.original, self.types, found.commitment, found.response)
-        return Solution(found.commitment, found.response, value, method, self.ties, bound, len(near))
+        x = (
+            found.commitment
+            if self.strategies is None
+            else self.strategies.frame.commitments(found.commitment)
+        )
+        near = near_ties(self.original, self.types, x, found.response)
+        return Solution(x, found.response, value, method, self.ties, bound, len(near))
 
     def _enforceable(self, cell: Cell, response: np.ndarray) -> Found | None:
         """max over the closure of a full-dimensional cell of the worst that indifferent followers can do."""
@@ -173,6 +197,7 @@ def near_ties(
       commitment, response: [L] and [n, K], as of a `Solution`.
     """
     preferences = Preferences(game)
+    commitment = commitment if game.strategies is None else game.strategies.frame.shares(commitment)
     lead, size = preferences.leads(commitment, response)
     chosen = np.abs(preferences.differences[np.arange(len(lead)), np.ravel(response)])
     largest = chosen.max(axis=-1)
@@ -194,6 +219,14 @@ def _usual_difference(preferences: Preferences) -> np.ndarray:
     ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
     middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
     return ordered[np.arange(len(ordered)), middle]
+
+
+def framed_game(game: Game) -> Game:
+    """The game with the points of its strategy set's frame for leader actions; on the simplex, the game."""
+    if game.strategies is None:
+        return game
+    points = game.strategies.frame.float_points
+    return Game(game.leader.at(points), on_frame(game))
 
 
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:

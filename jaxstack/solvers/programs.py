@@ -52,7 +52,7 @@ def _best_of(problem: Problem, responses: np.ndarray, best: Found | None) -> tup
     """The best commitment in any of the regions, and an upper bound on them all."""
     payoffs = problem.payoffs(responses)
     # No commitment earns more than the largest entry of the payoff vector: most regions need no program.
-    promised = payoffs.max(axis=1)
+    promised = problem.promised(payoffs)
     for r in np.argsort(-promised, kind="stable"):
         value = -np.inf if best is None else best.value
         if promised[r] <= value:
@@ -87,8 +87,7 @@ def response_maps(
       TimeoutError: the clock's time is over.
     """
     num_items, num_actions = preferences.equal.shape
-    num_leader = preferences.differences.shape[-1]
-    level = [_Partial((), np.full(num_leader, 1 / num_leader), True)]
+    level = [_Partial((), preferences.centre, True)]
     for item in range(num_items):
         deeper = []
         for partial in level:

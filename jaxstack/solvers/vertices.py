@@ -15,7 +15,7 @@ from jaxstack.game import Game, unstack
 from jaxstack.regions.clipping import enumerate_regions
 from jaxstack.regions.table import RegionTable
 from jaxstack.solvers.contract import Clock, Solution
-from jaxstack.solvers.problem import Found, Problem, in_units
+from jaxstack.solvers.problem import Found, Problem, framed_game, in_units
 from jaxstack.value import region_payoff_vectors
 
 ROUNDING = 64 * np.finfo(np.float64).eps  # utilities closer than this, relative to the largest, are tied
@@ -43,7 +43,7 @@ def solve(
     if table is None:
         table = enumerate_regions(game, ties=ties)
     _check_table(game, table, ties)
-    vectors = region_payoff_vectors(in_units(game)[0], types, table.responses)
+    vectors = region_payoff_vectors(in_units(framed_game(game))[0], types, table.responses)
     if game.num_games is None:
         return _of_one_game(Problem(game, types, ties, clock), table, vectors)
     solutions = []
@@ -67,7 +67,10 @@ def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray
     A vertex earns less where equal actions answer for the worst, or where it is rounded too far to be in its
     region: then the region's own program tells what is true, and the next best vertex may be better.
     """
-    utilities = np.where(table.vertex_mask, np.einsum("rvl,rl->rv", table.vertices, vectors), -np.inf)
+    vertices = np.asarray(table.vertices)
+    if problem.strategies is not None:
+        vertices = problem.strategies.frame.shares(vertices)
+    utilities = np.where(table.vertex_mask, np.einsum("rvl,rl->rv", vertices, vectors), -np.inf)
     if problem.ties == "robust":
         utilities[~table.full_dimensional] = -np.inf
     rounding = ROUNDING * np.abs(utilities[np.isfinite(utilities)]).max(initial=0.0)
@@ -86,8 +89,7 @@ def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray
                 f"enumerate_regions(game, ties={problem.ties!r})."
             )
         region, vertex = divmod(int(np.argmax(utilities >= highest - rounding)), utilities.shape[1])
-        x = np.asarray(table.vertices)[region, vertex]
-        found = _earned(problem, responses[region], vectors[region], x)
+        found = _earned(problem, responses[region], vectors[region], vertices[region, vertex])
         if found is not None and (best is None or found.value > best.value):
             best = found
         done = (as_one == as_one[region]).all(axis=1) if problem.ties == "robust" else [region]

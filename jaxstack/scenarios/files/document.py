@@ -18,6 +18,7 @@ from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, T
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.scenarios.files import names
+from jaxstack.strategies import Polytope
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.unequal import is_ragged, padded_lists
 
@@ -57,6 +58,10 @@ class GameFile:
         """Of the actions that a follower has, their names or "action 0", "action 1", ..."""
         count = int(self.game.actions_by_follower[follower])
         return names.of_follower(self.action_names, follower, count, "action")
+
+    def labels(self) -> dict[str, Any]:
+        """Texts and names, as `save_game` takes them."""
+        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
 
 
 def _nested(depth: int) -> BeforeValidator:
@@ -151,6 +156,19 @@ class _AnonymousByType(_Strict):
         return TypedPayoff(AnonymousPayoff(self.table, num_followers=self.num_followers), self.num_types)
 
 
+class _Polytope(_Strict):
+    """{x : G x <= h, E x = f}; either part may be left out where it is empty."""
+
+    kind: Literal["polytope"]
+    G: Numbers | None = None
+    h: Numbers | None = None
+    E: Numbers | None = None
+    f: Numbers | None = None
+
+    def build(self) -> Polytope:
+        return Polytope(self.G, self.h, self.E, self.f)
+
+
 class _Joint(_Strict):
     kind: Literal["joint"]
     probabilities: Numbers
@@ -192,6 +210,7 @@ class _Document(_Strict):
         Field(discriminator="kind"),
     ]
     follower_payoffs: Annotated[Any, _nested(4)]
+    strategies: _Polytope | None = None
     available: Annotated[Any, BeforeValidator(_truths)] = None
     types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
 
@@ -211,12 +230,13 @@ TYPES: _Known = {
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
+STRATEGIES: _Known = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
 _NAMES = ("leader_names", "follower_names", "type_names", "action_names")
 
 
 def fields_of(value: Any, known: _Known) -> dict[str, Any]:
-    """A payoff or a type distribution as its part of the document."""
+    """A payoff, a type distribution or a strategy set as its part of the document."""
     key = (TypedPayoff, type(value.moves)) if isinstance(value, TypedPayoff) else type(value)
     if key not in known:
         classes = dict.fromkeys((c[0] if isinstance(c, tuple) else c).__name__ for c in known)
@@ -226,6 +246,7 @@ def fields_of(value: Any, known: _Known) -> dict[str, Any]:
     return {"kind": kind} | {
         name: array if isinstance(array, int) else np.asarray(array, np.float64)
         for name, array in arrays.items()
+        if np.size(array)
     }
 
 
@@ -313,7 +334,11 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"field {field!r} is missing."
     if problem["type"] == "extra_forbidden":
-        known = list(_Document.model_fields) if len(where) == 1 else ["table", "weights", "probabilities"]
+        known = (
+            list(_Document.model_fields)
+            if len(where) == 1
+            else ["table", "weights", "probabilities", "G", "h", "E", "f"]
+        )
         return f"unknown field {field!r}.{checks.did_you_mean(str(where[-1]), known)}"
     if problem["type"].startswith("union_tag"):
         given = problem["input"].get("kind", "nothing") if isinstance(problem["input"], dict) else "nothing"
@@ -328,16 +353,40 @@ def build(path: Path, document: _Document) -> GameFile:
     """The containers of a document."""
     with _naming(path, "leader_payoff"):
         leader = document.leader_payoff.build()
+    with _naming(path, "strategies"):
+        strategies = None if document.strategies is None else document.strategies.build()
     with _naming(path, "follower_payoffs"):
-        game = Game(leader, document.follower_payoffs, document.available)
+        game = Game(leader, document.follower_payoffs, strategies, document.available)
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)
+    labels = {field: getattr(document, field) for field in (*_NAMES, "title", "description", "source")}
+    return file_of(game, types, labels, f"{path}: ")
+
+
+def require_simplex(game: Game, what: str) -> None:
+    """Raise ValueError where the leader does not mix actions: `what` has no place for its strategy set."""
+    if game.strategies is not None:
+        raise ValueError(
+            f"{what} holds games in which the leader mixes its actions, but {game!r} has another strategy "
+            f"set. Write .json or .npz instead."
+        )
+
+
+def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:
+    """A game with its labels.
+
+    Raises:
+      ValueError: a batch of games, types of another game, or another number of names than the game has.
+    """
+    if game.num_games is not None:
+        raise ValueError(f"a file holds one game, but {game!r} arrived; save unstack(game, i) one by one.")
+    check_types(game, types)
     try:
-        words = names.checked(game, {field: getattr(document, field) for field in _NAMES})
+        words = names.checked(game, {field: labels.get(field) for field in _NAMES})
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return GameFile(game, types, document.title, document.description, document.source, **words)
+        raise ValueError(f"{where}{error}") from error
+    return GameFile(game, types, **{**labels, **words})
 
 
 @contextlib.contextmanager
