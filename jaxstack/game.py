@@ -61,7 +61,6 @@ class Game:
     available: Any = None
 
     def __post_init__(self) -> None:
-        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if not isinstance(self.leader, LeaderPayoff):
             set_field(self, "leader", TabularPayoff(self.leader))
         if not is_traced(self.follower):
@@ -70,6 +69,7 @@ class Game:
             set_field(self, "available", available)
             self._check_sizes(sizes)
         self._check_axes()
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if self.available is not None and not is_traced(self.leader, self.available):
             set_field(self, "leader", restricted(self.leader, np.asarray(self.available)))
 
