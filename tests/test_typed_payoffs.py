@@ -379,3 +379,19 @@ def test_round_trip(tmp_path: Any, suffix: str) -> None:
         game, _ = js.load_game(path)
         assert jax.tree.structure(game) == jax.tree.structure(case.game)
         np.testing.assert_array_equal(game.leader.table, case.game.leader.table)
+
+
+@pytest.mark.parametrize("kind", ["tabular_by_type", "separable_by_type"])
+def test_random_games_of_these_kinds(kind: str) -> None:
+    """The same followers and types as with other payoffs, and types that matter."""
+    game, types = js.scenarios.random_game(4, num_types=2, payoff=kind)
+    other, same = js.scenarios.random_game(4, num_types=2)
+    np.testing.assert_array_equal(game.follower, other.follower)
+    np.testing.assert_array_equal(types.probabilities, same.probabilities)
+    low, high = game.leader.bounds()
+    assert 0 <= low < high <= 1
+    actions = np.zeros(2, int)
+    first, second = (
+        np.asarray(game.leader.payoff_vector(actions, np.array(theta))) for theta in ([0, 1], [1, 1])
+    )
+    assert (first != second).all()

@@ -72,7 +72,7 @@ class RandomScenario(_Scenario):
     num_followers: int = Field(default=2, ge=1)
     num_types: int = Field(default=3, ge=1)
     num_actions: int = Field(default=2, ge=1)
-    payoff: Literal["tabular", "separable", "anonymous"] = "tabular"
+    payoff: Literal["tabular", "separable", "anonymous", "tabular_by_type", "separable_by_type"] = "tabular"
     types: Literal["joint", "independent", "mixture"] = "joint"
     correlation: float = Field(default=0.5, ge=0, le=1)
 
