@@ -3,6 +3,7 @@
 import pytest
 
 from jaxstack.sweeps import RunSettings, Spec, default_spec, load_spec, spec_of_game_file
+from jaxstack.sweeps.spec import parse_spec
 
 SMALL = """
 [run]
