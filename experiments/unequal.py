@@ -58,7 +58,7 @@ def random_case(seed: int) -> Case:
     leader, payoff_of = _leader(PAYOFFS[seed % 3], numbers, L, sizes)
     types, probability = _types(TYPES[seed // 3 % 3], rng, counts)
     actions = [[np.flatnonzero(mask).tolist() for mask in own] for own in has]
-    game = js.Game(leader, given, [[mask.tolist() for mask in own] for own in has])
+    game = js.Game(leader, given, available=[[mask.tolist() for mask in own] for own in has])
     return Case(game, types, reference.Lists(follower, actions, payoff_of, probability))
 
 
@@ -127,7 +127,10 @@ def masked_pair(seed: int) -> tuple[tuple[js.Game, Any], tuple[js.Game, Any]]:
     types, padded = js.IndependentTypes(marginals), js.IndependentTypes(np.pad(marginals, [(0, 0), (0, 1)]))
     if seed % 2:
         types, padded = (js.JointTypes(np.multiply.outer(*t.probabilities)) for t in (types, padded))
-    return (js.Game(payoff(small), follower), types), (js.Game(payoff(large), masked, available), padded)
+    return (js.Game(payoff(small), follower), types), (
+        js.Game(payoff(large), masked, available=available),
+        padded,
+    )
 
 
 def equal_runs(seed: int, learner: str, horizon: int, num_runs: int) -> int:
