@@ -127,7 +127,10 @@ def masked_pair(seed: int) -> tuple[tuple[js.Game, Any], tuple[js.Game, Any]]:
     types, padded = js.IndependentTypes(marginals), js.IndependentTypes(np.pad(marginals, [(0, 0), (0, 1)]))
     if seed % 2:
         types, padded = (js.JointTypes(np.multiply.outer(*t.probabilities)) for t in (types, padded))
-    return (js.Game(payoff(small), follower), types), (js.Game(payoff(large), masked, available), padded)
+    return (js.Game(payoff(small), follower), types), (
+        js.Game(payoff(large), masked, available=available),
+        padded,
+    )
 
 
 def equal_runs(seed: int, learner: str, horizon: int, num_runs: int) -> int:

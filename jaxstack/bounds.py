@@ -20,8 +20,8 @@ THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful", "vector_oful")
 def num_regions(game: Game) -> int:
     """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
 
-    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none. Of unequal followers
-    n K A^2 is the sum of the squared numbers of actions over all follower types.
+    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none. Of unequal
+    followers n K A^2 is the sum of the squared numbers of actions over all follower types.
     """
     return _pairs(game) ** (game.dimension + 1)
 

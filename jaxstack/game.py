@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,6 +15,8 @@ from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.payoff_shapes import padded, restricted
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
+from jaxstack.stacking import stack as stack
+from jaxstack.stacking import unstack as unstack
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import differences_of
 from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
@@ -121,8 +121,8 @@ class Game:
         """[n] int64 ([G, n]): A_i, actions up to the last one that some type of a follower has. Host only."""
         if self.available is None:
             return np.full(self.follower.shape[:-3], self.num_actions)
-        some = np.asarray(self.available).any(axis=-2)
-        return self.num_actions - some[..., ::-1].argmax(axis=-1)
+        some: Any = np.asarray(self.available).any(axis=-2)
+        return np.asarray(self.num_actions - some[..., ::-1].argmax(axis=-1))
 
     @property
     def num_leader_actions(self) -> int:
@@ -164,7 +164,8 @@ class Game:
         Games of a batch that have fewer than others repeat their first one.
         """
         n = self.num_followers
-        grids = [np.indices(own, np.int32).reshape(n, -1).T for own in self.types_by_follower.reshape(-1, n)]
+        counts = self.types_by_follower.reshape(-1, n).tolist()
+        grids = [np.indices(tuple(own), np.int32).reshape(n, -1).T for own in counts]
         rows = np.arange(self.num_joint_types)
         padded = [grid[np.where(rows < len(grid), rows, 0)] for grid in grids]
         return padded[0] if self.num_games is None else np.stack(padded)
@@ -243,64 +244,6 @@ def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
             f"payoffs gain one entry, 0 or their constant."
         )
     return None if value.is_simplex else value
-
-
-_Stackable = TypeVar("_Stackable")
-
-
-def stack(trees: Sequence[_Stackable]) -> _Stackable:
-    """G games (or type distributions, tables, or other containers) as one batch with a leading axis G.
-
-    Games of one L and one kind of payoff may differ in followers, types and actions, type distributions and
-    tables too: all are padded to the largest (`Game.available` says what is real; followers who are added
-    have no choice). Stack the games and their types in the same order.
-
-    Raises:
-      ValueError: no list, an empty one, or members of different kinds or numbers of leader actions.
-    """
-    checks.instance("what is stacked", trees, Iterable, "Pass a list: jaxstack.stack([game, ...]).")
-    trees = _of_one_shape(list(trees))
-    if not trees:
-        raise ValueError("stack needs at least one member, but an empty list arrived.")
-
-    def describe(tree: Any) -> tuple[Any, list[tuple[int, ...]]]:
-        return jax.tree.structure(tree), [np.shape(leaf) for leaf in jax.tree.leaves(tree)]
-
-    expected = describe(trees[0])
-    for position, tree in enumerate(trees):
-        if describe(tree) != expected:
-            raise ValueError(
-                f"stack needs members of one kind and one number of leader actions, but member {position} is "
-                f"{tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds separately."
-            )
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
-
-
-def _of_one_shape(trees: list[Any]) -> list[Any]:
-    """Members of one kind in arrays of one shape, if they say how; the others as they are."""
-    kinds = {type(tree) for tree in trees}
-    if len(kinds) != 1 or not hasattr(trees[0], "padded_to"):
-        return trees
-    sizes = [tree.padded_sizes for tree in trees]
-    if len(set(sizes)) == len({jax.tree.structure(tree) for tree in trees}) == 1:
-        return trees
-    largest = tuple(max(axis) for axis in zip(*sizes, strict=True))
-    return [tree.padded_to(*largest) for tree in trees]
-
-
-def unstack(batch: _Stackable, index: int) -> _Stackable:
-    """Member `index` of a stacked batch.
-
-    Raises:
-      ValueError: a single game, distribution or table: there is nothing to pick from.
-    """
-    if isinstance(batch, TypeDistribution):
-        single = batch.marginals().ndim == 2
-    else:
-        single = getattr(batch, "num_games", ()) is None
-    if single:
-        raise ValueError(f"unstack needs a stacked batch, but {batch!r} is a single one. Use it as it is.")
-    return jax.tree.map(lambda leaf: leaf[index], batch)
 
 
 _GET_ONE = "Load one with jaxstack.load_game, or make one."

@@ -172,7 +172,7 @@ def _row(row: Any, i: int, k: int, size: int, padded: int) -> np.ndarray:
 
 def _check_types_have_actions(mask: Bool[np.ndarray, "K A"], i: int, num_given: int) -> None:
     """Raise ValueError where a type that follower i has is left without an action."""
-    has = mask.any(axis=1)
+    has = np.asarray(mask.any(axis=1))
     last = int(np.flatnonzero(has)[-1]) + 1 if has.any() else 1
     without = np.flatnonzero(~has[: max(last, num_given)])
     if len(without):

@@ -15,6 +15,7 @@ from jaxstack.game import best_response_sets
 from jaxstack.solvers import estimate
 from jaxstack.value import expected_utility
 from tests.reference import unequal as reference
+from tests.test_corners import assert_same, by_clipping, from_corners
 
 RNG = np.random.default_rng(5)
 # Follower 0 has 2 types and 2 actions, follower 1 one type and 4 actions.
@@ -42,13 +43,13 @@ def test_lists_and_a_mask_are_one_game():
     table = np.full((3, 4, 4), 99.0)
     table[:, :2] = TABLE
     for outside in (np.nan, 1e300):
-        masked = js.Game(table, as_array(outside), MASK)
+        masked = js.Game(table, as_array(outside), available=MASK)
         for one, other in zip(jax.tree.leaves(lists), jax.tree.leaves(masked), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
 def test_a_mask_of_everything_is_none():
-    game = js.Game(np.eye(2), np.ones((1, 2, 2, 2)), np.ones((1, 2, 2), bool))
+    game = js.Game(np.eye(2), np.ones((1, 2, 2, 2)), available=np.ones((1, 2, 2), bool))
     assert game.available is None
     assert repr(game) == "Game(L=2, n=1, K=2, A=2, leader=TabularPayoff)"
 
@@ -57,7 +58,7 @@ def test_what_a_follower_lacks_is_never_played_and_enters_no_range():
     lacking = [[[True, False], [True, True]], [[False, True, True, True]]]
     followers = [[FOLLOWERS[0][0] + [0, 100], FOLLOWERS[0][1]], FOLLOWERS[1]]  # best by far, but not there
     leader = TABLE + 1000.0 * (np.arange(4) == 0)  # as is what pays the leader
-    game = js.Game(leader, followers, lacking)
+    game = js.Game(leader, followers, available=lacking)
     table = js.enumerate_regions(game)
     played = np.asarray(table.responses)
     assert not played[:, 0, 0].any()
@@ -134,6 +135,72 @@ def test_jumps_are_the_same_without_masked_entries(factory):
     np.testing.assert_allclose(curves[0].regret, curves[1].regret, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("ties", ["optimistic", "robust"])
+@pytest.mark.parametrize("seed", [3, 8, 21, 24, 26, 27])
+def test_both_ways_to_enumerate_agree(seed, ties, monkeypatch):
+    game = unequal.random_case(seed).game
+    assert_same(from_corners(monkeypatch, game, ties=ties), by_clipping(monkeypatch, game, ties=ties))
+
+
+def on_a_square(seed):
+    """Unequal followers of a leader who picks a point of a square; the same with its corners as actions."""
+    rng = np.random.default_rng(seed)
+    followers = [[rng.normal(size=(3, 2)), rng.normal(size=(3, 2))], [rng.normal(size=(3, 3))]]
+    has = [[[True, True], [True, False]], [[True, True, True]]]
+    leader, square = rng.normal(size=(3, 2, 3)), js.strategies.box([0, 0], [1, 1])
+    corners = np.array([[a, b, 1.0] for a in (0, 1) for b in (0, 1)])
+    at_corners = [[corners @ own for own in types] for types in followers]
+    mixed = js.Game(np.einsum("ml,lab->mab", corners, leader), at_corners, available=has)
+    return js.Game(leader, followers, square, has), mixed
+
+
+def test_strategy_sets_and_unequal_followers_go_together():
+    types = js.IndependentTypes([[0.25, 0.75], [1.0]])
+    pairs = [on_a_square(seed) for seed in range(3)]
+    for on_square, mixed in pairs:
+        value = js.solve(mixed, types, "vertices").value
+        for method in ("vertices", "programs", "milp", "ascent"):
+            assert js.solve(on_square, types, method).value == pytest.approx(value, abs=1e-9)
+    batch = js.solve(js.stack([game for game, _ in pairs]), js.stack([types] * 3))
+    alone = [js.solve(game, types).value for game, _ in pairs]
+    np.testing.assert_allclose(batch.value, alone, rtol=0, atol=1e-12)
+
+
+def test_leader_payoffs_by_type_are_lists_too():
+    moves = [[table + 1 for table in own] for own in FOLLOWERS]
+    game = js.Game(js.TypedPayoff.separable(moves), FOLLOWERS)
+    types = js.IndependentTypes([[0.25, 0.75], [1.0]])
+    x = np.array([0.2, 0.3, 0.5])
+    expected = sum(
+        p * (x @ u)[(x @ v).argmax()]
+        for p, u, v in zip(
+            (0.25, 0.75, 1.0), [*moves[0], *moves[1]], [*FOLLOWERS[0], *FOLLOWERS[1]], strict=True
+        )
+    )
+    assert expected_utility(game, types, x) == pytest.approx(expected, abs=1e-12)
+    other = js.Game(js.TypedPayoff.separable([moves[1]]), [FOLLOWERS[1]])
+    batch = js.stack([game, other]), js.stack([types, js.IndependentTypes([[1.0]])])
+    solution = js.solve(*batch)
+    assert solution.value[0] == pytest.approx(js.solve(game, types).value, abs=1e-12)
+    assert solution.value[1] == pytest.approx(js.solve(other, js.IndependentTypes([[1.0]])).value, abs=1e-12)
+
+
+def test_learners_from_outcomes_play_what_there_is_or_say_why_not():
+    game = js.Game(TABLE, FOLLOWERS)
+    table = js.enumerate_regions(game)
+    outcomes = js.learners.shared_posterior().prepare(game, table).outcomes
+    assert outcomes.of_type.shape[-2:] == (1, 2)  # joint types that there are
+    with pytest.raises(ValueError, match=r"followers who all have K = 2 types, but .* have \[2, 1\]"):
+        js.learners.marginal_posterior().prepare(
+            js.Game(js.SeparablePayoff(np.ones((2, 3, 4))), FOLLOWERS), table
+        )
+    batch = js.stack([game, js.Game(TABLE[:, :, 0], FOLLOWERS[:1])])
+    alone = js.stack([game, js.Game(TABLE[:, 0], FOLLOWERS[1:])])
+    js.learners.shared_posterior().prepare(batch, js.enumerate_regions(batch))
+    with pytest.raises(ValueError, match=r"joint types, of which games of .* have \[2, 1\]. Simulate these"):
+        js.learners.vector_oful().prepare(alone, js.enumerate_regions(alone))
+
+
 # --- batches ---
 
 
@@ -206,24 +273,27 @@ def test_followers_who_are_added_take_no_random_words():
             "follower payoffs must be finite",
         ),
         (
-            lambda: js.Game(np.ones((3, 4, 4)), as_array(0.0), MASK[::-1, ::-1]),
+            lambda: js.Game(np.ones((3, 4, 4)), as_array(0.0), available=MASK[::-1, ::-1]),
             "available leaves follower 0, type 0 without an action",
         ),
         (
-            lambda: js.Game(TABLE, FOLLOWERS, [[[True, True], [False, False]], [[True] * 4]]),
+            lambda: js.Game(TABLE, FOLLOWERS, available=[[[True, True], [False, False]], [[True] * 4]]),
             "available leaves follower 0, type 1 without an action",
         ),
         (
-            lambda: js.Game(TABLE, FOLLOWERS, [[[True, True], [True]], [[True] * 4]]),
+            lambda: js.Game(TABLE, FOLLOWERS, available=[[[True, True], [True]], [[True] * 4]]),
             "available of follower 0, type 1 must be 2 of True and False",
         ),
         (
-            lambda: js.Game(TABLE, FOLLOWERS, [[[True, True]], [[True] * 4]]),
+            lambda: js.Game(TABLE, FOLLOWERS, available=[[[True, True]], [[True] * 4]]),
             "of follower 0 which actions it has, 2",
         ),
-        (lambda: js.Game(TABLE, FOLLOWERS, [[[True, True]]]), "one entry for each of n = 2 followers"),
         (
-            lambda: js.Game(np.ones((3, 4, 4)), as_array(0.0), MASK.astype(float)),
+            lambda: js.Game(TABLE, FOLLOWERS, available=[[[True, True]]]),
+            "one entry for each of n = 2 followers",
+        ),
+        (
+            lambda: js.Game(np.ones((3, 4, 4)), as_array(0.0), available=MASK.astype(float)),
             "follower 0, type 0 must be 4 of True and False",
         ),
         (

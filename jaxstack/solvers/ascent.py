@@ -177,7 +177,8 @@ def _candidates(
     if strategies is not None:
         corners = strategies.hull_shares
         corners = corners[:: -(-len(corners) // MOST_CORNERS)]
-        mixing = Game(game.leader.at(corners), np.einsum("ml,nkla->nkma", corners, game.follower))
+        at_corners = np.einsum("ml,nkla->nkma", corners, game.follower)
+        mixing = Game(game.leader.at(corners), at_corners, available=game.available)
         return _candidates(mixing, types, effort) @ corners
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxstack._pytree import set_field
 from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
@@ -226,7 +227,11 @@ def framed_game(game: Game) -> Game:
     if game.strategies is None:
         return game
     points = game.strategies.frame.float_points
-    return Game(game.leader.at(points), on_frame(game))
+    framed = object.__new__(Game)  # of a batch too, whose numbers have been checked
+    fields = {"leader": game.leader.at(points), "follower": on_frame(game), "strategies": None}
+    for name, value in (fields | {"available": game.available}).items():
+        set_field(framed, name, value)
+    return framed
 
 
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
