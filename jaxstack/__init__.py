@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # all that is public is loaded on first use: importing the pa
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
-    from jaxstack.simulation import play, simulate
+    from jaxstack.simulation import play
+    from jaxstack.simulation.simulate import simulate
     from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
@@ -53,6 +54,7 @@ _PUBLIC = {
     "paired_differences": ("jaxstack.sweeps.load", "paired_differences"),
     "play": ("jaxstack.simulation", "play"),
     "plots": ("jaxstack.plots", None),
+    "posterior": ("jaxstack.learners.posterior.reading", "posterior"),
     "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "sample_types": ("jaxstack.distributions", "sample_types"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
@@ -93,6 +95,7 @@ __all__ = [
     "paired_differences",
     "play",
     "plots",
+    "posterior",
     "run_sweep",
     "sample_types",
     "save_game",

@@ -6,13 +6,13 @@ Every shape in this package is written in these letters:
 |---|---|---|
 | `L` | leader actions | `num_leader_actions` |
 | `n` | followers | `num_followers` |
-| `K` | types per follower | `num_types` |
-| `A` | actions per follower | `num_actions` |
+| `K` | types per follower; of unequal followers the most, K_i are those of follower i | `num_types` |
+| `A` | actions per follower; of unequal followers the most, A_i those of follower i | `num_actions` |
 | `T` | rounds (horizon) | `horizon` |
 | `R`, `V` | best-response regions; vertices per region (padded) | |
 | `S`, `G` | runs (seeds); games in a batch | `num_runs`, `num_games` |
 | `C` | checkpoints at which regret is recorded; components of a mixture of types | |
-| `J` | joint types, `K**n`, in C order (the last follower's type moves fastest) | |
+| `J` | joint types, `K**n` or K_1 .. K_n, in C order (the last follower's type moves fastest) | |
 """
 
 from __future__ import annotations

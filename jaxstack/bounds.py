@@ -1,25 +1,36 @@
-"""Right-hand sides of the theorems, with constant 1: guides for growth, not for level.
+"""Right-hand sides of the theorems, with constant 1 (one apart): guides for growth, not for level.
 
-Source: arXiv 2510.01387; payoffs of any range multiply them (the paper has payoffs in [0, 1]).
+Source: arXiv 2510.01387; for "vector_oful" `jaxstack.learners.vector_oful`, for "lower_actions"
+`jaxstack.scenarios.parity`. Payoffs of any range multiply them (the theorems have payoffs in [0, 1]).
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from jaxstack import checks
 from jaxstack.game import Game
 
-THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful")
+THEOREMS = ("erm_joint", "erm_product", "region_ucb", "oful", "vector_oful")
 """Names of the rates that bound a learner's regret (`Learner.theorem`)."""
 
 
 def num_regions(game: Game) -> int:
     """Bound n^L K^L A^(2L) on the number of best-response regions of a generic game (exact integer).
 
-    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none.
+    On a strategy set of dimension d, L is d + 1: its facets cut regions off, and make none. Of unequal
+    followers n K A^2 is the sum of the squared numbers of actions over all follower types.
     """
-    return (game.num_followers * game.num_types * game.num_actions**2) ** (game.dimension + 1)
+    return _pairs(game) ** (game.dimension + 1)
+
+
+def _pairs(game: Game) -> int:
+    """n K A^2, the pairs of actions of all follower types."""
+    if game.available is None:
+        return int(game.num_followers * game.num_types * game.num_actions**2)
+    return int((np.asarray(game.available).sum(axis=-1) ** 2).sum())
 
 
 def regret(learner: str, game: Game, horizon: float) -> float:
@@ -27,17 +38,22 @@ def regret(learner: str, game: Game, horizon: float) -> float:
 
     On a strategy set of dimension d, d + 1 takes the place of L in the upper bounds: what they count, regions
     between hyperplanes and the pseudo-dimension of linear functions, depends on the affine hull alone. `oful`
-    has no L. The lower bound is for the simplex: its games are played there.
+    and `vector_oful` have no L. The lower bounds are for the simplex: their games are played there.
 
     Args:
-      learner: whose theorem: "erm_joint", "erm_product", "region_ucb", "oful" (as `Learner.theorem` says), or
-        "lower" for the lower bound.
-      game: gives L, n, K, A and the payoff range.
+      learner: whose theorem: one of `THEOREMS`, as `Learner.theorem` says; "lower" for the lower bound on any
+        learner; "lower_actions" for the one on learners that see actions only, with its constant:
+        c min(sqrt(N T), T), where N = sum_{k<L} C(n, k) for n >= L and 2^(n-1) otherwise, c = 1/19, or 1/43
+        for N < 4. It holds for the worst correlated types in *some* game of these sizes, under either rule
+        for ties, and grows like sqrt(2^min(n, L-1) T).
+      game: gives L, n, K, A and the payoff range; of unequal followers, n K and n K A are sums and K^n is a
+        product over followers.
       horizon: T >= 1.
 
     Raises:
-      ValueError: no theorem for that name, no single game, a horizon that is no number of at least 1, or the
-        lower bound on another set than the simplex.
+      ValueError: no theorem for that name, no single game, a horizon that is no number of at least 1, a lower
+        bound on another set than the simplex, or "lower_actions" where it is not proved: K < 4, or n, L or A
+        below 2.
     """
     checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     if game.num_games is not None:
@@ -48,23 +64,42 @@ def regret(learner: str, game: Game, horizon: float) -> float:
             f"horizon must be a number of rounds, 1 or more, but {checks.brief(horizon)} arrived."
         )
     horizon = number
-    if learner == "lower" and game.strategies is not None:
+    learner = checks.one_of("regret bound", learner, (*THEOREMS, "lower", "lower_actions"))
+    if learner.startswith("lower") and game.strategies is not None:
         raise ValueError(f"the lower bound is known on the simplex, and not on {game.strategies!r}.")
-    leader, n, types, actions = game.dimension + 1, game.num_followers, game.num_types, game.num_actions
+    low, high = (float(bound) for bound in game.payoff_bounds())
+    if learner == "lower_actions":
+        return (high - low) * _lower_actions(game, horizon)
+    leader, counts = game.dimension + 1, game.types_by_follower
+    types, actions = int(counts.sum()), game.num_followers * game.num_types * game.num_actions
+    if game.available is not None:
+        actions = int(np.asarray(game.available).sum())
     # Logarithms throughout: K**n and the number of regions overflow floats.
-    log_joint = n * math.log(types)
-    log_regions = leader * math.log(n * types * actions**2)
-    geometric = math.log(leader * math.log(max(n * types * actions * horizon, math.e)))
+    log_joint = float(np.log(counts).sum())
+    log_regions = leader * math.log(_pairs(game))
+    geometric = math.log(leader * math.log(max(actions * horizon, math.e)))
     log_log_horizon = math.log(math.log(max(horizon, math.e)))
     logs_of_squares = {
         "erm_joint": min(geometric, log_joint),
-        "erm_product": min(geometric, math.log(n * types)),
+        "erm_product": min(geometric, math.log(types)),
         "region_ucb": log_regions + math.log(leader) + log_log_horizon,
         "oful": 2 * log_joint + 2 * log_log_horizon,
-        "lower": math.log(min(leader, n * types)),
+        "vector_oful": 2 * log_joint
+        + float(np.log(np.minimum(counts, game.actions_by_follower)).sum())
+        + 2 * log_log_horizon,
+        "lower": math.log(min(leader, types)),
     }
-    log_square = logs_of_squares[checks.one_of("regret bound", learner, (*THEOREMS, "lower"))] + math.log(
-        horizon
-    )
-    low, high = game.payoff_bounds()
-    return float(high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)
+    log_square = logs_of_squares[learner] + math.log(horizon)
+    return (high - low) * (math.exp(log_square / 2) if log_square < 1400 else math.inf)
+
+
+def _lower_actions(game: Game, horizon: float) -> float:
+    """Theorem 2 of `jaxstack.scenarios.parity`, for payoffs in [0, 1]."""
+    leader, n = game.num_leader_actions, game.num_followers
+    if game.num_types < 4 or min(n, leader, game.num_actions) < 2:
+        raise ValueError(
+            f"the lower bound for learners that see actions is proved for K >= 4 and n, L, A >= 2, but {game!r} "
+            f'arrived. "lower" holds for any game.'
+        )
+    regions = sum(math.comb(n, k) for k in range(leader)) if n >= leader else 2 ** (n - 1)
+    return (1 / 19 if regions >= 4 else 1 / 43) * min(math.sqrt(regions * horizon), horizon)

@@ -5,7 +5,8 @@ Types are drawn i.i.d. over rounds. Within a round they may be correlated betwee
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+import dataclasses
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,11 @@ import numpy as np
 from jaxstack import checks, memory
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack._settings import pinned
-from jaxstack.axes import Array, Int, UInt32
+from jaxstack.axes import Array, Int
+from jaxstack.samplers import JointSampler, MixtureSampler, TypeSampler, thresholds
+from jaxstack.unequal import padded_lists
 
-SAMPLER_BITS = 31  # probabilities are resolved to 2^-31; a type of probability zero is never drawn
+_Kind = TypeVar("_Kind")
 
 
 @runtime_checkable
@@ -42,18 +45,24 @@ class IndependentTypes:
     """Each follower's type is drawn by itself.
 
     Args:
-      probabilities: [n, K], rows sum to 1.
+      probabilities: [n, K], rows sum to 1; or lists [n][K_i] of followers with unequal numbers of types,
+        held as [n, K] with probability 0 for the others.
+
+    Attributes:
+      words: of a batch of unequal games, what `MixtureSampler` needs to draw for each as if it were alone.
 
     Raises:
       ValueError: negative or not finite entries, or a row whose sum is not 1 (within 1e-6).
     """
 
     probabilities: Any
+    words: Any = None
 
     def __post_init__(self) -> None:
         if not is_traced(self.probabilities):
             name = "independent type probabilities"
-            set_field(self, "probabilities", checks.probabilities(name, self.probabilities, "n K"))
+            rows = padded_lists(name, self.probabilities, "n K", 2)
+            set_field(self, "probabilities", checks.probabilities(name, rows, "n K"))
 
     @property
     def num_followers(self) -> int:
@@ -72,7 +81,17 @@ class IndependentTypes:
         return np.ones((*shape[:-2], 1)), self.probabilities[..., None, :, :]
 
     def sampler(self) -> TypeSampler:
-        return _mixture_sampler(*self.mixture())
+        return _mixture_sampler(*self.mixture(), self.words)
+
+    @property
+    def padded_sizes(self) -> tuple[int, ...]:
+        """n, K: distributions that agree in these have arrays of one shape."""
+        return self.num_followers, self.num_types
+
+    def padded_to(self, num_followers: int, num_types: int) -> IndependentTypes:
+        """The same distribution with types of probability 0, and followers who always have type 0."""
+        words = _words(self) if self.words is None else self.words
+        return _held(IndependentTypes, _padded(self.probabilities, num_followers, num_types), words)
 
 
 @pytree_dataclass
@@ -81,7 +100,11 @@ class MixtureTypes:
 
     Args:
       weights: [C], probability of each component; sums to 1.
-      probabilities: [C, n, K], type probabilities of each follower within each component.
+      probabilities: [C, n, K], type probabilities of each follower within each component; or lists
+        [C][n][K_i], as for `IndependentTypes`.
+
+    Attributes:
+      words: as of `IndependentTypes`.
 
     Raises:
       ValueError: negative or not finite entries, sums that are not 1, or C disagreeing.
@@ -89,12 +112,14 @@ class MixtureTypes:
 
     weights: Any
     probabilities: Any
+    words: Any = None
 
     def __post_init__(self) -> None:
         if is_traced(self.weights, self.probabilities):
             return
         weights = checks.probabilities("mixture weights", self.weights, "C")
-        marginals = checks.probabilities("mixture type probabilities", self.probabilities, "C n K")
+        rows = padded_lists("mixture type probabilities", self.probabilities, "C n K", 3)
+        marginals = checks.probabilities("mixture type probabilities", rows, "C n K")
         if len(weights) != len(marginals):
             raise ValueError(
                 f"mixture weights are for {len(weights)} components, but mixture type probabilities "
@@ -145,7 +170,20 @@ class MixtureTypes:
         return self.weights, self.probabilities
 
     def sampler(self) -> TypeSampler:
-        return _mixture_sampler(*self.mixture())
+        return _mixture_sampler(*self.mixture(), self.words)
+
+    @property
+    def padded_sizes(self) -> tuple[int, ...]:
+        """n, K, C: distributions that agree in these have arrays of one shape."""
+        return self.num_followers, self.num_types, len(self.weights)
+
+    def padded_to(self, num_followers: int, num_types: int, num_components: int) -> MixtureTypes:
+        """As of `IndependentTypes`, with components of weight 0."""
+        words = _words(self) if self.words is None else self.words
+        more = (0, num_components - len(self.weights))
+        marginals = np.pad(self.probabilities, [more, (0, 0), (0, 0)], mode="edge")
+        marginals = _padded(marginals, num_followers, num_types)
+        return _held(MixtureTypes, host_float64(np.pad(self.weights, more)), marginals, words)
 
 
 @pytree_dataclass
@@ -153,10 +191,11 @@ class JointTypes:
     """Any correlation, as a table of all joint types (small n).
 
     Args:
-      probabilities: [K, .., K] with one axis per follower; sums to 1.
+      probabilities: [K_1, .., K_n] with one axis per follower; sums to 1. Where followers have unequal
+        numbers of types it is held as [K, .., K] with probability 0 for the others.
 
     Raises:
-      ValueError: negative or not finite entries, axes of different lengths, or a sum that is not 1.
+      ValueError: negative or not finite entries, or a sum that is not 1.
     """
 
     probabilities: Any
@@ -169,10 +208,7 @@ class JointTypes:
         table = checks.probabilities("joint type probabilities", self.probabilities, "K*", over=0)
         set_field(self, "num_followers", table.ndim)
         if len(set(table.shape)) > 1:
-            raise ValueError(
-                f"joint type probabilities must have axes [K, .., K], one per follower, but the shape is "
-                f"{table.shape}. Give followers that have fewer types extra types of probability 0."
-            )
+            table = host_float64(np.pad(table, [(0, max(table.shape) - size) for size in table.shape]))
         set_field(self, "probabilities", table)
 
     @property
@@ -191,78 +227,48 @@ class JointTypes:
         return self.probabilities.reshape(*batch, -1)
 
     def sampler(self) -> TypeSampler:
-        return JointSampler(_thresholds(self.flat()), self.num_followers, self.num_types)
-
-
-@pytree_dataclass
-class MixtureSampler:
-    """Draws the component with one word, then each follower's type with one word each."""
-
-    component: Any  # [C-1] uint32
-    type: Any  # [C, n, K-1] uint32
+        return JointSampler(thresholds(self.flat()), self.num_followers, self.num_types)
 
     @property
-    def num_words(self) -> int:
-        """32-bit words of randomness per round."""
-        return self.type.shape[-2] + (self.type.shape[-3] > 1)
+    def padded_sizes(self) -> tuple[int, ...]:
+        """n, K: distributions that agree in these have arrays of one shape."""
+        return self.num_followers, self.num_types
 
-    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
-        """Types from random words: [.., num_words] uint32 -> [.., n] int32."""
-        bits = bits >> (32 - SAMPLER_BITS)
-        thresholds = jnp.asarray(self.type)
-        if self.type.shape[-3] == 1:
-            thresholds = jnp.expand_dims(thresholds[0], tuple(range(bits.ndim - 1)))
-        else:
-            thresholds = thresholds[_count(self.component, bits[..., 0])]
-            bits = bits[..., 1:]
-        return (thresholds <= bits[..., None]).sum(axis=-1, dtype=jnp.int32)
+    def padded_to(self, num_followers: int, num_types: int) -> JointTypes:
+        """As of `IndependentTypes`."""
+        added = num_followers - self.num_followers
+        table = np.pad(self.probabilities, [(0, num_types - self.num_types)] * self.num_followers)
+        table = np.pad(
+            table.reshape(*table.shape, *(1,) * added), [(0, 0)] * table.ndim + [(0, num_types - 1)] * added
+        )
+        return _held(JointTypes, host_float64(table), num_followers)
 
 
-@pytree_dataclass
-class JointSampler:
-    """Draws the joint type with one word."""
-
-    joint: Any  # [J-1] uint32
-    num_followers: int = static_field()
-    num_types: int = static_field()
-
-    @property
-    def num_words(self) -> int:
-        """32-bit words of randomness per round."""
-        return 1
-
-    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
-        """Types from random words: [.., 1] uint32 -> [.., n] int32."""
-        joint = _count(self.joint, bits[..., 0] >> (32 - SAMPLER_BITS))
-        places = [self.num_types**i for i in reversed(range(self.num_followers))]
-        return jnp.stack([joint // place % self.num_types for place in places], axis=-1)
+def _held(kind: type[_Kind], *fields: Any) -> _Kind:
+    """A distribution of fields that have been checked already; not one bit of them changes."""
+    types = object.__new__(kind)
+    for field, value in zip(dataclasses.fields(kind), fields, strict=True):  # type: ignore[arg-type]
+        set_field(types, field.name, value)
+    return types
 
 
-TypeSampler = MixtureSampler | JointSampler
+def _padded(probabilities: np.ndarray, num_followers: int, num_types: int) -> np.ndarray:
+    """[.., n, K] with types of probability 0, and followers who always have type 0."""
+    n, K = probabilities.shape[-2:]
+    rest = [(0, 0)] * (probabilities.ndim - 2)
+    larger = np.pad(probabilities, [*rest, (0, num_followers - n), (0, num_types - K)])
+    larger[..., n:, 0] = 1.0
+    return host_float64(larger)
 
 
-def _mixture_sampler(weights: Array, probabilities: Array) -> MixtureSampler:
-    return MixtureSampler(_thresholds(weights), _thresholds(probabilities))
+def _words(types: IndependentTypes | MixtureTypes) -> np.ndarray:
+    """[2] int32: random words that a round takes, and which of them is the first follower's."""
+    first = int(np.shape(types.mixture()[0])[-1] > 1)
+    return np.array([types.num_followers + first, first], np.int32)
 
 
-def _thresholds(probabilities: Array) -> np.ndarray:
-    """Cumulative probabilities but the last, in units of 2^-31: category = number of thresholds <= draw."""
-    cumulative = np.cumsum(np.asarray(probabilities, np.float64), axis=-1)
-    cumulative /= cumulative[..., -1:]
-    # From the last possible category on the cumulative is 1 exactly, so that none behind it is ever drawn.
-    return np.rint(cumulative[..., :-1] * 2.0**SAMPLER_BITS).astype(np.uint32)
-
-
-def _count(thresholds: Array, draws: Array) -> Array:
-    """Number of sorted thresholds [C-1] that are <= each draw; int32."""
-    thresholds = jnp.asarray(thresholds)
-    if thresholds.shape[0] > 64:
-        return jnp.searchsorted(thresholds, draws, side="right").astype(jnp.int32)
-    # Thresholds in front, so that the sum runs over whole vectors of draws; in pieces of at most 32, because
-    # XLA cuts up a longer reduction on CPU and then stores every comparison.
-    columns = thresholds.reshape(-1, *(1,) * draws.ndim)
-    pieces = [columns[i : i + 32] <= draws[None] for i in range(0, len(columns), 32)]
-    return sum((p.sum(axis=0, dtype=jnp.int32) for p in pieces), jnp.zeros(draws.shape, jnp.int32))
+def _mixture_sampler(weights: Array, probabilities: Array, words: Array | None) -> MixtureSampler:
+    return MixtureSampler(thresholds(weights), thresholds(probabilities), words)
 
 
 def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> Int[Array, "T n"]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+import math
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks, ties
+from jaxstack import checks, ties, unequal
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
+from jaxstack.payoff_shapes import padded, restricted
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
+from jaxstack.stacking import stack as stack
+from jaxstack.stacking import unstack as unstack
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import differences_of
 from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
@@ -29,29 +31,51 @@ class Game:
     Payoffs are held as float64 on the host and become the default float type of the device where they are
     used. A stacked batch of G games (`stack`) has a leading axis G on every array.
 
+    Followers may have types and actions of their own number. Then K and A are the largest of them, and
+    nothing that a follower does not have bounds a region, is drawn, played or counted.
+
     Args:
-      leader: leader's payoff u; a bare array [L, A, .., A] is tabular.
-      follower: [n, K, L, A], payoff v_i(l, a, theta_i) of follower i with type theta_i.
+      leader: leader's payoff u; a bare array [L, A_1, .., A_n] is tabular.
+      follower: [n, K, L, A], payoff v_i(l, a, theta_i) of follower i with type theta_i; or lists
+        [n][K_i][L][A_i] of followers with unequal numbers of types or actions.
       strategies: what the leader may commit to. None, the simplex of mixed strategies over L actions, or a
         `jaxstack.strategies.Polytope`: then l is a coordinate of the commitment x, payoffs are <x, u(., a)>,
         and some combination of coordinates is constant on the set, so that constants are payoffs too. A batch
         has one set for all its games.
+      available: [n, K, A] bool, or lists [n][K_i][A_i]: True where follower i of type k has action a. None:
+        all that `follower` has payoffs for. A follower's last types may be False throughout: it does not
+        have them. Payoffs of what is False are not read, and may be nan.
+
+    Attributes:
+      available: [n, K, A] bool; None where every follower has K types with A actions each.
 
     Raises:
-      ValueError: not finite, an empty axis, leader and follower payoffs that disagree on L, n or A, or a
-        strategy set that has other coordinates, or none that is constant.
+      ValueError: not finite, an empty axis, a type without an action, or leader and follower payoffs that
+        disagree on L, n or a follower's number of actions; or a strategy set that has other coordinates, or
+        none that is constant.
     """
 
     leader: Any
     follower: Any
     strategies: Polytope | None = static_field(default=None)
+    available: Any = None
 
     def __post_init__(self) -> None:
-        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if not isinstance(self.leader, LeaderPayoff):
             set_field(self, "leader", TabularPayoff(self.leader))
         if not is_traced(self.follower):
-            set_field(self, "follower", checks.finite_array("follower payoffs", self.follower, "n K L A"))
+            follower, available, sizes = unequal.followers(self.follower, self.available)
+            set_field(self, "follower", follower)
+            set_field(self, "available", available)
+            self._check_sizes(sizes)
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
+        self._check_axes()
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
+        if self.available is not None and not is_traced(self.leader, self.available):
+            set_field(self, "leader", restricted(self.leader, np.asarray(self.available)))
+
+    def _check_axes(self) -> None:
+        """Raise ValueError where the leader's payoff has other axes than those of the followers."""
         axes = {
             "L (leader actions)": (self.leader.num_leader_actions, self.num_leader_actions, 2),
             "n (followers)": (self.leader.num_followers, self.num_followers, 0),
@@ -65,6 +89,40 @@ class Game:
                     f"({type(self.leader).__name__}) has {of_leader}, follower payoffs of shape "
                     f"{np.shape(self.follower)} [n, K, L, A] have {of_follower} (axis {position})."
                 )
+
+    def _check_sizes(self, sizes: Int[np.ndarray, "n"]) -> None:
+        """Raise ValueError where the leader's payoff is for other numbers of actions than followers list."""
+        for i, (size, listed) in enumerate(zip(getattr(self.leader, "sizes", ()), sizes, strict=False)):
+            own = int(self.actions_by_follower[i])
+            if size not in (listed, own):
+                raise ValueError(
+                    f"leader and follower payoffs disagree on follower {i}: the leader payoff "
+                    f"({type(self.leader).__name__}) is for {size} actions, but the follower has {own}. The "
+                    f"axes of followers stand in their order: [L, A_1, .., A_n]."
+                )
+
+    @property
+    def playable(self) -> Any:
+        """`available`, and action 0 of types that there are not; None where all types have all actions."""
+        if self.available is None:
+            return None
+        missing = ~self.available.any(axis=-1, keepdims=True)
+        return self.available | (missing & (np.arange(self.num_actions) == 0))
+
+    @property
+    def types_by_follower(self) -> Int[np.ndarray, "n"]:
+        """[n] int64 ([G, n]): K_i, types that each follower has. Host only."""
+        if self.available is None:
+            return np.full(self.follower.shape[:-3], self.num_types)
+        return np.asarray(self.available).any(axis=-1).sum(axis=-1)
+
+    @property
+    def actions_by_follower(self) -> Int[np.ndarray, "n"]:
+        """[n] int64 ([G, n]): A_i, actions up to the last one that some type of a follower has. Host only."""
+        if self.available is None:
+            return np.full(self.follower.shape[:-3], self.num_actions)
+        some: Any = np.asarray(self.available).any(axis=-2)
+        return np.asarray(self.num_actions - some[..., ::-1].argmax(axis=-1))
 
     @property
     def num_leader_actions(self) -> int:
@@ -94,16 +152,58 @@ class Game:
 
     @property
     def num_joint_types(self) -> int:
-        """J = K**n, exact however large."""
-        return int(self.num_types) ** int(self.num_followers)
+        """J = K_1 .. K_n, exact however large; of a batch, the most that a game has."""
+        if self.available is None:
+            return int(self.num_types) ** int(self.num_followers)
+        counts = self.types_by_follower.reshape(-1, self.num_followers).tolist()
+        return max(math.prod(own) for own in counts)
+
+    def joint_types(self) -> Int[np.ndarray, "J n"]:
+        """[J, n] int32 ([G, J, n]): every joint type that there is, in C order. Host only.
+
+        Games of a batch that have fewer than others repeat their first one.
+        """
+        n = self.num_followers
+        counts = self.types_by_follower.reshape(-1, n).tolist()
+        grids = [np.indices(tuple(own), np.int32).reshape(n, -1).T for own in counts]
+        rows = np.arange(self.num_joint_types)
+        padded = [grid[np.where(rows < len(grid), rows, 0)] for grid in grids]
+        return padded[0] if self.num_games is None else np.stack(padded)
 
     def __repr__(self) -> str:
         batch = f"G={self.num_games}, " if self.num_games is not None else ""
-        return (
-            f"Game({batch}L={self.num_leader_actions}, n={self.num_followers}, K={self.num_types}, "
-            f"A={self.num_actions}, leader={type(self.leader).__name__}"
-            + (")" if self.strategies is None else f", strategies={self.strategies!r})")
-        )
+        strategies = "" if self.strategies is None else f", strategies={self.strategies!r}"
+        return f"Game({batch}{self.sizes}, leader={type(self.leader).__name__}{strategies})"
+
+    @property
+    def sizes(self) -> str:
+        """Such as "L=3, n=2, K=2, A=4", or "K=(2, 1), A=(2, 4)" of unequal followers."""
+        types, actions = _in_words(self.types_by_follower), _in_words(self.actions_by_follower)
+        return f"L={self.num_leader_actions}, n={self.num_followers}, K={types}, A={actions}"
+
+    @property
+    def padded_sizes(self) -> tuple[int, ...]:
+        """n, K and A: games of one L that agree in these have arrays of one shape."""
+        return self.num_followers, self.num_types, self.num_actions
+
+    def padded_to(self, num_followers: int, num_types: int, num_actions: int) -> Game:
+        """The same game in larger arrays, with `available`; followers are added who have no choice.
+
+        Args:
+          num_followers, num_types, num_actions: n, K and A of the result, no smaller than they are.
+        """
+        wanted = (num_followers, num_types, num_actions)
+        n, K, A = (after - before for after, before in zip(wanted, self.padded_sizes, strict=True))
+        had = np.ones(self.padded_sizes, bool) if self.available is None else np.asarray(self.available)
+        available = np.pad(had, [(0, n), (0, K), (0, A)])
+        available[self.num_followers :, 0, 0] = True
+        held = np.pad(self.follower, [(0, n), (0, K), (0, 0), (0, A)])
+        larger = object.__new__(Game)
+        set_field(larger, "leader", padded(self.leader, num_followers, num_types, num_actions))
+        set_field(larger, "follower", unequal.held(held, available))
+        set_field(larger, "strategies", self.strategies)
+        set_field(larger, "available", unequal.frozen(available))
+        return larger
 
     def payoff_bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest leader payoff of any commitment, each [] float64 ([G] for a batch). Host only.
@@ -116,6 +216,14 @@ class Game:
         if self.strategies is None:
             return self.leader.bounds(played)
         return self.leader.at(self.strategies.outline).bounds(played)
+
+
+def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
+    """A count that all followers share, or every follower's, or the span of many."""
+    low, high = int(counts.min()), int(counts.max())
+    if low == high:
+        return str(high)
+    return str(tuple(counts.tolist())) if counts.ndim == 1 and counts.size <= 8 else f"{low}..{high}"
 
 
 def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
@@ -138,49 +246,6 @@ def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
     return None if value.is_simplex else value
 
 
-_Stackable = TypeVar("_Stackable")
-
-
-def stack(trees: Sequence[_Stackable]) -> _Stackable:
-    """G games (or type distributions, or other containers) as one batch with a leading axis G.
-
-    Raises:
-      ValueError: no list, an empty one, or members of different kinds or shapes (batches are dense; pad
-        smaller games with types of probability zero, or simulate them separately).
-    """
-    checks.instance("what is stacked", trees, Iterable, "Pass a list: jaxstack.stack([game, ...]).")
-    trees = list(trees)
-    if not trees:
-        raise ValueError("stack needs at least one member, but an empty list arrived.")
-
-    def describe(tree: Any) -> tuple[Any, list[tuple[int, ...]]]:
-        return jax.tree.structure(tree), [np.shape(leaf) for leaf in jax.tree.leaves(tree)]
-
-    expected = describe(trees[0])
-    for position, tree in enumerate(trees):
-        if describe(tree) != expected:
-            raise ValueError(
-                f"stack needs members of one kind and shape, but member {position} is {tree!r} and member 0 "
-                f"is {trees[0]!r}. Pad smaller games with types of probability 0, or handle them separately."
-            )
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
-
-
-def unstack(batch: _Stackable, index: int) -> _Stackable:
-    """Member `index` of a stacked batch.
-
-    Raises:
-      ValueError: a single game, distribution or table: there is nothing to pick from.
-    """
-    if isinstance(batch, TypeDistribution):
-        single = batch.marginals().ndim == 2
-    else:
-        single = getattr(batch, "num_games", ()) is None
-    if single:
-        raise ValueError(f"unstack needs a stacked batch, but {batch!r} is a single one. Use it as it is.")
-    return jax.tree.map(lambda leaf: leaf[index], batch)
-
-
 _GET_ONE = "Load one with jaxstack.load_game, or make one."
 _PICK_ONE = "Pick one: jaxstack.unstack(game, 0)."
 
@@ -196,12 +261,25 @@ def check_types(game: Game, types: TypeDistribution) -> None:
         expected, arrived = getattr(game, axis), getattr(types, axis)
         if expected != arrived:
             raise ValueError(f"{game!r} has {axis} = {expected}, but {types!r} has {axis} = {arrived}.")
-    batch = types.marginals().shape[:-2]
+    marginals = types.marginals()
+    batch = marginals.shape[:-2]
     wanted = () if game.num_games is None else (game.num_games,)
     if batch != wanted:
         raise ValueError(
             f"{game!r} is {_batch_words(wanted)}, but the type distribution is {_batch_words(batch)}. "
             f"Stack one distribution per game: jaxstack.stack([types, ...])."
+        )
+    if game.available is None:
+        return
+    impossible = ~np.asarray(game.available).any(axis=-1) & (marginals > 0)
+    if impossible.any():
+        *of_game, follower, theta = (int(place) for place in np.argwhere(impossible)[0])
+        own = int(game.types_by_follower[(*of_game, follower)])
+        where = f" of game {of_game[0]}" if of_game else ""
+        raise ValueError(
+            f"the type distribution gives type {theta} of follower {follower}{where} the probability "
+            f"{marginals[(*of_game, follower, theta)]:.6g}, but that follower has {own} type(s), or "
+            f"`available` leaves that type without an action."
         )
 
 
@@ -244,8 +322,8 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
       commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
 
     Returns:
-      [n, K, A] bool; True where no action has a relative lead (`jaxstack.ties`) of more than the tolerance:
-      2^-44, or 2^-20 where the commitment or the game is float32.
+      [n, K, A] bool; True for available actions where no action has a relative lead (`jaxstack.ties`) of
+      more than the tolerance: 2^-44, or 2^-20 where the commitment or the game is float32.
 
     Raises:
       ValueError: no game, a stacked batch, or a commitment whose length is not L.
@@ -262,14 +340,17 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
     else:  # the same rule in the frame's shares
         commitment = game.strategies.frame.shares(commitment)
         differences = differences_of(game.follower, game.strategies)
+    playable = game.playable
     if is_traced(differences, commitment):
         traced_x, traced = jnp.asarray(commitment), jnp.asarray(differences)
         dtype = jnp.promote_types(traced_x.dtype, traced.dtype)
         tolerance = ties.tolerance_of(traced_x, traced)
-        return ties.optimal(traced.astype(dtype), traced_x.astype(dtype), tolerance)
+        optimal = ties.optimal(traced.astype(dtype), traced_x.astype(dtype), tolerance)
+        return optimal if playable is None else optimal & playable
     x = np.asarray(commitment)
     tolerance = ties.tolerance_of(x, np.asarray(game.follower))
-    return jnp.asarray(ties.optimal(differences, x.astype(np.float64), tolerance))
+    optimal = ties.optimal(differences, x.astype(np.float64), tolerance)
+    return jnp.asarray(optimal if playable is None else optimal & playable)
 
 
 @with_pinned_settings
@@ -284,7 +365,7 @@ def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K
       commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
 
     Returns:
-      [n, K], int32, in 0..A-1.
+      [n, K], int32, in 0..A-1; 0 for types that a follower does not have.
 
     Raises:
       ValueError: no game, a stacked batch, or a commitment whose length is not L.

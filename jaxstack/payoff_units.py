@@ -1,4 +1,4 @@
-"""Tables of payoffs in other units: [0, 1] for learners, about their median for solvers. Host, float64."""
+"""Tables of payoffs in other units, and of mixed leader actions. Host, float64."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 import numpy as np
+
+from jaxstack._pytree import host_float64
 
 
 def in_units(table: np.ndarray, low: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -36,3 +38,18 @@ def about_median(payoff: Any, batch: int, own: int = 0, occurs: Any = True) -> t
     moved = np.ldexp(moved, -exponent.reshape(exponent.shape + (1,) * (moved.ndim - exponent.ndim)))
     new = jax.tree.unflatten(jax.tree.structure(payoff), [moved.reshape(table.shape)])
     return new, np.ldexp(centre, -quarter), np.ldexp(1.0, exponent - quarter)
+
+
+def mixed(payoff: Any, points: np.ndarray, axes: int) -> Any:
+    """`payoff` with its leader axis, the first of the last `axes`, mixed by points [M, L]."""
+    table = np.moveaxis(np.asarray(payoff.table), -axes, -1) @ np.transpose(points)
+    return jax.tree.map(lambda _: host_float64(np.moveaxis(table, -1, -axes)), payoff)
+
+
+def shifted(payoff: Any, amount: np.ndarray, unit: np.ndarray, scale: np.ndarray, axes: int) -> Any:
+    """(table + amount * unit) * scale along the leader axis, the first of the last `axes`."""
+    table = np.asarray(payoff.table)
+    of_game = (*np.shape(amount), *(1,) * (table.ndim - np.ndim(amount)))
+    unit = unit.reshape(-1, *(1,) * (axes - 1))
+    table = (table + np.reshape(amount, of_game) * unit) * np.reshape(scale, of_game)
+    return jax.tree.map(lambda _: host_float64(table), payoff)

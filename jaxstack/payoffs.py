@@ -1,13 +1,8 @@
-"""Three representations of a leader's payoff u(l, a_1, ..., a_n) of actions, behind one interface.
-
-Everything else asks a payoff only for the *payoff vector* of a joint action (and a joint type), its
-expectation when followers' types are independent, and its bounds. Nothing else may know which representation
-it has, nor whether types matter to it: here they do not, in `jaxstack.typed_payoffs` they do.
-"""
+"""Three representations of a leader's payoff u(l, a_1, ..., a_n) of actions, behind one interface."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,91 +11,9 @@ import numpy as np
 from jaxstack import checks, payoff_units
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
 from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.payoff_contract import LeaderPayoff as LeaderPayoff
 from jaxstack.ties import equal_actions
-
-
-@runtime_checkable
-class LeaderPayoff(Protocol):
-    """What the rest of the package knows of a leader's payoff (payoff units; any finite range).
-
-    An axis of K types has length 1 in what a payoff says of itself where types do not matter to it.
-    """
-
-    @property
-    def num_leader_actions(self) -> int: ...
-    @property
-    def num_followers(self) -> int: ...
-    @property
-    def num_actions(self) -> int: ...
-    @property
-    def num_types(self) -> int | None:
-        """K where the payoff depends on followers' types; None where actions tell everything."""
-        ...
-
-    def payoff_vector(
-        self, actions: Int[Array, "n"], types: Int[Array, "n"] | None = None
-    ) -> Float[Array, "L"]:
-        """u(., a, theta): the leader's payoff for each of its actions against one joint action and type."""
-        ...
-
-    def expected_payoff_vector(
-        self, types: Float[Array, "n K"], plays: Float[Array, "n K A"]
-    ) -> Float[Array, "L"]:
-        """E u(., a, theta) for independent types theta_i ~ types[i], who play a_i ~ plays[i, theta_i]."""
-        ...
-
-    def bounds(self, played: Bool[np.ndarray, "n K A"] | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest payoff, each [] float64 ([G] for a batch). Host only, not traceable.
-
-        Args:
-          played: actions that follower types may ever play ([G, n, K, A] for a batch); default all.
-        """
-        ...
-
-    def in_units(
-        self, low: np.ndarray, size: np.ndarray, played: Bool[np.ndarray, "n K A"] | None = None
-    ) -> LeaderPayoff:
-        """The payoff (u - low) / size where `played` actions meet; anything moderate elsewhere. Host only.
-
-        Args:
-          low, size: [] float64 ([G] for a batch), of the payoffs that `played` actions lead to.
-          played: as for `bounds`.
-        """
-        ...
-
-    def about_median(self) -> tuple[LeaderPayoff, np.ndarray, np.ndarray]:
-        """A payoff of median 0 and size about 1, with the offset and the scale of u in it. Host only.
-
-        u is scale * payoff + offset ([] float64 each, [G] for a batch). The scale is a power of two and the
-        median taken off once, so that every payoff keeps all its digits relative to the others, however far
-        away a penalty is.
-        """
-        ...
-
-    def tells_apart(self, played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n K A A"]:
-        """Entry [i, k, a, b] is True where it matters to u which of the two type k chooses. Host only.
-
-        Args:
-          played: actions of the other followers that are looked at ([G, n, K, A] for a batch).
-        """
-        ...
-
-    def additive_terms(self) -> Float[Array, "n K A L"] | None:
-        """u_i(l, a, k) with u = sum_i u_i, if u is such a sum: then marginals of D tell everything."""
-        ...
-
-    def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:
-        """The payoff of M commitments in place of L leader actions: row m is <points[m], u>. Host only."""
-        ...
-
-    def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> LeaderPayoff:
-        """The payoff (u + amount * unit) * scale, in every entry. Host only.
-
-        Args:
-          amount, scale: [] float64 ([G] for a batch).
-          unit: coefficients with <unit, x> = 1 for every commitment, so that payoffs gain `amount`.
-        """
-        ...
+from jaxstack.unequal import is_ragged, unequal_tables
 
 
 @pytree_dataclass
@@ -108,14 +21,19 @@ class TabularPayoff:
     """Any payoff, as a table of all joint actions.
 
     Args:
-      table: [L, A, .., A] with one axis per follower, float64, payoff units.
+      table: [L, A_1, .., A_n] with one axis per follower, float64, payoff units. Where followers have unequal
+        numbers of actions it is held as [L, A, .., A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
-      ValueError: not finite, an empty axis, no follower axis, or follower axes of different lengths.
+      ValueError: not finite, an empty axis, or no follower axis.
     """
 
     table: Any
     num_followers: int = static_field(default=0)
+    sizes: tuple[int, ...] = static_field(default=())
     num_types = None
 
     def __post_init__(self) -> None:
@@ -124,11 +42,9 @@ class TabularPayoff:
             return
         table = checks.finite_array("leader payoff table", self.table, "L A*")
         if len(set(table.shape[1:])) > 1:
-            raise ValueError(
-                f"leader payoff table must have axes [L, A, .., A] with the same number of actions A for "
-                f"every follower, but its shape is {table.shape}. Pad followers that have fewer actions with "
-                f"actions that they never prefer."
-            )
+            set_field(self, "sizes", table.shape[1:])
+            wider = [(0, max(self.sizes) - size) for size in self.sizes]
+            table = host_float64(np.pad(table, [(0, 0), *wider], mode="edge"))
         set_field(self, "table", table)
         set_field(self, "num_followers", table.ndim - 1)
 
@@ -198,10 +114,10 @@ class TabularPayoff:
         return None
 
     def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
-        return _mixed(self, points, 1 + self.num_followers)
+        return payoff_units.mixed(self, points, 1 + self.num_followers)
 
     def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> TabularPayoff:
-        return _shifted(self, amount, unit, scale, 1 + self.num_followers)
+        return payoff_units.shifted(self, amount, unit, scale, 1 + self.num_followers)
 
 
 @pytree_dataclass
@@ -209,18 +125,28 @@ class SeparablePayoff:
     """u(l, a) = sum_i u_i(l, a_i): each follower contributes by itself; n may be thousands.
 
     Args:
-      table: [n, L, A], float64, payoff units.
+      table: [n, L, A], float64, payoff units; or lists [n][L][A_i] of followers with unequal numbers of
+        actions, held as [n, L, A]: what cannot occur repeats what can.
+
+    Attributes:
+      sizes: A_1, .., A_n as they were given, where they differ; a `Game` checks them against its followers.
 
     Raises:
       ValueError: not finite, an empty axis, or not three axes.
     """
 
     table: Any
+    sizes: tuple[int, ...] = static_field(default=())
     num_types = None
 
     def __post_init__(self) -> None:
-        if not is_traced(self.table):
-            set_field(self, "table", checks.finite_array("separable leader payoff", self.table, "n L A"))
+        if is_traced(self.table):
+            return
+        table, sizes = self.table, self.sizes
+        if is_ragged(table, 3):
+            table, sizes = unequal_tables("separable leader payoff", table)
+        set_field(self, "table", checks.finite_array("separable leader payoff", table, "n L A"))
+        set_field(self, "sizes", sizes)
 
     @property
     def num_leader_actions(self) -> int:
@@ -280,10 +206,10 @@ class SeparablePayoff:
         return np.swapaxes(self.table, -1, -2)[..., None, :, :]
 
     def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
-        return _mixed(self, points, 2)
+        return payoff_units.mixed(self, points, 2)
 
     def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> SeparablePayoff:
-        return _shifted(self, amount / self.num_followers, unit, scale, 2)
+        return payoff_units.shifted(self, amount / self.num_followers, unit, scale, 2)
 
 
 @pytree_dataclass
@@ -412,10 +338,10 @@ class AnonymousPayoff:
         return None
 
     def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
-        return _mixed(self, points, self.num_actions)
+        return payoff_units.mixed(self, points, self.num_actions)
 
     def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> AnonymousPayoff:
-        return _shifted(self, amount, unit, scale, self.num_actions)
+        return payoff_units.shifted(self, amount, unit, scale, self.num_actions)
 
 
 def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
@@ -429,21 +355,3 @@ def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:
 def _by_some_type(played: Bool[np.ndarray, "n K A"]) -> Bool[np.ndarray, "n A"]:
     """Actions that a follower of any type plays."""
     return np.asarray(played.any(axis=-2))
-
-
-_Payoff = TypeVar("_Payoff", bound="TabularPayoff | SeparablePayoff | AnonymousPayoff")
-
-
-def _mixed(payoff: _Payoff, points: np.ndarray, axes: int) -> _Payoff:
-    """`payoff` with its leader axis, the first of the last `axes`, mixed by points [M, L]."""
-    table = np.moveaxis(np.asarray(payoff.table), -axes, -1) @ np.transpose(points)
-    return jax.tree.map(lambda _: host_float64(np.moveaxis(table, -1, -axes)), payoff)
-
-
-def _shifted(payoff: _Payoff, amount: np.ndarray, unit: np.ndarray, scale: np.ndarray, axes: int) -> _Payoff:
-    """(table + amount * unit) * scale along the leader axis, the first of the last `axes`."""
-    table = np.asarray(payoff.table)
-    of_game = (*np.shape(amount), *(1,) * (table.ndim - np.ndim(amount)))
-    unit = unit.reshape(-1, *(1,) * (axes - 1))
-    table = (table + np.reshape(amount, of_game) * unit) * np.reshape(scale, of_game)
-    return jax.tree.map(lambda _: host_float64(table), payoff)

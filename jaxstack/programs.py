@@ -64,10 +64,10 @@ def cache_programs(folder: str | Path | None = None, *, max_bytes: int = MAX_BYT
     """
     max_bytes = checks.positive_int("max_bytes", max_bytes)
     wanted = None if folder is None else checks.path("folder", folder)
-    if not jax.config.jax_enable_compilation_cache:
+    if not getattr(jax.config, "jax_enable_compilation_cache", False):
         return None
-    if jax.config.jax_compilation_cache_dir:
-        return Path(jax.config.jax_compilation_cache_dir)
+    if already := getattr(jax.config, "jax_compilation_cache_dir", None):
+        return Path(already)
     try:
         root = _default_folder() if wanted is None else wanted
         here = root / _kind_of_machine()

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, unequal
 from jaxstack._pytree import is_traced, pytree_dataclass, static_field
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
@@ -50,13 +50,14 @@ class TypedPayoff:
         """u(l, a, theta) = sum_i u_i(l, a_i, theta_i): each follower contributes by itself.
 
         Args:
-          table: [n, K, L, A], float64, payoff units; axes as those of follower payoffs.
+          table: [n, K, L, A], float64, payoff units; axes, or lists [n][K_i][L][A_i], as those of follower
+            payoffs.
 
         Raises:
           ValueError: not finite, an empty axis, or not four axes.
         """
         if not is_traced(table):
-            table = checks.finite_array("separable leader payoff by type", table, "n K L A")
+            table = unequal.followers(table, None, "separable leader payoff by type").payoffs
         n, num_types, leader, actions = np.shape(table)
         by_leader = table.swapaxes(1, 2).reshape(n, leader, num_types * actions)
         return cls(SeparablePayoff(by_leader), num_types)
@@ -118,7 +119,8 @@ class TypedPayoff:
         if types is None:
             raise ValueError(
                 "the leader's payoff depends on followers' types in this game, so that actions alone have "
-                "no payoff vector. A learner with feedback by actions learns from feedback.payoff instead."
+                "no payoff vector. A learner with feedback by actions learns from feedback.payoff instead, "
+                "or says that it cannot play such games: Learner(needs_payoff_vectors=True)."
             )
         return self.moves.payoff_vector(jnp.asarray(types) * self.num_actions + jnp.asarray(actions))
 

@@ -92,9 +92,9 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     """Leader's payoff vector in every region against every joint type (small K**n only).
 
     Returns:
-      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types in C order.
+      [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types as `game.joint_types` has them.
     """
-    return joint_payoffs(game, table.responses)
+    return joint_payoffs(game, table.responses, None if game.available is None else game.joint_types())
 
 
 def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
@@ -112,11 +112,13 @@ def all_payoff_vectors(game: Game) -> Float[np.ndarray, "A**n L"]:
 
 
 @with_pinned_settings
-def joint_payoffs(game: Game, responses: Int[Array, "R n K"]) -> Float[np.ndarray, "R J L"]:
-    """Leader's payoff vector under each response map against every joint type; as `joint_type_payoffs`."""
+def joint_payoffs(
+    game: Game, responses: Int[Array, "R n K"], joint: Int[Array, "J n"] | None = None
+) -> Float[np.ndarray, "R J L"]:
+    """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32)))
+        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
 
 
 def payoff_vector_of_map(
@@ -157,9 +159,9 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
 
 
 @jax.jit
-def _joint_payoffs(leader: LeaderPayoff, responses: Array) -> jax.Array:
+def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) -> jax.Array:
     """[R, J, L] for one game."""
-    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]))
+    joint = jnp.asarray(_joint_types(responses.shape[-2], responses.shape[-1]) if joint is None else joint)
 
     def at(response: jax.Array, theta: jax.Array) -> jax.Array:
         return jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))

@@ -359,7 +359,8 @@ def test_random_bytes_in_a_spec_never_make_a_traceback(tmp_path):
 
 def test_names_reach_the_terminal_without_what_steers_it(tmp_path, valid):
     game, types = valid
-    labels = {"leader_names": [ESCAPE] * 3, "action_names": [ESCAPE] * 2, "type_names": [ESCAPE] * 2}
+    names = [f"{ESCAPE}{number}" for number in range(3)]
+    labels = {"leader_names": names, "action_names": names[:2], "type_names": names[:2]}
     js.save_game(tmp_path / "game.json", game, types, title=ESCAPE, follower_names=[ESCAPE], **labels)
     spec = tmp_path / "mine.toml"
     spec.write_text(

@@ -228,7 +228,10 @@ def test_read_only_folder_is_refused(tmp_path):
         (["--horizon", "0"], "key 'horizon': must be greater than or equal to 1, but 0 arrived."),
         (["--runs", "-3"], "key 'runs': must be greater than or equal to 1, but -3 arrived."),
         (["nowhere.toml"], "nowhere.toml: No such file or directory"),
-        (["notes.txt"], "notes.txt: a run is described by a spec (.toml) or a game file (.json, .npz)"),
+        (
+            ["notes.txt"],
+            "notes.txt: a run is described by a spec (.toml) or a game file (.json, .npz, .csv, .nfg)",
+        ),
         (["nowhere.json"], "No such file or directory"),
         (["--workers", "2", "--multihost"], "--workers and --multihost are different places for the same"),
         (["--workers", "2", "--scheduler", "tcp://a:1"], "--workers and --scheduler are different places"),

@@ -482,9 +482,11 @@ def test_a_folder_is_not_a_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["game.pkl", "game", "game.json.gz", "game.npy"])
 def test_unknown_suffix(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"{name}: a game file's name must end in \.json or \.npz"):
+    with pytest.raises(
+        ValueError, match=rf"{name}: a game file's name must end in \.json, \.npz, \.csv or \.nfg"
+    ):
         load_game(tmp_path / name)
-    with pytest.raises(ValueError, match=r"must end in \.json or \.npz"):
+    with pytest.raises(ValueError, match=r"must end in \.json, \.npz, \.csv or \.nfg"):
         save_game(tmp_path / name, *random_game(0))
     assert not os.listdir(tmp_path)
 

@@ -201,7 +201,7 @@ def test_regret_is_that_of_the_plays(case: games.Case) -> None:
 
 
 def test_all_learners_see_the_same_types() -> None:
-    for case in CASES[::4]:
+    for case in FEW[::3]:
         drawn = [played(case, learner)[0].types for learner in LEARNERS]
         for types in drawn[1:]:
             np.testing.assert_array_equal(types, drawn[0])

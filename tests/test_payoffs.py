@@ -207,7 +207,6 @@ def test_joint_index_counts_in_c_order():
         (lambda: TabularPayoff([[1, 2], [3]]), "rectangular array of numbers with axes [L A*]"),
         (lambda: TabularPayoff([["a", "b"]]), "could not be converted"),
         (lambda: TabularPayoff([1.0, 2.0]), "(2 or more dimensions), but it arrived with shape (2,)"),
-        (lambda: TabularPayoff(np.zeros((2, 2, 3))), "same number of actions A for every follower"),
         (lambda: TabularPayoff(np.zeros((0, 2))), "axis 0 (leader actions) is empty"),
         (lambda: TabularPayoff(np.zeros((2, 2, 0))), "axis 2 (follower actions) is empty"),
         (lambda: SeparablePayoff(np.zeros((2, 2))), "axes [n L A] (3 dimensions)"),

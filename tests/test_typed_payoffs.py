@@ -14,6 +14,7 @@ import jaxstack as js
 from experiments import embedding
 from jaxstack.learners import candidates
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff
+from jaxstack.simulation import prepare
 from jaxstack.solvers import problem
 from jaxstack.value import joint_type_payoffs, region_payoff_vectors
 from tests import games
@@ -76,10 +77,8 @@ def test_where_types_do_not_matter_it_is_the_payoff_of_actions() -> None:
     )
     typed = js.Game(js.TypedPayoff.separable(np.repeat(plain[:, None], 2, axis=1)), game.follower)
     assert js.solve(typed, types).value == pytest.approx(js.solve(game, types).value, rel=1e-14)
-    key = jax.random.key(0)
-    first, second = (js.play(key, each, types, js.learners.oful(), horizon=100) for each in (game, typed))
-    np.testing.assert_array_equal(first.region, second.region)
-    np.testing.assert_array_equal(first.vertex, second.vertex)
+    table = js.enumerate_regions(game)
+    np.testing.assert_allclose(joint_type_payoffs(typed, table), joint_type_payoffs(game, table), rtol=1e-15)
 
 
 @pytest.mark.parametrize("case", cases(6), ids=lambda case: case.name.replace(" ", "-"))
@@ -179,9 +178,15 @@ def test_every_method_finds_the_optimum_of_the_programs(case: games.Case) -> Non
         assert solution.value == pytest.approx(expected, abs=1e-9), method
         earned = value.utility(case.game, case.types, solution.commitment, solution.response)
         assert earned == pytest.approx(expected, abs=1e-9), method
-    lower = js.solve(case.game, case.types, method="ascent")
-    assert lower.value <= expected + 1e-9 <= lower.upper_bound + 2e-9
     assert js.solve(case.game, case.types, ties="robust").value == pytest.approx(expected, abs=1e-9)
+
+
+def test_ascent_is_a_lower_bound_that_is_reached() -> None:
+    case = cases(1, 3)[0]
+    expected = regions.optimum(case.game, case.types, regions.search(np.asarray(case.game.follower)))
+    lower = js.solve(case.game, case.types, method="ascent")
+    assert lower.value == pytest.approx(expected, abs=1e-9)
+    assert lower.upper_bound >= expected - 1e-9
 
 
 def test_both_tie_rules_where_games_are_degenerate() -> None:
@@ -211,38 +216,28 @@ def test_expected_utility_takes_the_tie_that_is_better_for_the_leader() -> None:
 SMALL = cases(4, 8, ((3, 2, 2, 2), (2, 2, 3, 2)))[::3]  # tabular, separable
 
 
-def plays_of(case: games.Case, learner: str, table: Any, horizon: int = 150) -> Any:
+@pytest.mark.parametrize(
+    ("case", "learner", "few_joint_types"),
+    [
+        *itertools.product(SMALL, ["oful"], [True]),
+        (SMALL[0], "erm_joint", True),
+        (SMALL[1], "erm_product", True),
+        (SMALL[0], "erm_joint", False),  # sums of payoff vectors of regions
+        (SMALL[0], "erm_product", False),  # expected payoff vectors of regions
+        (SMALL[1], "erm_joint", False),  # counts of each follower's types
+    ],
+    ids=lambda of: of.name.replace(" ", "-") if isinstance(of, games.Case) else str(of),
+)
+def test_plays_what_the_slow_loop_plays(
+    case: games.Case, learner: str, few_joint_types: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not few_joint_types:
+        monkeypatch.setattr(candidates, "MAX_JOINT_FEATURES", 0)
+    table, play = js.enumerate_regions(case.game), js.learners.by_name(learner)
     with jax.enable_x64(True):
-        return js.play(
-            jax.random.key(3),
-            case.game,
-            case.types,
-            js.learners.by_name(learner),
-            horizon=horizon,
-            table=table,
-        )
-
-
-@pytest.mark.parametrize("learner", ["erm_joint", "erm_product", "oful"])
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name.replace(" ", "-"))
-def test_plays_what_the_slow_loop_plays(case: games.Case, learner: str) -> None:
-    table = js.enumerate_regions(case.game)
-    trace = plays_of(case, learner, table)
+        trace = js.play(jax.random.key(3), case.game, case.types, play, horizon=150, table=table)
     expected = getattr(slow, learner)(case.game, table, trace.types)
     np.testing.assert_array_equal(np.stack([trace.region, trace.vertex], axis=1), expected)
-
-
-@pytest.mark.parametrize("learner", ["erm_joint", "erm_product"])
-@pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name.replace(" ", "-"))
-def test_same_decisions_without_a_table_of_joint_types(
-    case: games.Case, learner: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = js.enumerate_regions(case.game)
-    first = plays_of(case, learner, table)
-    monkeypatch.setattr(candidates, "MAX_JOINT_FEATURES", 0)
-    second = plays_of(case, learner, table)
-    np.testing.assert_array_equal(first.region, second.region)
-    np.testing.assert_array_equal(first.vertex, second.vertex)
 
 
 @pytest.mark.parametrize("learner", ["region_ucb", "explore_then_commit"])
@@ -266,14 +261,13 @@ def test_equal_actions_that_one_type_alone_makes_matter() -> None:
     follower = np.array([[[[1, 0], [0, 1]], [[1, 1], [2, 2]]]], float)  # type 1 is indifferent
     types, tables = js.IndependentTypes([[0.5, 0.5]]), np.zeros((1, 2, 2, 2))
     tables[0, 0] = [[1, 2], [3, 4]]
-    play = {"learner": js.learners.erm_joint(), "horizon": 5, "num_runs": 1}
     indifferent = js.Game(js.TypedPayoff.separable(tables), follower)
     table = js.enumerate_regions(indifferent, ties="robust")
-    js.simulate(jax.random.key(0), indifferent, types, table=table, **play)
+    prepare(jax.random.key(0), indifferent, types, js.learners.erm_joint(), horizon=5, table=table)
     tables[0, 1, 0, 1] = 1
     caring = js.Game(js.TypedPayoff.separable(tables), follower)
     with pytest.raises(ValueError, match="actions 0 and 1 are equal to follower 0 of type 1"):
-        js.simulate(jax.random.key(0), caring, types, table=table, **play)
+        prepare(jax.random.key(0), caring, types, js.learners.erm_joint(), horizon=5, table=table)
 
 
 # The same game, block by block ------------------------------------------------------------------------
@@ -283,8 +277,51 @@ def test_the_embedding_is_the_same_game() -> None:
     """The toy twin of `python -m experiments.embedding`."""
     pairs = [embedding.pair_of(seed, "tabular", (2, 2, 2, 2)) for seed in range(3)]
     with jax.enable_x64(True):
-        counts = embedding.agreement(pairs, 100, ("oful",))
+        counts = embedding.agreement(pairs, 100, ("erm_joint",))
     assert counts == {what: (3, pytest.approx(0, abs=embedding.AGREED)) for what in counts}
+
+
+@pytest.mark.parametrize("payoff", embedding.PAYOFFS)
+def test_the_embedding_is_the_same_game_on_a_polytope(payoff: str) -> None:
+    pair = embedding.pair_of(4, payoff, (3, 2, 2, 2))
+    unit_box = js.strategies.box([0, 0], [1, 0.5])
+    pair = pair._replace(**{form: _on(getattr(pair, form), unit_box) for form in ("typed", "embedded")})
+    for method, ties in embedding.METHODS:
+        first, second = (js.solve(game, pair.types, method=method, ties=ties) for game in pair[:2])
+        assert first.value == pytest.approx(second.value, abs=embedding.AGREED), method
+        unit_box.checked(first.commitment)
+    setups = [
+        prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9) for game in pair[:2]
+    ]
+    leaves = (jax.tree.leaves((s.gap, s.unit, s.inputs.known.prepared)) for s in setups)
+    for first, second in zip(*leaves, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+@pytest.mark.parametrize("payoff", embedding.PAYOFFS)
+def test_the_embedding_is_the_same_game_of_unequal_followers(payoff: str) -> None:
+    """Some types lack actions: a move (k, a) is available to type k if a is, and to no other type."""
+    for seed in range(3):
+        pair = embedding.pair_of(seed, payoff, (3, 2, 2, 3))
+        n, K, _, A = np.shape(pair.typed.follower)
+        has = np.random.default_rng(seed).uniform(size=(n, K, A)) < 0.6
+        has[:, :, seed % A] = True
+        of_moves = (has[:, :, None, :] & np.eye(K, dtype=bool)[None, :, :, None]).reshape(n, K, K * A)
+        typed = js.Game(pair.typed.leader, pair.typed.follower, available=has)
+        embedded = js.Game(pair.embedded.leader, pair.embedded.follower, available=of_moves)
+        differences = embedding.optima_differ(embedding.Pair(typed, embedded, pair.types))
+        del differences["reference LPs"]  # they know no masks
+        assert max(differences.values()) <= embedding.AGREED, differences
+        setups = [
+            prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9)
+            for game in (typed, embedded)
+        ]
+        for first, second in zip(*((s.gap, s.unit, s.optimum) for s in setups), strict=True):
+            np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+def _on(game: js.Game, strategies: Any) -> js.Game:
+    return js.Game(game.leader, game.follower, strategies)
 
 
 def test_another_game_is_not() -> None:
@@ -342,3 +379,19 @@ def test_round_trip(tmp_path: Any, suffix: str) -> None:
         game, _ = js.load_game(path)
         assert jax.tree.structure(game) == jax.tree.structure(case.game)
         np.testing.assert_array_equal(game.leader.table, case.game.leader.table)
+
+
+@pytest.mark.parametrize("kind", ["tabular_by_type", "separable_by_type"])
+def test_random_games_of_these_kinds(kind: str) -> None:
+    """The same followers and types as with other payoffs, and types that matter."""
+    game, types = js.scenarios.random_game(4, num_types=2, payoff=kind)
+    other, same = js.scenarios.random_game(4, num_types=2)
+    np.testing.assert_array_equal(game.follower, other.follower)
+    np.testing.assert_array_equal(types.probabilities, same.probabilities)
+    low, high = game.leader.bounds()
+    assert 0 <= low < high <= 1
+    actions = np.zeros(2, int)
+    first, second = (
+        np.asarray(game.leader.payoff_vector(actions, np.array(theta))) for theta in ([0, 1], [1, 1])
+    )
+    assert (first != second).all()

@@ -50,7 +50,7 @@ def run(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="SPEC.toml|GAME.json|GAME.npz",
+            metavar="SPEC.toml|GAME",
             help="What to run. Default: random games, the hard family and a security patrol.",
             show_default=False,
         ),
@@ -110,10 +110,11 @@ def run(
     with clean_errors(context):
         place = {"--coordinator": coordinator, "--processes": processes, "--process-id": process_id}
         require_one_engine({"--workers": workers, "--scheduler": scheduler, "--multihost": multihost}, place)
-        use_every_core()
-        if cache:
-            keep_programs()
-        spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+        with Terminal().status("loading"):
+            use_every_core()
+            if cache:
+                keep_programs()
+            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
@@ -129,7 +130,9 @@ def run(
 @app.command()
 def inspect(
     context: typer.Context,
-    game: Annotated[Path, typer.Argument(metavar="GAME", help="Game file, JSON or NPZ.", show_default=False)],
+    game: Annotated[
+        Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Picture of the regions (.png, .pdf, .svg).")
     ] = None,
@@ -146,6 +149,34 @@ def inspect(
             require_picture_name(out)
             report.require_writable(out.parent)
         inspect_game(game, out, ties, Terminal())
+
+
+@app.command()
+def convert(
+    context: typer.Context,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="Game file: .json, .npz, .csv, or .nfg of Gambit.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="File to write, in the format of its ending.", show_default=False),
+    ],
+    leader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLAYER", help="Name or number of who leads in an .nfg file. Default: the first."
+        ),
+    ] = None,
+) -> None:
+    """Write a game in another format: JSON, NPZ, a CSV table of payoffs, or Gambit's .nfg."""
+    with clean_errors(context):
+        from jaxstack.scenarios import convert_game
+
+        game = convert_game(source, target, leader=leader).game
+        typer.echo(f"{target}: {game!r}")
 
 
 @app.command()

@@ -39,10 +39,11 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
     facts.add_column(no_wrap=True)
     facts.add_column()
     low, high = game.payoff_bounds()
-    follower = np.asarray(game.follower)
+    payoffs = np.asarray(game.follower).swapaxes(-1, -2)  # [n, K, A, L]
     if game.strategies is not None:  # what followers get, and not its coefficients
-        follower = np.einsum("ml,nkla->nkma", game.strategies.outline, follower)
+        payoffs = payoffs @ game.strategies.outline.T
     full = int(table.full_dimensional.sum())
+    payoffs = payoffs if game.available is None else payoffs[game.available]
     counted = f"{int(table.num_regions):,} optimistic, of which {full:,} full-dimensional (robust)"
     formula = "n^L K^L A^2L" if game.strategies is None else "(n K A^2)^(dimension + 1)"
     rows = {
@@ -50,7 +51,7 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
         "sizes": sizes(game),
         **({"strategies": repr(game.strategies)} if game.strategies is not None else {}),
         "leader payoff": f"{type(game.leader).__name__}, {low:.6g} to {high:.6g} payoff units",
-        "follower payoffs": f"{follower.min():.6g} to {follower.max():.6g}",
+        "follower payoffs": f"{payoffs.min():.6g} to {payoffs.max():.6g}",
         "types": f"{type(types).__name__}, {game.num_joint_types:,} joint types",
         "regions": counted if ties == "optimistic" else f"{full:,} full-dimensional (robust)",
         "bound on regions": f"{bounds.num_regions(game):,}  ({formula}, generic games)",
@@ -86,17 +87,21 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
 
 def _responses(responses: Any, file: Any) -> Table:
     """What every follower type does at the optimum."""
-    n, K, A = len(responses), file.game.num_types, file.game.num_actions
+    n, K = len(responses), file.game.num_types
     followers = file.follower_names or [f"follower {i}" for i in range(n)]
-    kinds = file.type_names or [f"type {k}" for k in range(K)]
-    actions = file.action_names or [f"action {a}" for a in range(A)]
+    # A heading is for a column of types: those of followers who name their own stand in the cells.
+    own_types = bool(file.type_names) and not isinstance(file.type_names[0], str)
+    kinds = [f"type {k}" for k in range(K)] if own_types or not file.type_names else file.type_names
     shown = range(min(n, _MAX_ROWS))
     table = Table(title="responses at the optimum", title_justify="left")
     table.add_column("follower")
     for kind in kinds[:_MAX_COLUMNS]:
         table.add_column(Text(kind))
     for i in shown:
-        table.add_row(Text(followers[i]), *(Text(actions[a]) for a in responses[i][:_MAX_COLUMNS]))
+        names, actions = file.types_of(i)[:_MAX_COLUMNS], file.actions_of(i)
+        played = [actions[a] for a in responses[i][: len(names)]]  # of the types that there are
+        cells = map(": ".join, zip(names, played, strict=True)) if own_types else played
+        table.add_row(Text(followers[i]), *map(Text, cells))
     if n > len(shown) or K > _MAX_COLUMNS:
         table.caption = f"the first {len(shown)} of {n} followers, {min(K, _MAX_COLUMNS)} of {K} types"
     return table

@@ -10,7 +10,4 @@ DOTS_PER_INCH = 160
 def sizes(game: Any) -> str:
     """Sizes of a game, or of each of a batch, in a line."""
     games = "" if game.num_games is None else f"{game.num_games} games, "
-    return (
-        f"{games}L = {game.num_leader_actions}, n = {game.num_followers}, K = {game.num_types}, "
-        f"A = {game.num_actions}"
-    )
+    return games + str(game.sizes).replace("=", " = ")

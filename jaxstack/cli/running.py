@@ -30,22 +30,24 @@ def read_spec(source: Path | None) -> Spec:
     suffix = source.suffix.lower()
     if suffix == ".toml":
         return spec.load_spec(source)
-    if suffix in (".json", ".npz"):
+    if suffix in (".json", ".npz", ".csv", ".nfg"):
         return spec.spec_of_game_file(source)
     ending = f"the name ends in {source.suffix!r}" if source.suffix else "the name has no ending"
     raise ValueError(
-        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz), but {ending}."
+        f"{source}: a run is described by a spec (.toml) or a game file (.json, .npz, .csv, .nfg), but "
+        f"{ending}."
     )
 
 
 def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     """Compute what the folder lacks of a spec, and tell what came of it."""
-    from jaxstack import hosts
-    from jaxstack.sweeps import cells, run
-
     console = Terminal()
     began = time.perf_counter()
-    plan = cells.plan(spec, source)
+    with console.status("planning the cells"):
+        from jaxstack import hosts
+        from jaxstack.sweeps import cells, run
+
+        plan = cells.plan(spec, source)
     try:
         if engines.multihost and _process_index() > 0:
             from jaxstack.sweeps import multihost
@@ -75,7 +77,8 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     if spec.is_sweep():
         print_cells(plan, summary, out, console)
     elif not summary.failed:
-        write_results(spec, plan, out, console, began)
+        with console.status("drawing"):
+            write_results(spec, plan, out, console, began)
     if summary.failed:
         errors = Terminal(stderr=True)
         for outcome in summary.failed:

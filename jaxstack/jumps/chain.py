@@ -114,14 +114,27 @@ def problem_of(
     """The kind of problem that a learner's jumps ask for; `gap` [M]."""
     n, num_types = game.num_followers, game.num_types
     if scoring.joint is not None:
-        joint = Mixture(np.ones(1), np.reshape(joint_probabilities(types), (1, 1, -1)))
-        values = np.asarray(scoring.joint)
+        digits, probabilities = None, joint_probabilities(types)
+        if game.available is not None:
+            digits = np.asarray(game.joint_types(), np.int64).T  # [n, J]
+            probabilities = probabilities[np.ravel_multi_index(tuple(digits), (num_types,) * n)]
+            # Nothing is learnt of followers with one type, and a batch may have added some.
+            digits = digits[digits.any(axis=1)] if digits.any() else digits[:1]
+            n = len(digits)
+        joint = Mixture(np.ones(1), np.reshape(probabilities, (1, 1, -1)))
+        # A batch has columns for its largest game.
+        values = np.asarray(scoring.joint)[:, : len(probabilities)]
         if jumps.product:
-            return ProductProblem(values, gap, joint, n, num_types)
+            return ProductProblem(values, gap, joint, n, num_types, digits)
         return LinearProblem(values, gap, joint)
     if scoring.marginal is not None and isinstance(types, IndependentTypes | MixtureTypes):
         weights, marginals = (np.asarray(part) for part in types.mixture())
-        return LinearProblem(np.asarray(scoring.marginal), gap, Mixture(weights, marginals))
+        if types.words is not None:  # what a batch has added draws nothing
+            words, first = (int(number) for number in types.words)
+            own = slice(None if first else 1)
+            weights, marginals = weights[own], marginals[own, : words - first]
+        values = np.asarray(scoring.marginal)[:, : marginals[0].size]
+        return LinearProblem(values, gap, Mixture(weights, marginals))
     raise ValueError(
         f"skip_ahead needs counts of types that decide the next choice: few joint types (here K**n = "
         f"{num_types}**{n}), or a leader payoff that is a sum over followers with IndependentTypes or "

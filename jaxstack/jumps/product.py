@@ -17,15 +17,23 @@ class ProductProblem(Problem):
 
     Args:
       types: one part, the joint types.
-      num_followers, num_types: n, K, with J = K**n.
+      num_followers, num_types: n, K.
+      digits: [n, J], the joint types that there are, in C order; None: all J = K**n of them.
     """
 
     def __init__(
-        self, values: np.ndarray, gap: np.ndarray, types: Mixture, num_followers: int, num_types: int
+        self,
+        values: np.ndarray,
+        gap: np.ndarray,
+        types: Mixture,
+        num_followers: int,
+        num_types: int,
+        digits: np.ndarray | None = None,
     ) -> None:
         super().__init__(values, gap, types, num_followers * num_types)
         self.num_followers, self.num_types = num_followers, num_types
-        self._digits = np.indices((num_types,) * num_followers).reshape(num_followers, -1)  # [n, J]
+        grid = np.indices((num_types,) * num_followers) if digits is None else digits
+        self._digits, self._grid = grid.reshape(num_followers, -1), num_types**num_followers
 
     @property
     def longest_block(self) -> int:
@@ -45,6 +53,9 @@ class ProductProblem(Problem):
         frequencies = counts / np.maximum(seen, 1)[:, None]
         marginals = frequencies.reshape(len(counts), -1, self.num_types)
         product = marginals[:, 0]
+        if self.values.shape[1] < self._grid:
+            followers = np.arange(self.num_followers)[:, None]
+            return marginals[:, followers, self._digits].prod(axis=1) @ self.values.T
         for follower in range(1, self.num_followers):
             product = (product[:, :, None] * marginals[:, follower, None, :]).reshape(len(counts), -1)
         return product @ self.values.T
@@ -96,12 +107,22 @@ class ProductProblem(Problem):
         marginals = counts.reshape(-1, n, K) / seen[:, None, None]
         steps = np.zeros_like(gains)
         for follower in range(n):
-            rest = gains.reshape(-1, *(K,) * n)
+            rest = self._on_grid(gains).reshape(-1, *(K,) * n)
             for other in reversed([i for i in range(n) if i != follower]):
                 rest = np.moveaxis(rest, 1 + other, -1)
                 rest = (rest * marginals[:, other].reshape(-1, *(1,) * (rest.ndim - 2), K)).sum(axis=-1)
             steps += rest[:, self._digits[follower]]
         return steps
+
+    def _on_grid(self, gains: np.ndarray) -> np.ndarray:
+        """[P, K**n] of gains [P, J]; 0 for joint types that there are not."""
+        if gains.shape[1] == self._grid:
+            return gains
+        all_joint = np.zeros((len(gains), self._grid))
+        all_joint[:, np.ravel_multi_index(tuple(self._digits), (self.num_types,) * self.num_followers)] = (
+            gains
+        )
+        return all_joint
 
     def _leads(
         self,
@@ -116,7 +137,7 @@ class ProductProblem(Problem):
         leads = []
         for candidate in range(1, rivals.shape[1]):
             gains = self.values[rivals[:, candidate]] - self.values[rivals[:, 0]]
-            rest = [gain[:, None] for gain in gains.T]
+            rest = [gain[:, None] for gain in self._on_grid(gains).T]
             for own in reversed(shares):
                 groups = (
                     rest[start : start + self.num_types] for start in range(0, len(rest), self.num_types)

@@ -60,7 +60,7 @@ def check_purity(setting: Setting) -> None:
         )
         if what in ("act", "replan") and not learner.draws:
             require(
-                not _reads_key(first),
+                _works_without_key(function, args[1:]),
                 f"{name} uses its key, but the learner says that it draws nothing. Declare draws=True.",
             )
         held = sum(np.asarray(const).nbytes for const in first.consts)
@@ -82,9 +82,13 @@ def check_purity(setting: Setting) -> None:
     )
 
 
-def _reads_key(jaxpr: Any) -> bool:
-    """Whether a program whose first argument is a key reads it."""
-    return any(jaxpr.jaxpr.invars[0] is read for e in jaxpr.jaxpr.eqns for read in e.invars)
+def _works_without_key(function: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Whether a function can be traced when no key is handed to it."""
+    try:
+        jax.eval_shape(lambda *rest: function(None, *rest), *args)
+    except Exception:  # whatever the first use of nothing raises
+        return False
+    return True
 
 
 def _program(jaxpr: Any) -> str:

@@ -10,7 +10,10 @@ from jaxstack.learners.erm_product import erm_product as erm_product
 from jaxstack.learners.knowledge import know
 from jaxstack.learners.oful import oful as oful
 from jaxstack.learners.outside import offered
+from jaxstack.learners.posterior import marginal_posterior as marginal_posterior
+from jaxstack.learners.posterior import shared_posterior as shared_posterior
 from jaxstack.learners.region_ucb import region_ucb as region_ucb
+from jaxstack.learners.vector_oful import vector_oful as vector_oful
 from jaxstack.learners.yardsticks import explore_then_commit as explore_then_commit
 from jaxstack.learners.yardsticks import oracle as oracle
 from jaxstack.learners.yardsticks import uniform as uniform
@@ -20,6 +23,9 @@ ROSTER: dict[str, outside.Factory] = {
     "erm_product": erm_product,
     "region_ucb": region_ucb,
     "oful": oful,
+    "vector_oful": vector_oful,
+    "shared_posterior": shared_posterior,
+    "marginal_posterior": marginal_posterior,
     "oracle": oracle,
     "uniform": uniform,
     "explore_then_commit": explore_then_commit,

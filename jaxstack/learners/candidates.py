@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import memory
-from jaxstack.axes import Array, Float, Int
+from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
-from jaxstack.learners.contract import Choice, tie_tolerance
+from jaxstack.learners.contract import Choice, Known, tie_tolerance
 from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
@@ -39,22 +40,57 @@ class Candidates(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """Candidates with the cheapest exact way of scoring them; the other ways are None."""
+    """Candidates with the cheapest exact way of scoring them; the other ways are None.
+
+    Joint types are all K**n in C order, or those that there are among unequal followers: then `joint_types`
+    lists them, and that of types theta is number <strides, theta>.
+    """
 
     candidates: Candidates
     joint: Float[Array, "M J"] | None = None  # values against each joint type
     marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
     commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors kept per region
+    joint_types: Int[Array, "J n"] | None = None  # int32
+    strides: Int[Array, "n"] | None = None  # int32
 
 
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
     """What the learners with type feedback score candidates by, in the payoff units of `game`."""
     candidates = list_candidates(table)
     if candidates.region.shape[-1] * game.num_joint_types <= MAX_JOINT_FEATURES:
-        return Scoring(candidates, joint=joint_features(game, table, candidates))
+        joint = joint_features(game, table, candidates)
+        if game.available is None:
+            return Scoring(candidates, joint=joint)
+        later = np.cumprod(game.types_by_follower[..., ::-1], axis=-1)[..., ::-1][..., 1:]
+        strides = np.concatenate([later, np.ones_like(later[..., :1]) if later.size else later], axis=-1)
+        return Scoring(candidates, joint, joint_types=game.joint_types(), strides=strides)
     if game.leader.additive_terms() is not None:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
     return Scoring(candidates, commitment=commitments(table, candidates))
+
+
+def score_marginals(
+    scoring: Scoring, known: Known, marginals: Float[DeviceArray, "n K"]
+) -> Float[DeviceArray, "M"]:
+    """Value of every candidate, in units, where followers' types are independent with these marginals."""
+    if scoring.joint_types is not None:
+        product = marginals[np.arange(len(marginals)), scoring.joint_types].prod(axis=-1)
+        return jnp.asarray(scoring.joint) @ product
+    if scoring.joint is not None:
+        product = marginals[0]
+        for marginal in marginals[1:]:
+            product = (product[:, None] * marginal[None]).reshape(-1)
+        return jnp.asarray(scoring.joint) @ product
+    if scoring.marginal is not None:
+        return jnp.asarray(scoring.marginal) @ marginals.reshape(-1)
+    num_actions = known.game.num_actions
+
+    def expected(response: jax.Array) -> jax.Array:
+        plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
+        return known.game.leader.expected_payoff_vector(marginals, plays)
+
+    vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
+    return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
 
 
 def list_candidates(table: RegionTable) -> Candidates:
@@ -83,21 +119,29 @@ def commitments(table: RegionTable, candidates: Candidates) -> Float[np.ndarray,
 def joint_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M J"]:
     """<x, u(., W(theta))> for every candidate (x, W) and joint type theta: [M, J] float64, units of `game`.
 
+    Of a batch of unequal games, values against joint types that a game does not have are 0.
+
     Raises:
-      MemoryError: K**n is too large for a table.
+      MemoryError: there are too many joint types for a table.
     """
     # Every entry passes through the [R, J, L] payoffs, in float64.
     size = candidates.region.size + table.region_mask.size * game.num_leader_actions
     memory.require(
         8.0 * float(size) * float(game.num_joint_types),
         what=f"values of {candidates.region.shape[-1]:,} candidates against all joint types",
-        driver=f"K**n = {game.num_types}**{game.num_followers} joint types",
+        driver=f"{game.num_joint_types:,} joint types"
+        if game.available is not None
+        else f"K**n = {game.num_types}**{game.num_followers} joint types",
         remedy="use a learner that does not work on joint types (erm_joint and erm_product switch by "
         "themselves; region_ucb never does), or fewer followers or types",
     )
     payoffs = joint_type_payoffs(game, table)  # [.., R, J, L]
     by_candidate = _take_regions(payoffs, candidates)
-    return np.einsum("...mjl,...ml->...mj", by_candidate, commitments(table, candidates))
+    values = np.einsum("...mjl,...ml->...mj", by_candidate, commitments(table, candidates))
+    if game.available is None:
+        return values
+    num_joint_types = game.types_by_follower.prod(axis=-1)[..., None]
+    return np.where((np.arange(values.shape[-1]) < num_joint_types)[..., None, :], values, 0.0)
 
 
 def marginal_features(game: Game, table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M nK"]:

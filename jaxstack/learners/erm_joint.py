@@ -150,6 +150,8 @@ def _features(scoring: Scoring) -> Any:
 
 def _seen(known: Known, types: Int[DeviceArray, "n"]) -> jax.Array:
     """Features counted in a round with these types: the joint type [1], or every follower's type [n]."""
+    if known.prepared.strides is not None:
+        return (types * known.prepared.strides).sum(keepdims=True)
     if known.prepared.joint is not None:
         return jnp.reshape(joint_index(types, known.game.num_types), (1,))
     return jnp.arange(known.game.num_followers, dtype=jnp.int32) * known.game.num_types + types

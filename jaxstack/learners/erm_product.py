@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Int
-from jaxstack.learners.candidates import Scoring, prepare_scoring
+from jaxstack.learners.candidates import Scoring, prepare_scoring, score_marginals
 from jaxstack.learners.contract import Choice, Jumps, Known, Learner, NoParams, TypeFeedback
 
 
@@ -55,24 +55,8 @@ def _init(known: Known, hparams: NoParams) -> MarginalCounts:
 def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     scoring: Scoring = known.prepared
     marginals = state.counts.astype(known.dtype) / jnp.maximum(t - 1, 1).astype(known.dtype)
-    if scoring.joint is not None:
-        product = marginals[0]
-        for marginal in marginals[1:]:
-            product = (product[:, None] * marginal[None]).reshape(-1)
-        scores = jnp.asarray(scoring.joint) @ product
-    elif scoring.marginal is not None:
-        scores = jnp.asarray(scoring.marginal) @ marginals.reshape(-1)
-    else:
-        num_actions = known.game.num_actions
-
-        def expected(response: jax.Array) -> jax.Array:
-            plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
-            return known.game.leader.expected_payoff_vector(marginals, plays)
-
-        vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
-        # Before round 1 nothing is known, and all candidates tie.
-        vectors = jnp.where(t > 1, vectors, 0)
-        scores = (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
+    # Before round 1 nothing is known, and all candidates tie.
+    scores = jnp.where(t > 1, score_marginals(scoring, known, marginals), 0)
     return scoring.candidates.first_best(scores)
 
 

@@ -58,11 +58,15 @@ def with_prepared(known: Known, prepared: Any) -> Known:
 
 
 def played_actions(game: Game, table: RegionTable) -> Bool[np.ndarray, "n K A"]:
-    """Which actions a follower type plays in some region: [n, K, A] bool ([G, n, K, A] for a batch)."""
+    """Which actions a follower type plays in some region: [n, K, A] bool ([G, n, K, A] for a batch).
+
+    None for types that a follower does not have.
+    """
     responses = np.asarray(table.responses)  # [.., R, n, K]
     real = np.asarray(table.region_mask)[..., None, None]
     played = [((responses == action) & real).any(axis=-3) for action in range(game.num_actions)]
-    return np.stack(played, axis=-1)
+    found = np.stack(played, axis=-1)
+    return found if game.available is None else found & np.asarray(game.available)
 
 
 def _leader_units(game: Game, low: np.ndarray, size: np.ndarray, played: np.ndarray) -> LeaderPayoff:
@@ -87,6 +91,7 @@ def _rebuilt(game: Game, leader: Any, follower: np.ndarray) -> Game:
     set_field(units, "leader", leader)
     set_field(units, "follower", follower)
     set_field(units, "strategies", game.strategies)
+    set_field(units, "available", game.available)
     return units
 
 

@@ -167,6 +167,8 @@ def _pays(
 ) -> np.ndarray:
     """[p] bool: True where no response map that is played at x[p] earns the leader more than utility[p]."""
     payoffs = np.einsum("pl,nkla->pnka", x, game.follower)
+    if game.playable is not None:
+        payoffs = np.where(game.playable, payoffs, -np.inf)
     scale = max(float(np.ptp(game.follower)), 1e-300)
     optimal = payoffs >= payoffs.max(axis=-1, keepdims=True) - 1e-7 * scale
     followers, kinds = np.indices(responses.shape[1:])

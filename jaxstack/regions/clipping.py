@@ -62,7 +62,7 @@ def enumerate_regions(
     """All best-response regions of a game, or of many games at once.
 
     Args:
-      game: one game, a stacked batch of G games, or a list of games of equal shape.
+      game: one game, a stacked batch of G games, or a list of games that can be stacked.
       ties: "optimistic" keeps every response map whose closed region is not empty, lower-dimensional ones
         too: followers break ties in the leader's favour (strong Stackelberg equilibrium). "robust" keeps
         full-dimensional regions only: where the leader can go by moving an arbitrarily small step. What it
@@ -76,7 +76,7 @@ def enumerate_regions(
 
     Raises:
       ValueError: more than `max_regions` regions (counted, or `estimate_regions` of a large game), an unknown
-        tie rule, or games of different shapes.
+        tie rule, or games that cannot be stacked.
       MemoryError: the padded table would not fit into the memory that is free; for a large game, by the
         estimate, before any work.
 
@@ -166,7 +166,8 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
     num_items = batch.num_followers * batch.num_types
     # item (i, k) of game g: one row
     payoffs = payoffs.reshape(-1, batch.num_actions, payoffs.shape[-1])
-    nodes = _settle(_roots(batch), payoffs, robust)
+    playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
+    nodes = _settle(_roots(batch), payoffs, playable, robust)
     leaves: list[_Nodes] = []
     finished = np.zeros(batch.num_games or 1, np.int64)
     while True:
@@ -186,7 +187,7 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
             driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
             remedy="use fewer games at once, or solve(method='ascent'), which needs no table",
         )
-        nodes = _settle(_split(nodes, payoffs, robust), payoffs, robust)
+        nodes = _settle(_split(nodes, payoffs, playable, robust), payoffs, playable, robust)
 
 
 def _roots(batch: Game) -> _Nodes:
@@ -217,7 +218,7 @@ def _roots(batch: Game) -> _Nodes:
     )
 
 
-def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
+def _split(nodes: _Nodes, payoffs: np.ndarray, playable: np.ndarray | None, robust: bool) -> _Nodes:
     """Each polytope cut into the cells of the upper envelope of one of its open items."""
     num_items, num_actions = nodes.responses.shape[1], payoffs.shape[1]
     counts = np.diff(nodes.open_first)
@@ -227,6 +228,9 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     parent = np.repeat(np.arange(len(item)), num_actions)
     action = np.tile(np.arange(num_actions), len(item))
     row = (nodes.game * num_items + item)[parent]
+    if playable is not None:
+        there = playable[row, action]
+        parent, action, row = parent[there], action[there], row[there]
     shape, full = nodes.shape.take(parent), nodes.full[parent]
     for step in range(1, num_actions):
         normals = scaled(payoffs[row, action] - payoffs[row, (action + step) % num_actions])
@@ -253,7 +257,7 @@ def _split(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     )
 
 
-def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
+def _settle(nodes: _Nodes, payoffs: np.ndarray, playable: np.ndarray | None, robust: bool) -> _Nodes:
     """Write down the responses of open items that have only one on their polytope; keep the others open."""
     num_items, num_actions = nodes.responses.shape[1], payoffs.shape[1]
     owner = np.repeat(np.arange(len(nodes.game)), np.diff(nodes.open_first))
@@ -268,6 +272,8 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
     for action in range(num_actions):
         payoff = _dot(payoffs[row, action], centres[owner])
         better = payoff > best_payoff
+        if playable is not None:
+            better &= playable[row, action]
         best[better] = action
         best_payoff[better] = payoff[better]
 
@@ -279,10 +285,11 @@ def _settle(nodes: _Nodes, payoffs: np.ndarray, robust: bool) -> _Nodes:
         normals = scaled(payoffs[row, best] - payoffs[row, other])
         lead, margin = _heights(nodes.shape.vertices[corners], np.repeat(normals, counts[owner], axis=0))
         if robust:  # touching does not matter, being equal everywhere does
-            settled &= np.logical_and.reduceat(lead >= -margin, starts)
-            settled &= np.logical_or.reduceat(lead > margin, starts)
+            ahead = np.logical_and.reduceat(lead >= -margin, starts)
+            ahead &= np.logical_or.reduceat(lead > margin, starts)
         else:
-            settled &= np.logical_and.reduceat(lead > margin, starts)
+            ahead = np.logical_and.reduceat(lead > margin, starts)
+        settled &= ahead if playable is None else ahead | ~playable[row, other]
     nodes.responses[owner[settled], nodes.open_items[settled]] = best[settled]
     still_open = ~settled
     open_counts = np.bincount(owner[still_open], minlength=len(nodes.game))

@@ -53,8 +53,9 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
         payoffs, num_leader = framed(payoffs, batch.strategies)[0], batch.dimension + 1
     payoffs = np.swapaxes(payoffs, -1, -2)
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
+    playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     try:
-        planes = _planes(payoffs, batch.strategies)
+        planes = _planes(payoffs, batch.strategies, playable)
         if planes is None:
             return None
         corners = _corners(planes, codec)
@@ -113,10 +114,10 @@ def _check_early(
         check_limit(batch, at_least, max_regions)
 
 
-def _planes(payoffs: np.ndarray, strategies: Polytope | None) -> Planes | None:
+def _planes(payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
-    planes = Planes.crossing(payoffs, strategies)
+    planes = Planes.crossing(payoffs, strategies, playable)
     work = _work(num_leader, planes.num_facets + len(planes.ties))
     to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
     if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
@@ -128,8 +129,12 @@ def _planes(payoffs: np.ndarray, strategies: Polytope | None) -> Planes | None:
 def corner_work(batch: Game) -> int:
     """Minors that this takes for one game, if every two actions tie somewhere."""
     num_items = batch.num_followers * batch.num_types
+    num_ties = num_items * math.comb(batch.num_actions, 2)
+    if batch.playable is not None:
+        sizes = batch.playable.sum(axis=-1).reshape(-1, num_items)
+        num_ties = int((sizes * (sizes - 1) // 2).sum(axis=1).max())
     num_facets = batch.num_leader_actions if batch.strategies is None else len(batch.strategies.frame.facets)
-    return _work(batch.dimension + 1, num_facets + num_items * math.comb(batch.num_actions, 2))
+    return _work(batch.dimension + 1, num_facets + num_ties)
 
 
 def _work(num_leader: int, num_planes: int) -> int:
@@ -143,13 +148,17 @@ def _not_hidden(planes: Planes) -> np.ndarray:
     Of a polytope, on all of its frame.
     """
     num_games, num_items, num_actions, num_leader = planes.payoffs.shape
-    alone = Planes.crossing(planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader))
+    has = None if planes.playable is None else planes.playable.reshape(-1, 1, num_actions)
+    of_items = planes.payoffs.reshape(num_games * num_items, 1, num_actions, num_leader)
+    alone = Planes.crossing(of_items, playable=has)
     points, doubtful = meeting.candidates(alone)
     decided = meeting.exactly(alone, *doubtful)
     x, owner = np.concatenate([points.x, decided.x]), np.concatenate([points.game, decided.game])
     error = np.concatenate([points.error, np.full(len(decided.game), 4 * num_leader * EPS)])
     lead = np.einsum("mabl,ml->mab", alone.leads[owner, 0], x)
     best = (lead >= -error[:, None, None]).all(axis=2)
+    if has is not None:
+        best &= has[owner, 0]
     seen = np.zeros((num_items, num_actions, num_actions), bool)
     np.logical_or.at(seen, owner % num_items, best[:, :, None] & best[:, None, :])
     return planes.ties[seen[*planes.ties.T]]
@@ -254,10 +263,15 @@ def _best_at(
         one_will_do = (errors > 0).all() or not errors.any()  # and comparing with one number is faster
         bound = errors.max(initial=0.0) if one_will_do else errors
         if numerators is not None:
-            which = np.nonzero(np.abs(lead) <= bound)
+            close = np.abs(lead) <= bound
+            if planes.playable is not None:
+                close &= planes.playable[owner][:, :, of_pairs].all(axis=2).swapaxes(1, 2)
+            which = np.nonzero(close)
             lead[which] = _exact_signs(planes, numerators[start + which[0]], owner[which[0]], *which[1:])
             bound = 0.0
         best = np.ones((num_actions, len(x), num_items), bool)
+        if planes.playable is not None:
+            best &= np.moveaxis(planes.playable[owner], -1, 0)
         at_least, at_most = lead >= -bound, lead <= bound
         for p, (lower, higher) in enumerate(of_pairs.T):
             best[lower] &= at_least[:, p]

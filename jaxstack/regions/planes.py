@@ -25,36 +25,48 @@ class Planes:
       payoffs: [G, items, A, L], follower payoffs; an item is a follower type. Python integers on a polytope.
       leads: [G, items, A, A, L], their differences, each row scaled by a power of two to at most 1.
       ties: [h, 3], item, action and higher action of every hyperplane that is no facet.
+      strategies: the polytope; None for the simplex.
+      playable: [G, items, A] bool, True where an item has an action; None where all have all.
     """
 
     payoffs: np.ndarray
     leads: np.ndarray
     ties: np.ndarray
     strategies: Polytope | None = None
+    playable: np.ndarray | None = None
 
     @classmethod
-    def crossing(cls, payoffs: np.ndarray, strategies: Polytope | None = None) -> Planes:
+    def crossing(
+        cls, payoffs: np.ndarray, strategies: Polytope | None = None, playable: np.ndarray | None = None
+    ) -> Planes:
         """Ties of two actions that are equally good somewhere in the set, and not everywhere."""
         leads = scaled(payoffs[:, :, :, None] - payoffs[:, :, None])
         lower, higher = pairs(payoffs.shape[2])
         crosses = _cross(leads[:, :, lower, higher], strategies)
+        if playable is not None:
+            crosses &= playable[:, :, lower] & playable[:, :, higher]
         item, pair = np.nonzero(crosses.any(axis=0))
-        return cls(payoffs, leads, np.stack([item, lower[pair], higher[pair]], axis=1), strategies)
+        ties = np.stack([item, lower[pair], higher[pair]], axis=1)
+        return cls(payoffs, leads, ties, strategies, playable)
 
     @functools.cached_property
     def equal(self) -> np.ndarray:
         """[G, items, A, A] bool, True where two actions are equal."""
         low, high = _extremes(self.leads)
-        return (low == 0) & (high == 0)
+        same = (low == 0) & (high == 0)
+        if self.playable is not None:
+            same &= self.playable[..., :, None] & self.playable[..., None, :]
+        return same
 
     @functools.cached_property
     def first_of_equals(self) -> np.ndarray:
-        """[G, items, A] bool, True where no lower action is equal."""
-        return self.equal.argmax(axis=-1) == np.arange(self.num_actions)
+        """[G, items, A] bool, True for actions that there are where no lower one is equal."""
+        first = self.equal.argmax(axis=-1) == np.arange(self.num_actions)
+        return first if self.playable is None else first & self.playable
 
     @functools.cached_property
     def num_equal(self) -> int:
-        """How many actions are equal to a lower one."""
+        """How many actions are equal to a lower one, or are not there."""
         return int((~self.first_of_equals).sum())
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,20 @@ class RegionTable:
     def padded_vertices(self) -> int:
         """V, padding included."""
         return self.vertex_mask.shape[-1]
+
+    @property
+    def padded_sizes(self) -> tuple[int, ...]:
+        """R, V, n and K: tables of one L that agree in these have arrays of one shape."""
+        return self.padded_regions, self.padded_vertices, *self.responses.shape[-2:]
+
+    def padded_to(
+        self, num_regions: int, num_vertices: int, num_followers: int, num_types: int
+    ) -> RegionTable:
+        """The same regions in larger arrays; followers and types that are added play action 0."""
+        table = pad_table(self, num_regions, num_vertices)
+        n, K = self.responses.shape[-2:]
+        more = [(0, 0)] * (table.responses.ndim - 2) + [(0, num_followers - n), (0, num_types - K)]
+        return dataclasses.replace(table, responses=np.pad(table.responses, more))
 
     @property
     def nbytes(self) -> int:

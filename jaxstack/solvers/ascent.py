@@ -37,6 +37,7 @@ NUM_STEPS = 200
 LEARNING_RATE = 0.1
 START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to near a vertex
 HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
+NEVER = -1e6  # payoff of an action that a type does not have, in the same unit
 TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
 MOST_REGIONS = 1000  # about how many linear programs are solved
 MOST_CORNERS = 128  # of a strategy set, between which gradient ascent moves
@@ -154,7 +155,8 @@ class _Search:
         """All best responses to `x`; if too many, those that differ from `response` in one follower type."""
         preferences, (n, K) = self.problem.preferences, response.shape
         chosen = preferences.differences[np.arange(n * K), response.ravel()]  # [n*K, A, L]
-        tied = (chosen @ x <= TIED * np.abs(chosen).max(axis=-1)).reshape(n, K, -1)
+        tied = chosen @ x <= TIED * np.abs(chosen).max(axis=-1)
+        tied = (tied & preferences.playable).reshape(n, K, -1)
         A = tied.shape[-1]
         if math.prod(int(c) for c in tied.sum(axis=-1).flat) <= self.tied_maps:
             choices = (np.flatnonzero(row) for row in tied.reshape(-1, A))
@@ -175,13 +177,17 @@ def _candidates(
     if strategies is not None:
         corners = strategies.hull_shares
         corners = corners[:: -(-len(corners) // MOST_CORNERS)]
-        mixing = Game(game.leader.at(corners), np.einsum("ml,nkla->nkma", corners, game.follower))
+        at_corners = np.einsum("ml,nkla->nkma", corners, game.follower)
+        mixing = Game(game.leader.at(corners), at_corners, available=game.available)
         return _candidates(mixing, types, effort) @ corners
     low, high = game.leader.bounds()
     follower = np.asarray(game.follower)
     follower = follower - follower[..., :1]  # before the mean, which rounds what is added to all alike
     follower = follower - follower.mean(axis=-1, keepdims=True)
     size = np.abs(follower).max(axis=(-1, -2), keepdims=True)
+    follower = follower / np.where(size > 0, size, 1.0)
+    if game.playable is not None:
+        follower = np.where(game.playable[:, :, None], follower, NEVER)
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # Adam's step count is promoted
         key = jax.random.key(0)
         starts = START_SPREAD * jax.random.normal(key, (effort.restarts, game.num_leader_actions))
@@ -190,7 +196,7 @@ def _candidates(
             key,
             game.leader,
             1.0 / (high - low if high > low else 1.0),
-            follower / np.where(size > 0, size, 1.0),
+            follower,
             *_components(types),
             effort.components,
         )

@@ -39,7 +39,9 @@ class Preferences:
     Attributes:
       differences: [n*K, A, A, L] float64; <differences[j, a, b], x> >= 0 where type j likes a as well as b.
         Rounded once, so that every entry has the right sign and 53 bits.
-      equal: [n*K, A] int64, the lowest action whose payoffs are the same against every leader action.
+      playable: [n*K, A] bool: has the type this action?
+      equal: [n*K, A] int64, the lowest playable action whose payoffs are the same against every leader
+        action; of an action that is not playable, itself.
       has_equal: is any action equal to another?
       walls: [W, L] Python integers, facets of the strategy set besides those of the simplex: walls @ x >= 0.
       wall_rows: the same as floats of unit maximum norm.
@@ -63,6 +65,11 @@ class Preferences:
             self.walls, self.wall_rows = strategies.frame.walls, strategies.wall_rows
             self.centre = strategies.frame.centre
         same = ~self.differences.any(axis=-1)
+        self.playable = np.ones((n * K, A), bool)
+        if game.playable is not None:
+            self.playable = np.reshape(game.playable, (n * K, A))
+            both = self.playable[:, :, None] & self.playable[:, None, :]
+            same = (same & both) | np.eye(A, dtype=bool)
         self.equal = same.argmax(axis=-1)
         self.has_equal = bool(same.sum() > self.equal.size)
 
@@ -71,6 +78,8 @@ class Preferences:
         """[n*K, A] bool: is the action a best response of its type to any commitment?"""
         found = np.zeros(self.equal.shape, bool)
         for j, action in np.ndindex(*found.shape):
+            if not self.playable[j, action]:
+                continue
             only = Cell(self, np.array([action]), items=[j])
             # One row of both signs always leaves something.
             found[j, action] = only.support.any() and (len(only.rows) <= 1 or only.inside() is not None)
@@ -79,7 +88,8 @@ class Preferences:
     def best_responses(self, commitments: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
         """A best response of every type, up to rounding; the lowest index among ties."""
         over_first = self.differences[:, :, 0]  # what is added to all actions alike is gone from these
-        return np.einsum("sl,jal->sja", commitments, over_first).argmax(axis=-1).reshape(-1, *self.shape)
+        payoffs = np.einsum("sl,jal->sja", commitments, over_first)
+        return np.where(self.playable, payoffs, -np.inf).argmax(axis=-1).reshape(-1, *self.shape)
 
     def leads(
         self, commitment: Float[np.ndarray, "L"], response: Int[np.ndarray, "n K"]

@@ -63,13 +63,15 @@ def estimate(game: Game) -> Estimate:
             # Coverage games have regions with three to four times the vertices of the whole set.
             corners = 4 * len(frame.vertices)
             crowded = bool((frame.incidence.sum(axis=1) > dimension).any())
-    maps = A ** (n * K)
+    playable = np.ones((n, K, A), bool) if game.playable is None else game.playable
+    maps = math.prod(playable.sum(axis=-1).ravel().tolist())
     regions = float(estimate_regions(game, _SAMPLES))
-    same = equal_actions(on_frame(game)).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    equal = equal_actions(on_frame(game)) & playable[..., None] & playable[..., None, :]
+    same = equal.sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
     # simplices, and no more than a cube where many hyperplanes meet.
-    parts = n * K * (A - 1) + 1 + walls
+    parts = int((playable.sum(axis=-1) - 1).sum()) + 1 + walls
     log_vertices = min(dimension * math.log(2.0), parts * math.log1p(dimension / parts))
     of_region = max(dimension + 1.0, corners, math.exp(min(log_vertices, 300.0)))
     return Estimate(maps, regions, regions * of_region, crowded)

@@ -94,8 +94,11 @@ def solve(problem: Problem) -> Solution:
 def num_variables(game: Game) -> int:
     """About how many variables the program has."""
     if game.leader.additive_terms() is not None:
-        return game.num_followers * game.num_types * game.num_actions * game.num_leader_actions
-    return game.num_joint_types * game.num_actions**game.num_followers * game.num_leader_actions
+        shape = (game.num_followers, game.num_types, game.num_actions)
+        playable = math.prod(shape) if game.playable is None else int(game.playable.sum())
+        return playable * game.num_leader_actions
+    joint_actions = math.prod(game.actions_by_follower.tolist())
+    return game.num_joint_types * joint_actions * game.num_leader_actions
 
 
 def _check_size(game: Game) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxstack._pytree import set_field
 from jaxstack.axes import Float, Int
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
@@ -204,7 +205,7 @@ def near_ties(
     largest = chosen.max(axis=-1)
     exact = (largest == 0) | (np.abs(lead) <= TIE_TOLERANCE * size)
     near = np.abs(lead) <= NEAR_TIE * _usual_difference(preferences)[:, None]
-    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None]
+    near &= ~exact & (np.ravel(types.marginals()) > 0)[:, None] & preferences.playable
     flat = np.ravel(response)
     return [
         NearTie(int(j // game.num_types), int(j % game.num_types), int(flat[j]), int(a), float(lead[j, a]))
@@ -214,7 +215,9 @@ def near_ties(
 
 def _usual_difference(preferences: Preferences) -> np.ndarray:
     """[n*K]: the median difference, of those not 0, that a leader action makes between two actions."""
-    sizes = np.abs(preferences.differences).reshape(len(preferences.differences), -1)
+    both = preferences.playable[:, :, None] & preferences.playable[:, None, :]
+    sizes = np.where(both[..., None], np.abs(preferences.differences), 0.0)
+    sizes = sizes.reshape(len(preferences.differences), -1)
     ordered, none = np.sort(sizes, axis=1), (sizes == 0).sum(axis=1)
     middle = np.minimum((none + sizes.shape[1]) // 2, sizes.shape[1] - 1)
     return ordered[np.arange(len(ordered)), middle]
@@ -225,7 +228,11 @@ def framed_game(game: Game) -> Game:
     if game.strategies is None:
         return game
     points = game.strategies.frame.float_points
-    return Game(game.leader.at(points), on_frame(game))
+    framed = object.__new__(Game)  # of a batch too, whose numbers have been checked
+    fields = {"leader": game.leader.at(points), "follower": on_frame(game), "strategies": None}
+    for name, value in (fields | {"available": game.available}).items():
+        set_field(framed, name, value)
+    return framed
 
 
 def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
@@ -234,5 +241,6 @@ def in_units(game: Game) -> tuple[Game, np.ndarray, np.ndarray]:
     Offset and scale are [] ([G] for a batch).
     """
     leader, offset, scale = game.leader.about_median()
-    leaves = [*jax.tree.leaves(leader), game.follower]
+    rest = [game.follower] if game.available is None else [game.follower, game.available]
+    leaves = [*jax.tree.leaves(leader), *rest]
     return jax.tree.unflatten(jax.tree.structure(game), leaves), offset, scale

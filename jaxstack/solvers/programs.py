@@ -94,6 +94,8 @@ def response_maps(
             if clock is not None and clock.is_over:
                 raise TimeoutError("the time limit of an enumeration of response maps is over.")
             for action in range(num_actions):
+                if not preferences.playable[item, action]:
+                    continue
                 if ties == "robust" and preferences.equal[item, action] != action:
                     continue
                 longer = _extended(preferences, partial, action)

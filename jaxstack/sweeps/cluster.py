@@ -170,7 +170,7 @@ def _engine(client: Any, folders: set[Path], snapshot_seconds: float, progress: 
         with _heard(client, cells, progress) as topic:
             x64 = bool(getattr(jax.config, "jax_enable_x64", False))
             shared = {"folder": folder, "snapshot_seconds": snapshot_seconds, "x64": x64, "topic": topic}
-            shared["cache"] = bool(jax.config.jax_compilation_cache_dir)
+            shared["cache"] = bool(getattr(jax.config, "jax_compilation_cache_dir", None))
             of = {client.submit(_compute, cell, **shared, pure=False): cell for cell in cells}
             try:
                 for future in as_completed(list(of), loop=client.loop):

@@ -18,10 +18,10 @@ import numpy as np
 
 from jaxstack import checks, programs, report, simulation
 from jaxstack.fingerprints import learner_fingerprint, package_fingerprint
-from jaxstack.game import unstack
 from jaxstack.learners.outside import Offered
 from jaxstack.regret import RegretCurve
-from jaxstack.sweeps import machine, other_code, store
+from jaxstack.sweeps import other_code, store
+from jaxstack.sweeps.cell_file import content
 from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
 from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.snapshots import FolderSnapshots
@@ -240,7 +240,7 @@ def _side_by_side(
     compute: Callable[[Cell], Outcome], cells: Sequence[Cell], at_once: int, stopped: threading.Event
 ) -> Iterator[Outcome]:
     """Outcomes as they come; sets `stopped` where that ends early."""
-    x64 = bool(jax.config.jax_enable_x64)
+    x64 = bool(getattr(jax.config, "jax_enable_x64", False))
 
     def one(cell: Cell) -> Outcome:
         with jax.enable_x64(x64):  # a setting of a thread
@@ -299,7 +299,7 @@ def compute_cell(
                 table_of(cell.game_key, is_small(cell))
             on_phase("compiling")
             curve = (simulate or simulate_cell)(cell, devices, snapshots, progress)
-            arrays, attrs = _content(cell, curve, time.perf_counter() - began)
+            arrays, attrs = content(cell, curve, time.perf_counter() - began)
             store.write_cell(folder, cell.key, arrays, attrs)
             if snapshots is not None:
                 snapshots.clear()
@@ -379,46 +379,6 @@ def curve_of(folder: Path, cell: Cell) -> RegretCurve:
         ties=attrs["ties"],
         seconds={stage: seconds[stage] for stage in ("compile", "run")},
     )
-
-
-def _content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
-    """Arrays and texts of a cell's file."""
-    game = problem_of(cell.game_key).game
-    games = [game] if game.num_games is None else [unstack(game, g) for g in range(game.num_games)]
-    one = game.num_games is None
-
-    def per_game(array: Any, dtype: Any = np.float64) -> np.ndarray:
-        return np.asarray(array, dtype)[None] if one else np.asarray(array, dtype)
-
-    quantiles = np.moveaxis(curve.quantiles, 0, -2)  # [Q, .., C] -> [.., Q, C]
-    arrays: dict[str, Any] = {
-        "round": (("checkpoint",), curve.rounds),
-        "quantile": (("quantile",), np.asarray(curve.quantile_levels)),
-        "mean": (("game", "checkpoint"), per_game(curve.mean)),
-        "stderr": (("game", "checkpoint"), per_game(curve.stderr)),
-        "quantiles": (("game", "quantile", "checkpoint"), per_game(quantiles)),
-        "final_regret": (("game", "kept_run"), per_game(curve.final_regret)),
-        "optimum": (("game",), per_game(curve.optimum)),
-        "num_regions": (("game",), per_game(table_of(cell.game_key, is_small(cell)).num_regions, np.int64)),
-        "bound": ((), np.asarray(report.mean_rate(learner_of(cell).theorem, games, curve.horizon))),
-    }
-    if curve.regret is not None:
-        arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))
-    for name, told in curve.info.items():
-        for suffix, values in (("", told.mean), ("_stderr", told.stderr)):
-            numbers = per_game(values)
-            arrays[f"{store.TOLD}{name}{suffix}"] = (store.told_dims(name, numbers.ndim), numbers)
-    attrs = {
-        "cell": json.dumps(cell.own_labels, ensure_ascii=False),
-        "code": cell.code,
-        "spec": cell.spec.to_toml(),
-        "ties": curve.ties,
-        "num_runs": str(curve.num_runs),
-        "seconds": json.dumps(curve.seconds | {"wall": seconds}),
-        "versions": json.dumps(machine.versions()),
-        "hardware": json.dumps(machine.hardware()),
-    }
-    return arrays, attrs
 
 
 def _require_room(folder: Path) -> None:

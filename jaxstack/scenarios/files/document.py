@@ -17,8 +17,10 @@ from jaxstack._pytree import host_float64
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.scenarios.files import names
 from jaxstack.strategies import Polytope
 from jaxstack.typed_payoffs import TypedPayoff
+from jaxstack.unequal import is_ragged, padded_lists
 
 FORMAT, VERSION = "jaxstack-game", 1
 
@@ -33,8 +35,8 @@ class GameFile:
       title, description, source: free text; where the numbers come from.
       leader_names: [L], the leader's actions in words, or None.
       follower_names: [n], or None.
-      type_names: [K], or None.
-      action_names: [A], the followers' actions in words, or None.
+      type_names: [K] that followers share, or [n][K_i], or None.
+      action_names: followers' actions in words, [A] that they share, or [n][A_i], or None.
     """
 
     game: Game
@@ -44,8 +46,38 @@ class GameFile:
     source: str | None = None
     leader_names: tuple[str, ...] | None = None
     follower_names: tuple[str, ...] | None = None
-    type_names: tuple[str, ...] | None = None
-    action_names: tuple[str, ...] | None = None
+    type_names: names.OfFollowers | None = None
+    action_names: names.OfFollowers | None = None
+
+    def types_of(self, follower: int) -> list[str]:
+        """Of the types that a follower has, their names or "type 0", "type 1", ..."""
+        count = int(self.game.types_by_follower[follower])
+        return names.of_follower(self.type_names, follower, count, "type")
+
+    def actions_of(self, follower: int) -> list[str]:
+        """Of the actions that a follower has, their names or "action 0", "action 1", ..."""
+        count = int(self.game.actions_by_follower[follower])
+        return names.of_follower(self.action_names, follower, count, "action")
+
+    def labels(self) -> dict[str, Any]:
+        """Texts and names, as `save_game` takes them."""
+        return {name: getattr(self, name) for name in (*_NAMES, "title", "description", "source")}
+
+
+def _nested(depth: int) -> BeforeValidator:
+    """Numbers in lists that may differ in length, nested to a depth: what they are made into checks them."""
+    return BeforeValidator(lambda value: value if is_ragged(value, depth) else _numbers(value))
+
+
+def _truths(value: Any) -> Any:
+    """A mask as nested lists of truth values, or as an array of 0 and 1."""
+    if isinstance(value, np.ndarray):
+        if not np.isin(value, (0, 1)).all():
+            raise ValueError("must be 0 or 1 everywhere")
+        return value == 1
+    if not isinstance(value, list | None):
+        raise ValueError(f"must be nested lists of true and false, but {checks.brief(value)} arrived")
+    return value
 
 
 def _numbers(value: Any) -> np.ndarray:
@@ -65,6 +97,7 @@ def text_of(value: str) -> str:
 
 
 Numbers = Annotated[Any, BeforeValidator(_numbers)]
+OfFollowers = Annotated[Any, BeforeValidator(names.words_of_followers)]
 Text = Annotated[str, AfterValidator(text_of)]
 
 
@@ -82,7 +115,7 @@ class _Tabular(_Strict):
 
 class _Separable(_Strict):
     kind: Literal["separable"]
-    table: Numbers
+    table: Annotated[Any, _nested(3)]
 
     def build(self) -> LeaderPayoff:
         return SeparablePayoff(self.table)
@@ -107,7 +140,7 @@ class _TabularByType(_Strict):
 
 class _SeparableByType(_Strict):
     kind: Literal["separable_by_type"]
-    table: Numbers
+    table: Annotated[Any, _nested(4)]
 
     def build(self) -> LeaderPayoff:
         return TypedPayoff.separable(self.table)
@@ -146,7 +179,7 @@ class _Joint(_Strict):
 
 class _Independent(_Strict):
     kind: Literal["independent"]
-    probabilities: Numbers
+    probabilities: Annotated[Any, _nested(2)]
 
     def build(self) -> TypeDistribution:
         return _keeping_bits(IndependentTypes(self.probabilities), self.probabilities)
@@ -155,7 +188,7 @@ class _Independent(_Strict):
 class _Mixture(_Strict):
     kind: Literal["mixture"]
     weights: Numbers
-    probabilities: Numbers
+    probabilities: Annotated[Any, _nested(3)]
 
     def build(self) -> TypeDistribution:
         mixture = MixtureTypes(self.weights, self.probabilities)
@@ -170,14 +203,15 @@ class _Document(_Strict):
     source: Text | None = None
     leader_names: list[Text] | None = None
     follower_names: list[Text] | None = None
-    type_names: list[Text] | None = None
-    action_names: list[Text] | None = None
+    type_names: OfFollowers | None = None
+    action_names: OfFollowers | None = None
     leader_payoff: Annotated[
         _Tabular | _Separable | _Anonymous | _TabularByType | _SeparableByType | _AnonymousByType,
         Field(discriminator="kind"),
     ]
-    follower_payoffs: Numbers
+    follower_payoffs: Annotated[Any, _nested(4)]
     strategies: _Polytope | None = None
+    available: Annotated[Any, BeforeValidator(_truths)] = None
     types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
 
 
@@ -196,14 +230,9 @@ TYPES: _Known = {
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
 }
-STRATEGIES: dict[type, tuple[str, tuple[str, ...]]] = {Polytope: ("polytope", ("G", "h", "E", "f"))}
+STRATEGIES: _Known = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
-_NAMES = {
-    "leader_names": "num_leader_actions",
-    "follower_names": "num_followers",
-    "type_names": "num_types",
-    "action_names": "num_actions",
-}
+_NAMES = ("leader_names", "follower_names", "type_names", "action_names")
 
 
 def fields_of(value: Any, known: _Known) -> dict[str, Any]:
@@ -221,16 +250,56 @@ def fields_of(value: Any, known: _Known) -> dict[str, Any]:
     }
 
 
-def _keeping_bits(types: TypeDistribution, *stored: np.ndarray) -> TypeDistribution:
+def as_lists(game: Game, document: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a document of unequal followers that are lists to a person who reads them.
+
+    What a follower does not have is left out. Payoffs of actions that one of its types lacks, and another
+    has, are there; `available` says so, where there are any.
+    """
+    types, actions = game.types_by_follower.tolist(), game.actions_by_follower.tolist()
+    blocks = [(i, slice(k), slice(a)) for i, (k, a) in enumerate(zip(types, actions, strict=True))]
+    has = [np.asarray(game.available)[i, k, a] for i, k, a in blocks]
+    payoffs = document["follower_payoffs"]
+    leader, of_types = dict(document["leader_payoff"]), dict(document["types"])
+    if leader["kind"] == "tabular":
+        leader["table"] = leader["table"][(slice(None), *map(slice, actions))]
+    elif leader["kind"] == "separable":
+        leader["table"] = [leader["table"][i, :, a].tolist() for i, _, a in blocks]
+    elif leader["kind"] == "anonymous":
+        unused = leader["table"].ndim - max(actions)  # counts of actions that nobody has are 0
+        leader["table"] = leader["table"][(..., *[0] * unused)]
+    elif leader["kind"] == "tabular_by_type":
+        n, largest = len(types), (max(actions), max(types))
+        used = [slice(size) for size in largest for _ in range(n)]
+        leader["table"] = leader["table"][(slice(None), *used)]
+    elif leader["kind"] == "separable_by_type":
+        leader["table"] = [leader["table"][i, k, :, a].tolist() for i, k, a in blocks]
+    table = of_types["probabilities"]
+    if of_types["kind"] == "joint":
+        of_types["probabilities"] = table[tuple(map(slice, types))]
+    elif of_types["kind"] == "independent":
+        of_types["probabilities"] = [table[i, k].tolist() for i, k, _ in blocks]
+    else:
+        of_types["probabilities"] = [[own[i, k].tolist() for i, k, _ in blocks] for own in table]
+    return {
+        "leader_payoff": leader,
+        "follower_payoffs": [payoffs[i, k, :, a].tolist() for i, k, a in blocks],
+        "available": None if all(own.all() for own in has) else [own.tolist() for own in has],
+        "types": of_types,
+    }
+
+
+def _keeping_bits(types: TypeDistribution, *stored: Any) -> TypeDistribution:
     """`types` with the stored probabilities, where construction changed no more than their rounding.
 
     Dividing by a sum of 1 - 1e-16 would give other last bits in every file that is loaded and saved again.
     """
     leaves, structure = jax.tree.flatten(types)
-    kept = [
-        host_float64(mine) if np.allclose(mine, leaf, rtol=1e-14, atol=0) else leaf
-        for mine, leaf in zip(stored, leaves, strict=True)
-    ]
+    kept = []
+    for mine, leaf in zip(stored, leaves, strict=True):
+        table = np.asarray(padded_lists("probabilities", mine, "n K", leaf.ndim), np.float64)
+        table = np.pad(table, [(0, large - own) for large, own in zip(leaf.shape, table.shape, strict=True)])
+        kept.append(host_float64(table) if np.allclose(table, leaf, rtol=1e-14, atol=0) else leaf)
     return jax.tree.unflatten(structure, kept)
 
 
@@ -287,17 +356,28 @@ def build(path: Path, document: _Document) -> GameFile:
     with _naming(path, "strategies"):
         strategies = None if document.strategies is None else document.strategies.build()
     with _naming(path, "follower_payoffs"):
-        game = Game(leader, document.follower_payoffs, strategies)
+        game = Game(leader, document.follower_payoffs, strategies, document.available)
     with _naming(path, "types"):
         types = document.types.build()
         check_types(game, types)
-    names = {}
-    for field, count in _NAMES.items():
-        words, expected = getattr(document, field), getattr(game, count)
-        if words is not None and len(words) != expected:
-            raise ValueError(f"{path}: field {field!r} must hold {expected} names, but {len(words)} arrived.")
-        names[field] = None if words is None else tuple(words)
-    return GameFile(game, types, document.title, document.description, document.source, **names)
+    labels = {field: getattr(document, field) for field in (*_NAMES, "title", "description", "source")}
+    return file_of(game, types, labels, f"{path}: ")
+
+
+def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:
+    """A game with its labels.
+
+    Raises:
+      ValueError: a batch of games, types of another game, or another number of names than the game has.
+    """
+    if game.num_games is not None:
+        raise ValueError(f"a file holds one game, but {game!r} arrived; save unstack(game, i) one by one.")
+    check_types(game, types)
+    try:
+        words = names.checked(game, {field: labels.get(field) for field in _NAMES})
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
+    return GameFile(game, types, **{**labels, **words})
 
 
 @contextlib.contextmanager

@@ -23,9 +23,10 @@ _LINE = 100  # characters; JSON lists that fit stay on one line
 def known_suffix(path: str | os.PathLike[str]) -> Path:
     """`path`, if its suffix names a format."""
     path = checks.path("path", path)
-    if path.suffix.lower() not in (".json", ".npz"):
+    if path.suffix.lower() not in (".json", ".npz", ".csv", ".nfg"):
         raise ValueError(
-            f"{path}: a game file's name must end in .json or .npz, but it ends in {path.suffix!r}."
+            f"{path}: a game file's name must end in .json, .npz, .csv or .nfg, but it ends in "
+            f"{path.suffix!r}."
         )
     return path
 

@@ -7,7 +7,8 @@ runs = 200
 seed = 0
 
 [[scenario]]
-kind = "random"            # random, hard, coverage, security_patrol, toll_pricing, feature_mix or file
+kind = "random"            # random, hard, hidden_parity, coverage, file, or a worked game: security_patrol,
+                           # toll_pricing, feature_mix, museum_patrol, audit, moving_target
 name = "random games"
 games = 8
 num_followers = [1, 2, 4]
@@ -38,6 +39,7 @@ from jaxstack.sweeps.spec.scenarios import (
     CoverageScenario,
     FileScenario,
     HardScenario,
+    ParityScenario,
     Problem,
     RandomScenario,
     Scenario,
@@ -52,6 +54,7 @@ __all__ = [
     "FileScenario",
     "HardScenario",
     "LearnerSettings",
+    "ParityScenario",
     "Problem",
     "RandomScenario",
     "RunSettings",

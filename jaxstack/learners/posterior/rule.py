@@ -1,0 +1,189 @@
+"""The rule that `shared_posterior` and `marginal_posterior` have in common.
+
+Time is cut into epochs. Before each, two distributions are fitted to all that was seen, in whatever region: the
+mode of the posterior, and a sample of it by the weighted likelihood bootstrap, in which every count N becomes a
+Gamma(N) draw. The first part of an epoch plays the best candidate for the sample (probing), the rest the best
+candidate for the mode (exploiting). Where the data identify D the sample is as the posterior to first order;
+where they do not it is a draw from the prior, fresh in every epoch: this is what explores.
+
+Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Likelihood Bootstrap*, 1994.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack import checks
+from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.learners.candidates import Scoring, score_marginals
+from jaxstack.learners.contract import ActionFeedback, Choice, Known
+from jaxstack.learners.posterior import draws, slots
+from jaxstack.learners.posterior.newton import STEPS, maximise
+from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes
+from jaxstack.learners.posterior.slots import Slots
+from jaxstack.learners.rows import take_row
+
+
+class Rule(NamedTuple):
+    """What is fixed when a learner is made.
+
+    joint: whether D is a distribution of joint types, or a product of marginals.
+    growth: length of an epoch, as a share of the rounds before it.
+    steps: of Newton's method.
+    """
+
+    joint: bool
+    growth: float = 0.02
+    steps: int = STEPS
+
+
+class PosteriorParams(NamedTuple):
+    """probe_share: part of an epoch that plays for the sample; alpha_low, alpha_high: between which the prior
+    weight of a type in a sample is drawn, log-uniformly; floor: added to it."""
+
+    probe_share: Float[DeviceArray, ""]
+    alpha_low: Float[DeviceArray, ""]
+    alpha_high: Float[DeviceArray, ""]
+    floor: Float[DeviceArray, ""]
+
+
+class Prepared(NamedTuple):
+    outcomes: Outcomes
+    scoring: Scoring
+
+
+class Plan(NamedTuple):
+    """What is played in a part of an epoch, and the slot that counts what is seen."""
+
+    choice: Choice
+    slot: Int[DeviceArray, ""]
+
+
+class PosteriorState(NamedTuple):
+    """Counts, and the two plans of the epoch; `probe_until` is the last round that probes."""
+
+    slots: Slots
+    probe: Plan
+    exploit: Plan
+    probe_until: Int[DeviceArray, ""]
+
+
+class Fit(NamedTuple):
+    """Arguments of `maximise`: weights [P, S, E], outcome [P, S, J], prior [P, J]."""
+
+    weights: Float[DeviceArray, "P S E"]
+    outcome: Int[DeviceArray, "P S J"]
+    prior: Float[DeviceArray, "P J"]
+
+
+def check_rule(rule: Rule) -> Rule:
+    """The rule, if its numbers make sense.
+
+    Raises:
+      ValueError: growth outside 0..1, or fewer than 1 step.
+    """
+    growth = checks.real_number(rule.growth)
+    if growth is None or not 0 < growth <= 1:
+        raise ValueError(
+            f"growth must be a number above 0, at most 1, but {checks.brief(rule.growth)} arrived: an epoch is "
+            f"that share of the rounds before it."
+        )
+    return rule._replace(growth=growth, steps=checks.positive_int("steps", rule.steps))
+
+
+def schedule(rule: Rule, horizon: int) -> np.ndarray:
+    """First rounds of all epochs up to `horizon`; int64."""
+    rounds, t = [], 1
+    while t <= horizon:
+        rounds.append(t)
+        t += max(1, int(rule.growth * t))
+    return np.array(rounds)
+
+
+def hparams(known: Known) -> PosteriorParams:
+    """Default hyperparameters; J is the number of types of a problem."""
+    num_types = known.prepared.outcomes.of_type.shape[-1]
+    numbers = (0.1, 1 / num_types, 1.0, 0.01)
+    return PosteriorParams(*(jnp.asarray(number, known.dtype) for number in numbers))
+
+
+def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
+    zero = jnp.zeros((), jnp.int32)
+    plan = Plan(Choice(zero, zero), zero)
+    num_problems = known.prepared.outcomes.of_type.shape[-2]
+    counts = slots.empty(known.table.padded_regions, num_problems * num_outcomes(known.game, rule.joint))
+    return PosteriorState(counts, plan, plan, zero)
+
+
+def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
+    return _plan(state, t).choice
+
+
+def update(
+    state: PosteriorState,
+    known: Known,
+    params: PosteriorParams,
+    choice: Choice,
+    feedback: ActionFeedback,
+    t: jax.Array,
+) -> PosteriorState:
+    seen = seen_outcomes(known.prepared.outcomes, known.game, choice.region, feedback.actions)
+    return state._replace(slots=slots.count(state.slots, _plan(state, t).slot, seen))
+
+
+def replan(
+    rule: Rule, key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array
+) -> PosteriorState:
+    """The two plans of the epoch that begins with round t."""
+    both = [sample(key, state.slots, known, params), mode(state.slots, known)]
+    fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
+    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
+    probed, exploited = (best(known, of_types) for of_types in types)
+    after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
+    after, probe_slot = slots.claim(after, probed.region, exploit_slot)
+    length = jnp.maximum(jnp.floor(rule.growth * t.astype(known.dtype)), 1)
+    probing = jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32)
+    return PosteriorState(after, Plan(probed, probe_slot), Plan(exploited, exploit_slot), t + probing - 1)
+
+
+def mode(seen: Slots, known: Known) -> Fit:
+    """The fit of the posterior's mode: every type has the prior weight 1/J."""
+    weights, outcome = _observed(seen, known)
+    num_types = outcome.shape[-1]
+    prior = jnp.full((len(outcome), num_types), 1 / num_types, known.dtype)
+    return Fit(weights, outcome, prior)
+
+
+def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
+    """The fit of one sample: counts and prior weights become gamma draws."""
+    weights, outcome = _observed(seen, known)
+    for_alpha, for_prior, for_weights = jax.random.split(key, 3)
+    alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
+    shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
+    prior = draws.small_gamma(for_prior, shape) + params.floor
+    return Fit(draws.gamma(for_weights, weights), outcome, prior)
+
+
+def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
+    """First best candidate where types have these probabilities."""
+    scoring: Scoring = known.prepared.scoring
+    if len(types) == 1 and scoring.joint is not None:
+        return scoring.candidates.first_best(jnp.asarray(scoring.joint) @ types[0])
+    return scoring.candidates.first_best(score_marginals(scoring, known, types))
+
+
+def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
+    """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions."""
+    of_type = take_row(known.prepared.outcomes.of_type, jnp.maximum(seen.region, 0))  # [S, P, J]
+    counts = seen.counts.reshape(*of_type.shape[:2], -1).astype(known.dtype)
+    return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
+
+
+def _plan(state: PosteriorState, t: jax.Array) -> Plan:
+    """The plan of round t."""
+    probes = t <= state.probe_until
+    return jax.tree.map(lambda probe, exploit: jnp.where(probes, probe, exploit), state.probe, state.exploit)

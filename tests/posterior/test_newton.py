@@ -1,0 +1,123 @@
+"""Newton's method for weighted likelihoods: optimal to the last digits, and what would not be."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxstack.learners.posterior.newton import STEPS, maximise
+from jaxstack.learners.posterior.sums import sum_of, total
+from tests.reference import likelihood as reference
+
+SIZES = (27, 8, 4)  # types, outcomes, response maps
+
+
+@functools.cache
+def histories(prior: float = 1 / 27) -> list[reference.History]:
+    rng = np.random.default_rng(0)
+    drawn = [reference.random_history(rng, *SIZES) for _ in range(200)]
+    return [history._replace(prior=np.full(SIZES[0], prior)) for history in drawn]
+
+
+def solve(problems: list[reference.History], steps: int = STEPS) -> np.ndarray:
+    weights, outcome, prior = (np.stack(arrays) for arrays in zip(*problems, strict=True))
+    dtype = jnp.zeros(()).dtype
+    return np.asarray(
+        maximise(weights.astype(dtype), outcome.astype(np.int32), prior.astype(dtype), steps=steps),
+        np.float64,
+    )
+
+
+@functools.cache
+def solutions() -> np.ndarray:
+    with jax.enable_x64(True):
+        return solve(histories())
+
+
+def violations(problems: list[reference.History], types: np.ndarray) -> np.ndarray:
+    pairs = zip(problems, types, strict=True)
+    return np.array([reference.violation(problem, of_problem) for problem, of_problem in pairs])
+
+
+def test_every_solution_is_optimal() -> None:
+    assert violations(histories(), solutions()).max() < 1e-8
+    np.testing.assert_allclose(solutions().sum(axis=1), 1, atol=1e-9)
+    assert (solutions() > 0).all()
+
+
+def test_agrees_with_another_method() -> None:
+    for history, types in list(zip(histories(), solutions(), strict=True))[:6]:
+        other = reference.maximum(history)
+        ahead = reference.log_likelihood(history, types) - reference.log_likelihood(history, other)
+        assert 0 <= ahead + 1e-7 < 1e-2, "no worse than the other method, which stops a little early"
+
+
+# Each of these would pass for a solver, and fails -----------------------------------------------------
+
+
+def fifteen_steps() -> tuple[list[reference.History], np.ndarray]:
+    return histories(), solve(histories(), steps=15)
+
+
+def tiny_floor() -> tuple[list[reference.History], np.ndarray]:
+    return histories(1e-6), solve(histories(1e-6))
+
+
+def expectation_maximisation() -> tuple[list[reference.History], np.ndarray]:
+    few = histories()[:20]
+    return few, np.stack([reference.expectation_maximisation(history, 200) for history in few])
+
+
+@pytest.mark.parametrize("wrong", [fifteen_steps, tiny_floor, expectation_maximisation])
+def test_a_solver_that_is_not_optimal_is_told_apart(wrong: functools.partial) -> None:
+    with jax.enable_x64(True):
+        assert violations(*wrong()).max() > 1e-5
+
+
+def test_single_precision_is_far_below_a_standard_error() -> None:
+    # A point z standard errors off the maximum has a log-likelihood z^2 / 2 below it.
+    trios = zip(histories(), solve(histories()), solutions(), strict=True)
+    lost = np.array(
+        [
+            reference.log_likelihood(history, exact)
+            - reference.log_likelihood(history, single / single.sum())
+            for history, single, exact in trios
+        ]
+    )
+    off = np.sqrt(2 * np.maximum(lost, 0))
+    assert np.quantile(off, 0.99) < 0.005
+    assert off.max() < 0.02
+
+
+def test_a_problem_does_not_depend_on_those_beside_it() -> None:
+    problems = histories()[:16]
+    few = [history._replace(counts=history.counts * (np.arange(4) < 2)[:, None]) for history in problems]
+    alone = solve([few[0]] * 16)
+    np.testing.assert_array_equal(solve([few[0], *problems[1:]])[0], alone[0])
+
+
+def test_batched_over_runs_it_is_the_same() -> None:
+    weights, outcome, prior = (np.stack(arrays) for arrays in zip(*histories()[:12], strict=True))
+    args = weights.astype(np.float32), outcome.astype(np.int32), prior.astype(np.float32)
+    flat = maximise(*args)
+    nested = jax.vmap(jax.vmap(maximise))(*(a.reshape(2, 3, 2, *a.shape[1:]) for a in args))
+    np.testing.assert_array_equal(np.asarray(nested).reshape(12, -1), flat)
+
+
+@pytest.mark.parametrize("length", [1, 8, 9, 64, 70])
+def test_zeros_at_the_end_do_not_change_a_sum(length: int) -> None:
+    values = np.random.default_rng(0).normal(size=(70, 5)).astype(np.float32)
+    padded = np.zeros((700, 5), np.float32)
+    padded[:length] = values[:length]
+    np.testing.assert_array_equal(total(jnp.asarray(values[:length])), total(jnp.asarray(padded)))
+    np.testing.assert_allclose(total(jnp.asarray(padded)), padded.sum(axis=0), rtol=1e-5, atol=1e-5)
+
+
+def test_several_sums_at_once() -> None:
+    values = jnp.arange(20.0)
+    first, second = sum_of(lambda a, b: (a * b, b), values, values + 1)
+    assert (first, second) == (float((values * (values + 1)).sum()), 210.0)
