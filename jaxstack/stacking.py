@@ -19,10 +19,11 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
 
     Games of one L and one kind of payoff may differ in followers, types and actions, type distributions and
     tables too: all are padded to the largest (`Game.available` says what is real; followers who are added
-    have no choice). Stack the games and their types in the same order.
+    have no choice). Stack the games and their types in the same order. All have one strategy set.
 
     Raises:
-      ValueError: no list, an empty one, or members of different kinds or numbers of leader actions.
+      ValueError: no list, an empty one, or members of different kinds, numbers of leader actions, or
+        strategy sets.
     """
     checks.instance("what is stacked", trees, Iterable, "Pass a list: jaxstack.stack([game, ...]).")
     trees = _of_one_shape(list(trees))
@@ -36,8 +37,8 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
     for position, tree in enumerate(trees):
         if describe(tree) != expected:
             raise ValueError(
-                f"stack needs members of one kind and one number of leader actions, but member {position} is "
-                f"{tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds separately."
+                f"stack needs members of one kind, one number of leader actions and one strategy set, but member "
+                f"{position} is {tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds separately."
             )
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 

@@ -549,7 +549,7 @@ def test_unknown_tie_rule_and_mixed_shapes() -> None:
     game = game_of(np.eye(2)[None, None])
     with pytest.raises(ValueError, match=r"Unknown tie rule 'optimist'. Did you mean 'optimistic'\?"):
         enumerate_regions(game, ties="optimist")
-    with pytest.raises(ValueError, match="one kind and one number of leader actions"):
+    with pytest.raises(ValueError, match="one number of leader actions"):
         enumerate_regions([game, game_of(np.eye(3)[None, None])])
     with pytest.raises(ValueError, match="max_regions must be a whole number"):
         enumerate_regions(game, max_regions=0)

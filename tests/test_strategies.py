@@ -267,7 +267,7 @@ def test_a_batch_equals_its_games() -> None:
         np.testing.assert_array_equal(table.responses[g, :count], single.responses)
         mask = single.vertex_mask
         np.testing.assert_array_equal(table.vertices[g, :count, : mask.shape[1]][mask], single.vertices[mask])
-    with pytest.raises(ValueError, match="one kind and shape"):
+    with pytest.raises(ValueError, match="one strategy set"):
         js.stack([games[0], js.scenarios.random_coverage_game(0, 3, 2, 1, 2)[0]])
 
 
