@@ -37,8 +37,9 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
     for position, tree in enumerate(trees):
         if describe(tree) != expected:
             raise ValueError(
-                f"stack needs members of one kind, one number of leader actions and one strategy set, but member "
-                f"{position} is {tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds separately."
+                f"stack needs members of one kind, one number of leader actions and one strategy set, but "
+                f"member {position} is {tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds "
+                f"separately."
             )
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 

@@ -54,6 +54,22 @@ def test_normal_form_holds_every_patrol() -> None:
         np.testing.assert_allclose(normal.follower[0, 0, row], x @ game.follower[0, 0], atol=1e-12)
 
 
+def test_payoffs_of_the_leader_may_depend_on_types() -> None:
+    """The same for all types, or an attack of type 1 that costs ten times as much."""
+    rng = np.random.default_rng(0)
+    own, caught = rng.uniform(1, 9, (1, 2, 3)), -rng.uniform(1, 9, (1, 2, 3))
+    loss, gain = -rng.uniform(1, 9, (1, 3)), np.ones((1, 3))
+    weights = [[0.5, 0.5]]
+    plain, types = js.scenarios.coverage_game(1, own, caught, loss, gain, weights)
+    by_type = np.repeat(loss[:, None], 2, axis=1), np.repeat(gain[:, None], 2, axis=1)
+    same, _ = js.scenarios.coverage_game(1, own, caught, *by_type, weights)
+    expected = js.solve(plain, types).value
+    assert js.solve(same, types).value == pytest.approx(expected, abs=1e-9)
+    worse, _ = js.scenarios.coverage_game(1, own, caught, by_type[0] * [[[1.0], [10.0]]], by_type[1], weights)
+    assert js.solve(worse, types).value < expected - 1
+    assert js.solve(worse, types, "milp").value == pytest.approx(js.solve(worse, types).value, abs=1e-9)
+
+
 def test_the_same_learner_on_both_forms() -> None:
     lines = coverage.same_learner(50, 2, targets=3, guards=1)
     optima = {line.rsplit("optimum ", 1)[1] for line in lines}

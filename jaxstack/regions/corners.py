@@ -276,12 +276,7 @@ def _best_at(
         for p, (lower, higher) in enumerate(of_pairs.T):
             best[lower] &= at_least[:, p]
             best[higher] &= at_most[:, p]
-        lowest = np.zeros(best.shape[1:], np.int8)
-        tied, seen = np.zeros_like(best[0]), best[0]
-        for action in range(1, num_actions):
-            lowest += action * (best[action] > seen).view(np.int8)
-            tied |= seen & best[action]
-            seen = seen | best[action]
+        lowest, tied = _lowest_and_tied(best)
         codes.append(codec.pack(owner, lowest))
         point, item = np.divmod(np.flatnonzero(tied), num_items)
         ties.append((point + start, item, best[:, point, item].T))
@@ -301,6 +296,17 @@ def _best_at(
         tie_best,
         tie_best.sum(axis=1),
     )
+
+
+def _lowest_and_tied(best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest of the best actions, [M, items] int8, and whether there are others; of masks [A, M, items]."""
+    lowest = np.zeros(best.shape[1:], np.int8)
+    tied, seen = np.zeros_like(best[0]), best[0]
+    for action in range(1, len(best)):
+        lowest += action * (best[action] > seen).view(np.int8)
+        tied |= seen & best[action]
+        seen = seen | best[action]
+    return lowest, tied
 
 
 def _exact_signs(

@@ -1,4 +1,4 @@
-"""Games to play: seeded random ones, two lower-bound families, coverage games, six worked examples, and files."""
+"""Games to play: random ones, two lower-bound families, coverage games, six worked examples, and files."""
 
 from jaxstack.scenarios.audit import audit
 from jaxstack.scenarios.coverage import coverage_game, patrols, random_coverage_game

@@ -14,6 +14,7 @@ from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
 from jaxstack.scenarios._arrays import agreeing
 from jaxstack.strategies import coverage
+from jaxstack.typed_payoffs import TypedPayoff
 
 
 def coverage_game(
@@ -36,7 +37,8 @@ def coverage_game(
     Args:
       resources: how many targets can be covered at a time; with schedules, how many resources of each kind.
       attacker_uncovered, attacker_covered: [n, K, T], what attacker i of type k gets from target t.
-      leader_uncovered, leader_covered: [n, T], what the leader gets from an attack of attacker i on target t.
+      leader_uncovered, leader_covered: [n, T], what the leader gets from an attack of attacker i on target t;
+        or [n, K, T], where that depends on the attacker's type, too.
       types: [n, K], probabilities of independent types, or a distribution.
       schedules: which targets a resource covers together; see `jaxstack.strategies.coverage`.
       may_stay_away: action T is no attack, worth 0 to both sides.
@@ -51,22 +53,24 @@ def coverage_game(
     Source: Kiekintveld et al., Computing optimal randomized resource allocations for massive security games,
     AAMAS 2009 (one attacker; ERASER).
     """
+    of_leader = "n K T" if np.ndim(leader_uncovered) == 3 else "n T"
     open_, met, loss, gain = agreeing(
         attacker_uncovered=(attacker_uncovered, "n K T"),
         attacker_covered=(attacker_covered, "n K T"),
-        leader_uncovered=(leader_uncovered, "n T"),
-        leader_covered=(leader_covered, "n T"),
+        leader_uncovered=(leader_uncovered, of_leader),
+        leader_covered=(leader_covered, of_leader),
     )
     n, K, T = open_.shape
     strategies = coverage(T, resources, schedules)
     L, actions = strategies.num_coordinates, T + bool(may_stay_away)
-    follower, leader = np.zeros((n, K, L, actions)), np.zeros((n, L, actions))
+    follower, leader = np.zeros((n, K, L, actions)), np.zeros((*loss.shape[:-1], L, actions))
     target = np.arange(T)
-    follower[:, :, target, target], follower[:, :, -1, :T] = met - open_, open_
-    leader[:, target, target], leader[:, -1, :T] = gain - loss, loss
+    for table, uncovered, covered in ((follower, open_, met), (leader, loss, gain)):
+        table[..., target, target], table[..., -1, :T] = covered - uncovered, uncovered
     if not isinstance(types, TypeDistribution):
         types = IndependentTypes(types)
-    return Game(SeparablePayoff(leader), follower, strategies), types
+    payoff = TypedPayoff.separable(leader) if leader.ndim == 4 else SeparablePayoff(leader)
+    return Game(payoff, follower, strategies), types
 
 
 def random_coverage_game(
