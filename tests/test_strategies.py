@@ -232,6 +232,27 @@ def test_learners_play(learner: str) -> None:
     assert regret[..., -1].max() <= 200 * (high - low)
 
 
+@pytest.mark.parametrize("learner", ["erm_joint", "erm_product"])
+def test_jumps_play_what_rounds_play(learner: str) -> None:
+    """Skipping ahead draws other numbers: the same regret in the mean, over 400 runs each."""
+    game, types = js.scenarios.random_coverage_game(5, 2, 1, 1, 2)
+    curves = [
+        js.simulate(
+            jax.random.key(0),
+            game,
+            types,
+            js.learners.by_name(learner),
+            horizon=100,
+            num_runs=400,
+            skip_ahead=skip,
+        ).regret[..., -1]
+        for skip in (False, True)
+    ]
+    error = np.sqrt(sum(np.var(curve) / 400 for curve in curves))
+    assert abs(np.mean(curves[0]) - np.mean(curves[1])) <= 4 * error
+    assert np.mean(curves[0]) > 0
+
+
 def test_units_are_those_of_the_set() -> None:
     """The range over the vertices, in every representation; payoffs added to a constant move with it."""
     game, _ = small_game()

@@ -299,7 +299,7 @@ def _best_at(
 
 
 def _lowest_and_tied(best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest of the best actions, [M, items] int8, and whether there are others; of masks [A, M, items]."""
+    """Lowest of the best actions, [M, items] int8, and whether there are others; of masks [A, M, items]."""
     lowest = np.zeros(best.shape[1:], np.int8)
     tied, seen = np.zeros_like(best[0]), best[0]
     for action in range(1, len(best)):
