@@ -68,6 +68,7 @@ class Game:
             set_field(self, "follower", follower)
             set_field(self, "available", available)
             self._check_sizes(sizes)
+        set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         self._check_axes()
         set_field(self, "strategies", _strategies(self.strategies, np.shape(self.follower)[-2:-1]))
         if self.available is not None and not is_traced(self.leader, self.available):

@@ -119,7 +119,8 @@ class TypedPayoff:
         if types is None:
             raise ValueError(
                 "the leader's payoff depends on followers' types in this game, so that actions alone have "
-                "no payoff vector. A learner with feedback by actions learns from feedback.payoff instead."
+                "no payoff vector. A learner with feedback by actions learns from feedback.payoff instead, "
+                "or says that it cannot play such games: Learner(needs_payoff_vectors=True)."
             )
         return self.moves.payoff_vector(jnp.asarray(types) * self.num_actions + jnp.asarray(actions))
 

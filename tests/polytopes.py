@@ -28,7 +28,7 @@ def random_polytope(rng: np.random.Generator, kind: str, dimension: int) -> Poly
     if kind == "coverage":
         return strategies.coverage(d, int(rng.integers(1, d + 1)))
     if kind == "product":
-        return strategies.product_of_simplices([2] * (d % 2) + [3] * (d // 2))
+        return strategies.product_of_simplices([2, 2] if d == 2 else [2] * (d % 2) + [3] * (d // 2))
     if kind == "cross":  # every vertex lies on 2^(d-1) facets
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=d)))
         return Polytope(signs, np.ones(len(signs))).with_constant()

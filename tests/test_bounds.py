@@ -28,7 +28,9 @@ def test_number_of_regions() -> None:
         ("erm_product", RANGE * math.sqrt(8 * HORIZON)),
         ("region_ucb", RANGE * math.sqrt(32_768 * 3 * HORIZON * LOG_T)),
         ("oful", RANGE * 16 * math.sqrt(HORIZON) * LOG_T),
+        ("vector_oful", RANGE * 16 * math.sqrt(4 * HORIZON) * LOG_T),  # min(A^n, K^n) = 4
         ("lower", RANGE * math.sqrt(3 * HORIZON)),
+        ("lower_actions", RANGE / 43 * math.sqrt(2 * HORIZON)),  # 2 <= n <= L - 1: N = 2^(n-1)
     ],
 )
 def test_rates_by_hand(learner: str, expected: float) -> None:
@@ -60,12 +62,35 @@ def test_hundreds_of_followers_do_not_overflow() -> None:
 
 
 def test_first_round_is_finite() -> None:
-    for learner in ("erm_joint", "erm_product", "region_ucb", "oful", "lower"):
+    for learner in (*js.bounds.THEOREMS, "lower", "lower_actions"):
         assert 0 < js.bounds.regret(learner, GAME, 1) < math.inf
 
 
 def test_learner_without_a_theorem() -> None:
     with pytest.raises(ValueError, match=r"Unknown regret bound 'region_ubc'\. Did you mean 'region_ucb'"):
         js.bounds.regret("region_ubc", GAME, HORIZON)
-    with pytest.raises(ValueError, match="Known: erm_joint, erm_product, region_ucb, oful, lower"):
+    with pytest.raises(
+        ValueError, match="Known: erm_joint, erm_product, region_ucb, oful, vector_oful, lower"
+    ):
         js.bounds.regret("uniform", GAME, HORIZON)
+
+
+@pytest.mark.parametrize(
+    ("n", "leader", "regions", "constant"),
+    [(2, 2, 3, 1 / 43), (3, 3, 7, 1 / 19), (5, 3, 16, 1 / 19), (4, 9, 8, 1 / 19), (3, 4, 4, 1 / 19)],
+)
+def test_lower_bound_from_actions(n: int, leader: int, regions: int, constant: float) -> None:
+    game = js.Game(
+        js.AnonymousPayoff(np.tile(np.arange(n + 1) % 2.0, (leader, 1))), np.zeros((n, 4, leader, 2))
+    )
+    for horizon in (1, regions, 10_000):
+        expected = constant * min(math.sqrt(regions * horizon), horizon)
+        assert js.bounds.regret("lower_actions", game, horizon) == pytest.approx(expected, rel=1e-12)
+
+
+def test_lower_bound_from_actions_where_it_is_not_proved() -> None:
+    few_types = js.Game(GAME.leader, np.zeros((2, 3, 3, 2)))
+    one_follower = js.Game(np.array([[0.0, 1.0]] * 3), np.zeros((1, 4, 3, 2)))
+    for game in (few_types, one_follower):
+        with pytest.raises(ValueError, match=r"proved for K >= 4 and n, L, A >= 2, but Game"):
+            js.bounds.regret("lower_actions", game, HORIZON)

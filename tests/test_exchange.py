@@ -6,6 +6,7 @@ import itertools
 import re
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import jaxstack as js
+from experiments import unequal
 from jaxstack import cli
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.scenarios import from_dataset, from_frame, load_game_file, to_dataset, to_frame
@@ -117,10 +119,6 @@ def test_followers_who_affect_each_other_are_refused(tmp_path: Any, leader: Any,
         ('NFG 1 R "" { "a" } { 1 }\n1', "a leader needs a follower, but 'a' is the only player"),
         ('NFG 1 R "" { "a" "b', "a player's name, in quotes expected, but '\"' arrived"),
         ('NFG 1 R "" { } { }', "at least one player expected"),
-        (
-            'NFG 1 R "" { "a" "b" "c" } { 1 1 2 }\n' + "0 " * 6,
-            "followers must have the same number of strategies, but there are 1 of 'b', 2 of 'c'",
-        ),
     ],
 )
 def test_files_that_are_no_strategic_form(tmp_path: Any, text: str, message: str) -> None:
@@ -166,6 +164,26 @@ def test_gambit_round_trip(tmp_path: Any, seed: int) -> None:
     np.testing.assert_array_equal(file.game.follower, game.follower)
     np.testing.assert_allclose(numbers_of(file.game, (0,) * n), numbers_of(game, (0,) * n), rtol=1e-15)
     assert (file.leader_names, file.action_names, file.title) == tuple(labels.values())
+
+
+def test_gambit_followers_have_strategies_of_their_own(tmp_path: Any) -> None:
+    """b has one strategy, c has two; and what one lacks is not written."""
+    text = 'NFG 1 R "" { "a" "b" "c" } { 2 1 2 }\n' + "1 4 6  2 5 7  3 4 8  9 5 0"
+    file = load_game_file(written(tmp_path, text))
+    assert file.game.actions_by_follower.tolist() == [1, 2]
+    assert file.action_names == (("1",), ("1", "2"))
+    np.testing.assert_array_equal(file.game.follower[1, 0], [[6, 8], [7, 0]])
+    js.save_game(tmp_path / "again.nfg", file.game, file.types, **file.labels())
+    again = load_game_file(tmp_path / "again.nfg")
+    assert again.action_names == file.action_names
+    np.testing.assert_array_equal(again.game.available, file.game.available)
+    np.testing.assert_array_equal(again.game.follower, file.game.follower)
+    np.testing.assert_array_equal(again.game.leader.table, file.game.leader.table)
+    lacking = js.Game(np.zeros((2, 3)), np.arange(6.0).reshape(1, 1, 2, 3), available=[[[True, False, True]]])
+    js.save_game(tmp_path / "lacking.nfg", lacking, js.IndependentTypes([[1.0]]))
+    back = load_game_file(tmp_path / "lacking.nfg")
+    assert back.action_names == ("action 0", "action 2")
+    np.testing.assert_array_equal(back.game.follower, [[[[0, 2], [3, 5]]]])
 
 
 def test_gambit_has_no_types(tmp_path: Any) -> None:
@@ -233,10 +251,13 @@ def changed(*edits: tuple[str, str]) -> str:
         ),
         (
             "\n".join(TABLE.split("\n")[:-2]),
-            "no row gives the payoffs of (hall, guest, guard hall, steal). There must be one",
+            "no row gives the payoffs of (hall, guest, guard hall, steal), but other rows do",
         ),
         (changed(("0.25,guard yard", "0.3,guard yard")), "says that its type has probability"),
-        (TABLE.replace("0.25", "0.5"), "must sum to 1, but the sum at index [0] is 1.25"),
+        (
+            TABLE.replace("0.25", "0.5"),
+            "column 'probability' of the types of 'hall' must sum to 1, but the sum is 1.25",
+        ),
         (changed(("thief,0.25,guard hall,steal", "thief,0.25,guard hall,st\neal")), "row 2 has 5 entries"),
         (changed(("hall,thief", '"hall",th"ief')), "no row gives the payoffs of"),
     ],
@@ -252,12 +273,6 @@ def test_a_table_needs_probabilities_of_several_types() -> None:
     frame = pd.DataFrame(js.scenarios.files.tables.columns_of_game(TYPED[0])).drop(columns="probability")
     with pytest.raises(ValueError, match=r"'probability' is missing: with 2 types"):
         from_frame(frame)
-
-
-def test_followers_of_a_table_have_equally_many_actions() -> None:
-    frame = to_frame(TYPED[0].game, TYPED[0].types)
-    with pytest.raises(ValueError, match=r"same number of actions, but '1' has 1 and '0' has 2"):
-        from_frame(frame[(frame.follower == "0") | (frame.action == "0")])
 
 
 def file_of(seed: int, kind: str) -> Any:
@@ -298,6 +313,36 @@ def test_a_table_holds_any_payoff_of_one_follower(tmp_path: Any, kind: str) -> N
     for k in range(2):
         np.testing.assert_array_equal(numbers_of(back, (k,)), numbers_of(game, (k,)))
     np.testing.assert_allclose(marginals.marginals(), types.marginals(), rtol=1e-15)
+
+
+@pytest.mark.parametrize("seed", [1, 4, 7, 10, 13, 16])
+def test_a_table_of_unequal_followers(seed: int) -> None:
+    """Rows stand for what there is; without names of their own, types and actions keep their order."""
+    case = unequal.random_case(seed)
+    independent = js.IndependentTypes(case.types.marginals())
+    names = [[f"{i} {a}" for a in range(count)] for i, count in enumerate(case.game.actions_by_follower)]
+    frame = to_frame(case.game, independent, action_names=names)
+    has = np.ones((1, 1, 1)) if case.game.available is None else np.asarray(case.game.available)
+    if case.game.available is not None:
+        assert len(frame) == has.sum() * case.game.num_leader_actions
+    back = from_frame(frame)
+    # Which number an action has follows from where it first appears; its name tells.
+    for i in range(case.game.num_followers):
+        order = [names[i].index(name) for name in back.actions_of(i)]
+        kinds = [int(name.removeprefix("type ")) for name in back.types_of(i)]
+        where = np.ix_([i], kinds, range(case.game.num_leader_actions), order)
+        size = len(kinds), case.game.num_leader_actions, len(order)
+        mine = np.asarray(back.game.follower)[i, : size[0], :, : size[2]]
+        owns = np.ones(size, bool)
+        if back.game.available is not None:
+            owns &= np.asarray(back.game.available)[i, : size[0], None, : size[2]]
+        expected = np.asarray(case.game.follower)[where][0]
+        np.testing.assert_array_equal(mine[owns], expected[owns])
+        np.testing.assert_allclose(
+            back.types.marginals()[i, : size[0]], independent.marginals()[i, kinds], rtol=1e-15
+        )
+    optimum = js.solve(case.game, independent).value
+    assert js.solve(back.game, back.types).value == pytest.approx(optimum, abs=1e-9)
 
 
 def test_what_a_table_has_no_place_for(tmp_path: Any) -> None:
@@ -347,6 +392,23 @@ def test_dataset_round_trip(payoff: str, types: str) -> None:
             assert type(file.types) is type(distribution)
             np.testing.assert_allclose(file.types.probabilities, distribution.probabilities, rtol=1e-15)
             assert (file.leader_names, file.title, file.type_names) == (*labels.values(), None)
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_a_dataset_of_unequal_followers(seed: int) -> None:
+    case = unequal.random_case(seed)
+    labels = {
+        f"{what}_names": tuple(tuple(f"{i} {j}" for j in range(count)) for i, count in enumerate(counts))
+        for what, counts in (
+            ("type", case.game.types_by_follower),
+            ("action", case.game.actions_by_follower),
+        )
+    }
+    back = from_dataset(to_dataset(case.game, case.types, **labels))
+    pairs = zip(*map(jax.tree.leaves, ((back.game, back.types), (case.game, case.types))), strict=True)
+    for mine, other in pairs:
+        np.testing.assert_allclose(mine, other, rtol=1e-15)
+    assert {name: getattr(back, name) for name in labels} == labels
 
 
 def test_a_dataset_by_hand() -> None:

@@ -16,14 +16,18 @@ from jaxstack.game import Game, check_types, stack
 from jaxstack.payoffs import SeparablePayoff
 from jaxstack.regions import enumerate_regions
 from jaxstack.scenarios import (
+    audit,
     feature_mix,
     hard_game,
     load_game_file,
+    moving_target,
+    museum_patrol,
     random_game,
     security_patrol,
     toll_pricing,
 )
-from jaxstack.value import vertex_utilities
+from jaxstack.solvers import solve
+from jaxstack.value import expected_utility, vertex_utilities
 from tests import games
 from tests.reference import value
 
@@ -397,3 +401,79 @@ def test_examples_take_other_sizes():
     )
     assert game.num_followers == 40
     assert isinstance(game, Game)
+
+
+# Games on polytopes, with payoffs by type and unequal followers ---------------------------------------------
+
+
+def test_museum_patrol_by_hand():
+    game, types = museum_patrol()
+    assert game.types_by_follower.tolist() == [2, 3]
+    assert game.actions_by_follower.tolist() == [4, 3]
+    x = np.array([0.5, 0.25, 0.75, 0.5, 1.0])
+    # Attacker 0, an activist, goes to the old masters: room 1, action 1.
+    gained = game.follower[0, 1, :, 1] @ x
+    assert gained == pytest.approx(0.75 * 8 - 0.25 * 1)
+    assert game.follower[0, 1, :, 3] @ x == 0, "staying away"
+    got = np.asarray(game.leader.payoff_vector(np.array([1, 2]), np.array([1, 0]))) @ x
+    assert got == pytest.approx(-0.75 * 6 + 0.25 * 1), "attacker 1 stays away"
+    np.testing.assert_allclose(types.marginals()[0, :2], [0.7, 0.3])
+
+
+def test_audit_by_hand():
+    game, _ = audit()
+    x = np.array([0.2, 0.1, 0.5, 1.0])
+    # An opportunist pads hospitality: action 1.
+    assert game.follower[0, 1, :, 1] @ x == pytest.approx(0.9 * 1.6 - 0.1 * (4 + 0.3))
+    padded = 0.6 * 0.02 + 0.3 * 1.6 + 0.1 * 1.5  # of department 0
+    checking = 0.2 * 0.3 + 0.1 * 0.4 + 0.5 * 0.8
+    got = np.asarray(game.leader.payoff_vector(np.array([1, 3]))) @ x  # department 1 is honest
+    assert got == pytest.approx(-0.9 * padded + 0.1 * 0.5 * 4 - 2 * checking)
+
+
+def test_moving_target_by_hand():
+    game, _ = moving_target()
+    assert game.actions_by_follower.tolist() == [2, 4]
+    x = np.array([0.1, 0.2, 0.3, 0.4])
+    works = 0.1 * 0.3 + 0.2 * 0.4
+    assert game.follower[1, 1, :, 1] @ x == pytest.approx(9 * works - 1.0), "Python escape"
+    got = np.asarray(game.leader.payoff_vector(np.array([1, 1]))) @ x
+    assert got == pytest.approx(-8 * works - (0.1 * 1.0 + 0.2 * 1.2 + 0.3 * 0.6 + 0.4 * 0.8))
+
+
+@pytest.mark.parametrize("make", [museum_patrol, audit, moving_target])
+def test_worked_games_are_solved_alike(make):
+    game, types = make()
+    exact = solve(game, types, method="vertices").value
+    assert solve(game, types, method="programs").value == pytest.approx(exact, abs=1e-9)
+    assert solve(game, types, method="milp").value == pytest.approx(exact, abs=1e-7)
+    # No guard, no audit, one configuration: the leader does better with it.
+    assert exact > max(expected_utility(game, types, point) for point in idle(game))
+
+
+def idle(game):
+    """Commitments that protect nothing: no coverage; or, on the simplex, each configuration for ever."""
+    if game.strategies is None:
+        return np.eye(game.num_leader_actions)
+    return np.eye(game.num_leader_actions)[-1:]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: museum_patrol(caught=[[1.0], [4.0, 6.0, 5.0]]), r"caught\[0\].* axis 0 \(K\) must be 2"),
+        (
+            lambda: museum_patrol(rooms=((0, 1), (1, 2))),
+            r"gain\[0\] is for 3 rooms, but attacker 0 can reach 2",
+        ),
+        (lambda: audit(cost=[1.0]), "cost has axes .* must be 3"),
+        (
+            lambda: moving_target(works=(((0, 0, 2, 0),), ((0, 0, 0, 0),))),
+            r"works\[0\] must be probabilities",
+        ),
+        (lambda: moving_target(effort=(((0.4,),), ((1, 1, 2), (2, 1, 1)))), r"must be 1, as in effort"),
+    ],
+)
+def test_worked_games_say_what_disagrees(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

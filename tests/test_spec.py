@@ -3,6 +3,7 @@
 import pytest
 
 from jaxstack.sweeps import RunSettings, Spec, default_spec, load_spec, spec_of_game_file
+from jaxstack.sweeps.spec import parse_spec
 
 SMALL = """
 [run]
@@ -159,3 +160,27 @@ def test_settings_of_the_command_line_replace_and_are_checked():
     assert isinstance(spec, Spec)
     with pytest.raises(ValueError, match="command line: key 'horizon': must be greater than or equal to 1"):
         spec.replace_run(horizon=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("hidden_parity", "L=3, n=3, K=4, A=2"),
+        ("coverage", "L=7, n=1, K=2, A=6"),
+        ("museum_patrol", "L=5, n=2, K=(2, 3), A=(4, 3)"),
+        ("audit", "L=4, n=2, K=3, A=4"),
+        ("moving_target", "L=4, n=2, K=2, A=(2, 4)"),
+    ],
+)
+def test_kinds_of_games(kind: str, sizes: str) -> None:
+    spec = parse_spec(f"[[scenario]]\nkind = '{kind}'\n", "mine")
+    problem = spec.scenario[0].build(spec.run)
+    assert problem.game.sizes == sizes
+    assert parse_spec(spec.to_toml(), "again") == spec
+
+
+def test_parameters_of_unequal_followers_are_lists_of_unequal_length() -> None:
+    text = "[[scenario]]\nkind = 'museum_patrol'\n[scenario.parameters]\ncaught = [[1.0, 2.0], [3, 4, 5]]\n"
+    spec = parse_spec(text, "mine")
+    game = spec.scenario[0].build(spec.run).game
+    assert game.follower[1, 2, 2, 1] == -5 - 5

@@ -298,6 +298,28 @@ def test_the_embedding_is_the_same_game_on_a_polytope(payoff: str) -> None:
         np.testing.assert_allclose(first, second, atol=1e-12)
 
 
+@pytest.mark.parametrize("payoff", embedding.PAYOFFS)
+def test_the_embedding_is_the_same_game_of_unequal_followers(payoff: str) -> None:
+    """Some types lack actions: a move (k, a) is available to type k if a is, and to no other type."""
+    for seed in range(3):
+        pair = embedding.pair_of(seed, payoff, (3, 2, 2, 3))
+        n, K, _, A = np.shape(pair.typed.follower)
+        has = np.random.default_rng(seed).uniform(size=(n, K, A)) < 0.6
+        has[:, :, seed % A] = True
+        of_moves = (has[:, :, None, :] & np.eye(K, dtype=bool)[None, :, :, None]).reshape(n, K, K * A)
+        typed = js.Game(pair.typed.leader, pair.typed.follower, available=has)
+        embedded = js.Game(pair.embedded.leader, pair.embedded.follower, available=of_moves)
+        differences = embedding.optima_differ(embedding.Pair(typed, embedded, pair.types))
+        del differences["reference LPs"]  # they know no masks
+        assert max(differences.values()) <= embedding.AGREED, differences
+        setups = [
+            prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9)
+            for game in (typed, embedded)
+        ]
+        for first, second in zip(*((s.gap, s.unit, s.optimum) for s in setups), strict=True):
+            np.testing.assert_allclose(first, second, atol=1e-12)
+
+
 def _on(game: js.Game, strategies: Any) -> js.Game:
     return js.Game(game.leader, game.follower, strategies)
 
@@ -357,3 +379,19 @@ def test_round_trip(tmp_path: Any, suffix: str) -> None:
         game, _ = js.load_game(path)
         assert jax.tree.structure(game) == jax.tree.structure(case.game)
         np.testing.assert_array_equal(game.leader.table, case.game.leader.table)
+
+
+@pytest.mark.parametrize("kind", ["tabular_by_type", "separable_by_type"])
+def test_random_games_of_these_kinds(kind: str) -> None:
+    """The same followers and types as with other payoffs, and types that matter."""
+    game, types = js.scenarios.random_game(4, num_types=2, payoff=kind)
+    other, same = js.scenarios.random_game(4, num_types=2)
+    np.testing.assert_array_equal(game.follower, other.follower)
+    np.testing.assert_array_equal(types.probabilities, same.probabilities)
+    low, high = game.leader.bounds()
+    assert 0 <= low < high <= 1
+    actions = np.zeros(2, int)
+    first, second = (
+        np.asarray(game.leader.payoff_vector(actions, np.array(theta))) for theta in ([0, 1], [1, 1])
+    )
+    assert (first != second).all()

@@ -1,5 +1,6 @@
-"""Games to play: seeded random ones, two lower-bound families, coverage games, three worked examples, and files."""
+"""Games to play: seeded random ones, two lower-bound families, coverage games, six worked examples, and files."""
 
+from jaxstack.scenarios.audit import audit
 from jaxstack.scenarios.coverage import coverage_game, patrols, random_coverage_game
 from jaxstack.scenarios.files import (
     GameFile,
@@ -13,6 +14,8 @@ from jaxstack.scenarios.files import (
     to_frame,
 )
 from jaxstack.scenarios.hard import hard_game
+from jaxstack.scenarios.moving_target import moving_target
+from jaxstack.scenarios.museum import museum_patrol
 from jaxstack.scenarios.parity import hidden_parity
 from jaxstack.scenarios.platform import feature_mix
 from jaxstack.scenarios.random import random_game
@@ -21,6 +24,7 @@ from jaxstack.scenarios.toll import toll_pricing
 
 __all__ = [
     "GameFile",
+    "audit",
     "convert_game",
     "coverage_game",
     "feature_mix",
@@ -30,6 +34,8 @@ __all__ = [
     "hidden_parity",
     "load_game",
     "load_game_file",
+    "moving_target",
+    "museum_patrol",
     "patrols",
     "random_coverage_game",
     "random_game",

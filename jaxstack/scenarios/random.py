@@ -10,12 +10,17 @@ from jaxstack import checks
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
+from jaxstack.typed_payoffs import TypedPayoff
 
 MAX_TABLE_ENTRIES = 1 << 24  # 128 MiB of float64
+
+_PAYOFFS = ("tabular", "separable", "anonymous", "tabular_by_type", "separable_by_type")
 
 _INSTEAD = {
     "tabular": "payoff='separable' or payoff='anonymous', which stay small for any number of followers",
     "separable": "fewer followers or actions",
+    "tabular_by_type": "payoff='separable_by_type', which stays small for any number of followers",
+    "separable_by_type": "fewer followers, types or actions",
     "anonymous": "payoff='separable', or fewer actions",
     "joint": "types='independent' or types='mixture', which stay small for any number of followers",
     "independent": "fewer followers or types",
@@ -43,7 +48,8 @@ def random_game(
     Args:
       seed: of a NumPy generator; the same on every machine.
       num_leader_actions, num_followers, num_types, num_actions: L, n, K, A.
-      payoff: leader's payoff, "tabular", "separable" (scaled by 1/n, to stay in [0, 1]) or "anonymous".
+      payoff: leader's payoff, "tabular", "separable" (scaled by 1/n, to stay in [0, 1]) or "anonymous";
+        "tabular_by_type" or "separable_by_type" where it depends on types, too.
       types: "joint", "independent" or "mixture" (`MixtureTypes.correlated`).
       correlation: in [0, 1], for "mixture" types: 0 is independent, 1 fully correlated.
 
@@ -54,7 +60,7 @@ def random_game(
       ValueError: unknown kind, a seed, size or correlation that is no number in its range, or a table of more
         than 2^24 entries (128 MiB of float64); checked before anything is allocated.
     """
-    checks.one_of("leader payoff kind", payoff, ("tabular", "separable", "anonymous"))
+    checks.one_of("leader payoff kind", payoff, _PAYOFFS)
     checks.one_of("type distribution kind", types, ("joint", "independent", "mixture"))
     L = checks.positive_int("num_leader_actions", num_leader_actions, checks.MAX_SIZE)
     n = checks.positive_int("num_followers", num_followers, checks.MAX_SIZE)
@@ -66,12 +72,12 @@ def random_game(
         np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(3)
     )
     _require_small("follower payoffs", "[n, K, L, A]", ((n, 1), (K, 1), (L, 1), (A, 1)))
-    leader = _leader_payoff(for_leader, payoff, L, n, A)
+    leader = _leader_payoff(for_leader, payoff, L, n, K, A)
     distribution = _type_distribution(for_types, types, n, K, correlation)
     return Game(leader, for_follower.uniform(size=(n, K, L, A))), distribution
 
 
-def _leader_payoff(rng: np.random.Generator, kind: str, L: int, n: int, A: int) -> LeaderPayoff:
+def _leader_payoff(rng: np.random.Generator, kind: str, L: int, n: int, K: int, A: int) -> LeaderPayoff:
     """Uniform payoffs of one kind."""
     if kind == "tabular":
         _require_small(kind, "[L, A, .., A]", ((L, 1), (A, n)))
@@ -79,6 +85,12 @@ def _leader_payoff(rng: np.random.Generator, kind: str, L: int, n: int, A: int) 
     if kind == "separable":
         _require_small(kind, "[n, L, A]", ((n, 1), (L, 1), (A, 1)))
         return SeparablePayoff(rng.uniform(size=(n, L, A)) / n)
+    if kind == "tabular_by_type":
+        _require_small(kind, "[L, A, .., A, K, .., K]", ((L, 1), (A, n), (K, n)))
+        return TypedPayoff.tabular(rng.uniform(size=(L, *(A,) * n, *(K,) * n)))
+    if kind == "separable_by_type":
+        _require_small(kind, "[n, K, L, A]", ((n, 1), (K, 1), (L, 1), (A, 1)))
+        return TypedPayoff.separable(rng.uniform(size=(n, K, L, A)) / n)
     _require_small(kind, "[L, n+1, .., n+1]", ((L, 1), (n + 1, A - 1)))
     return AnonymousPayoff(rng.uniform(size=(L, *(n + 1,) * (A - 1))), num_followers=n)
 

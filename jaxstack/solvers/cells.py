@@ -24,6 +24,7 @@ _WIDEST = 1e8  # ratio of a row's entries up to which HiGHS sees them all: it dr
 _CLEARLY_EMPTY = -1e-7  # for rows of unit norm; HiGHS works to 1e-10
 _VARIED = 1e4  # ratio of payoff differences up to which HiGHS weighs them all
 _ROUNDING = 1e-14
+_ROUNDING_AT_POINTS = 1e-12  # of payoffs at a frame's points, which are sums themselves
 _OPTIMAL = 1e-9  # of the objective's spread
 _HIGHS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 _INFEASIBLE = 2  # status of scipy.optimize.linprog
@@ -220,7 +221,7 @@ class Cell:
             return False
         # A penalty hides the other payoffs from a program that works to 1e-10 of the largest.
         away = np.concatenate([np.abs(g - e).ravel() for g, e in zip(groups, earned, strict=True)])
-        away = away[away > _ROUNDING]
+        away = away[away > (_ROUNDING if not len(self.preferences.walls) else _ROUNDING_AT_POINTS)]
         return not away.size or away.max() < _VARIED * away.min()
 
     @functools.cached_property

@@ -19,6 +19,7 @@ MAX_PROGRAMS = 3_000  # linear programs, of a millisecond or a few each
 MAX_VARIABLES = 20_000  # of a mixed-integer program that ends in seconds, if not in all games
 _SAMPLES = 4096  # commitments looked at
 _SECONDS_PER_VERTEX, _SECONDS_PER_PAIR = 5e-6, 1.2e-7  # of enumeration; pairs of vertices of one region
+_SECONDS_PER_TRIPLE = 1e-9  # of vertices that share more facets than they need to, in strategy sets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,16 +32,21 @@ class Estimate:
         actions make of one.
       vertices: of all regions together.
       seconds: for a region table, on one core.
+      crowded: do more facets meet at vertices of the strategy set than its dimension?
     """
 
     maps: int
     regions: float
     vertices: float
+    crowded: bool = False
 
     @property
     def seconds(self) -> float:
         per_region = self.vertices / self.regions
-        return self.vertices * (_SECONDS_PER_VERTEX + _SECONDS_PER_PAIR * per_region)
+        per_vertex = _SECONDS_PER_VERTEX + _SECONDS_PER_PAIR * per_region
+        if self.crowded:
+            per_vertex += _SECONDS_PER_TRIPLE * per_region**2
+        return self.vertices * per_vertex
 
     def __str__(self) -> str:
         return f"at least about {_readable(self.regions)} regions with {_readable(self.vertices)} vertices"
@@ -49,9 +55,14 @@ class Estimate:
 def estimate(game: Game) -> Estimate:
     """How large the region table of one game would be, from 4,096 sampled commitments."""
     n, K, _, A = np.shape(game.follower)
-    dimension, walls = game.dimension, 0
+    dimension, walls, corners, crowded = game.dimension, 0, 0, False
     if game.strategies is not None:
-        walls = len(game.strategies.frame.walls)
+        frame = game.strategies.frame
+        walls = len(frame.walls)
+        if frame.vertices is not None and frame.incidence is not None:
+            # Coverage games have regions with three to four times the vertices of the whole set.
+            corners = 4 * len(frame.vertices)
+            crowded = bool((frame.incidence.sum(axis=1) > dimension).any())
     playable = np.ones((n, K, A), bool) if game.playable is None else game.playable
     maps = math.prod(playable.sum(axis=-1).ravel().tolist())
     regions = float(estimate_regions(game, _SAMPLES))
@@ -62,7 +73,8 @@ def estimate(game: Game) -> Estimate:
     # simplices, and no more than a cube where many hyperplanes meet.
     parts = int((playable.sum(axis=-1) - 1).sum()) + 1 + walls
     log_vertices = min(dimension * math.log(2.0), parts * math.log1p(dimension / parts))
-    return Estimate(maps, regions, regions * max(dimension + 1.0, math.exp(min(log_vertices, 300.0))))
+    of_region = max(dimension + 1.0, corners, math.exp(min(log_vertices, 300.0)))
+    return Estimate(maps, regions, regions * of_region, crowded)
 
 
 def choose(

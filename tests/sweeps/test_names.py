@@ -316,7 +316,7 @@ def test_a_theorem_goes_with_the_learner_and_not_with_its_label(tmp_path):
 def test_every_learner_of_the_paper_has_its_theorem():
     for name in ("erm_joint", "erm_product", "region_ucb", "oful"):
         assert learners.by_name(name).theorem == name
-    for name in ("oracle", "uniform", "explore_then_commit"):
+    for name in ("shared_posterior", "marginal_posterior", "oracle", "uniform", "explore_then_commit"):
         assert learners.by_name(name).theorem is None
 
 

@@ -12,7 +12,9 @@
 | | type_1, .., type_n | any distribution of joint types |
 | | component, follower, type | a mixture; its `weight` has the dimension component |
 
-Coordinates of follower, type, leader_action and action are names. The order of dimensions does not matter.
+Coordinates of follower, type, leader_action and action are names; where followers have names of their own,
+coordinates `type_name` (follower, type) and `action_name` (follower, action) are. A variable `available`
+(follower, type, action) says which actions a type has, if not all. The order of dimensions does not matter.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ import numpy as np
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
-from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
+from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.foreign import require_simplex
 from jaxstack.typed_payoffs import TypedPayoff
 
 _AXES = ("follower", "type", "leader_action", "action")
@@ -48,11 +51,20 @@ def from_dataset(dataset: Any) -> GameFile:
             follower = follower.expand_dims(axis)
     payoffs = _ordered(follower, [_AXES], "follower_payoff")[1]
     n, num_types, _, num_actions = payoffs.shape
-    game = Game(_leader(dataset["leader_payoff"], n, num_actions), payoffs)
+    has = None
+    if "available" in dataset.data_vars:
+        has = _ordered(dataset["available"], [("follower", "type", "action")], "available")[1].astype(bool)
+    game = Game(_leader(dataset["leader_payoff"], n, num_actions), payoffs, available=has)
     labels: dict[str, Any] = {text: dataset.attrs.get(text) for text in _TEXTS}
     for axis, field in _NAMES.items():
         if axis in dataset.coords:
             labels[field] = [str(name) for name in dataset.coords[axis].values]
+    for axis, counts in (("type", game.types_by_follower), ("action", game.actions_by_follower)):
+        if f"{axis}_name" in dataset.coords:
+            own = _ordered(dataset.coords[f"{axis}_name"], [("follower", axis)], f"{axis}_name")[1]
+            labels[f"{axis}_names"] = [
+                [str(name) for name in row[:count]] for row, count in zip(own, counts, strict=True)
+            ]
     return file_of(game, _types(dataset, n, num_types), labels, "dataset: ")
 
 
@@ -140,9 +152,24 @@ def to_dataset(game: Game, types: TypeDistribution, **labels: Any) -> Any:
         joint = tuple(f"type_{i}" for i in range(1, n + 1))
         dimensions = joint if isinstance(types, JointTypes) else ("follower", "type")
         variables["probability"] = (dimensions, np.asarray(types.probabilities))  # type: ignore[attr-defined]
-    names = {axis: list(getattr(file, field)) for axis, field in _NAMES.items() if getattr(file, field)}
+    if game.available is not None:
+        variables["available"] = (("follower", "type", "action"), np.asarray(game.available))
+    names = _coordinates(file, {"type": game.num_types, "action": game.num_actions})
     texts = {text: getattr(file, text) for text in _TEXTS if getattr(file, text)}
     return xr.Dataset(variables, names, texts)
+
+
+def _coordinates(file: GameFile, sizes: dict[str, int]) -> dict[str, Any]:
+    """Names as coordinates; those of each follower are filled up with empty ones."""
+    found: dict[str, Any] = {}
+    for axis, field in _NAMES.items():
+        names = getattr(file, field)
+        if names and not isinstance(names[0], str):
+            filled = [[*own, *[""] * (sizes[axis] - len(own))] for own in names]
+            found[f"{axis}_name"] = (("follower", axis), filled)
+        elif names:
+            found[axis] = list(names)
+    return found
 
 
 def _leader_dimensions(leader: Any) -> tuple[str, ...]:

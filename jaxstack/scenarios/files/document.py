@@ -364,15 +364,6 @@ def build(path: Path, document: _Document) -> GameFile:
     return file_of(game, types, labels, f"{path}: ")
 
 
-def require_simplex(game: Game, what: str) -> None:
-    """Raise ValueError where the leader does not mix actions: `what` has no place for its strategy set."""
-    if game.strategies is not None:
-        raise ValueError(
-            f"{what} holds games in which the leader mixes its actions, but {game!r} has another strategy "
-            f"set. Write .json or .npz instead."
-        )
-
-
 def file_of(game: Game, types: TypeDistribution, labels: dict[str, Any], where: str = "") -> GameFile:
     """A game with its labels.
 

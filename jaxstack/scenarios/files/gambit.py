@@ -19,7 +19,8 @@ from jaxstack import checks
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import TabularPayoff
-from jaxstack.scenarios.files.document import GameFile, require_simplex
+from jaxstack.scenarios.files.document import GameFile
+from jaxstack.scenarios.files.foreign import available, require_simplex
 from jaxstack.value import joint_payoffs
 
 _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}]|[^\s{}",]+|"')
@@ -51,30 +52,23 @@ def game_of_text(text: str, source: str, leader: str | int | None = None) -> Gam
 
     Raises:
       ValueError: no strategic form; no such player, or nobody who could follow; followers who affect each
-        other, or have different numbers of strategies.
+        other.
     """
     form = _Reader(text, source).form()
     players, first = form.players, _number_of(form, source, leader)
     if len(players) < 2:
         raise ValueError(f"{source}: a leader needs a follower, but {players[0]!r} is the only player.")
     others = [i for i in range(len(players)) if i != first]
-    counts = {players[i]: len(form.strategies[i]) for i in others}
-    if len(set(counts.values())) > 1:
-        told = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
-        raise ValueError(
-            f"{source}: followers must have the same number of strategies, but there are {told}. Give the "
-            f"shorter ones strategies that they never prefer."
-        )
-    follower = np.stack([_against_leader(form, source, first, i) for i in others])
+    follower = [[_against_leader(form, source, first, i).tolist()] for i in others]
     table = np.moveaxis(form.payoffs[..., first], first, 0)
-    names = {form.strategies[i] for i in others}
+    names = tuple(form.strategies[i] for i in others)
     return GameFile(
-        Game(TabularPayoff(table), follower[:, None]),
+        Game(TabularPayoff(table), follower),
         IndependentTypes(np.ones((len(others), 1))),
         title=form.title or None,
         leader_names=form.strategies[first],
         follower_names=tuple(players[i] for i in others),
-        action_names=names.pop() if len(names) == 1 else None,
+        action_names=names[0] if len(set(names)) == 1 else names,
     )
 
 
@@ -247,30 +241,31 @@ def text_of_game(file: GameFile) -> str:
     """
     game = file.game
     require_simplex(game, "an .nfg file")
-    n, num_types, L, A = np.shape(game.follower)
+    n, num_types, L, _ = np.shape(game.follower)
     if num_types > 1:
         raise ValueError(
             f"an .nfg file has no types, but {game!r} has {num_types} of each follower. Write .json or .npz, "
             f"or .csv."
         )
     followers = file.follower_names or [f"follower {i + 1}" for i in range(n)]
-    actions = file.action_names or [str(a + 1) for a in range(A)]
-    strategies = [file.leader_names or [str(row + 1) for row in range(L)], *[actions] * n]
+    leaders = file.leader_names or [f"leader action {row}" for row in range(L)]
+    actions = [np.flatnonzero(own) for own in available(game)[:, 0]]  # of each follower
+    strategies = [leaders, *([file.actions_of(i)[a] for a in own] for i, own in enumerate(actions))]
     players = " ".join(map(_quoted, ["leader", *followers]))
     names = " ".join("{ " + " ".join(map(_quoted, own)) + " }" for own in strategies)
-    rows = "\n".join(" ".join(map(repr, row)) for row in _contingencies(game).tolist())
+    rows = "\n".join(" ".join(map(repr, row)) for row in _contingencies(game, actions).tolist())
     return f"NFG 1 R {_quoted(file.title or '')} {{ {players} }}\n\n{{ {names} }}\n\n{rows}\n"
 
 
-def _contingencies(game: Game) -> np.ndarray:
-    """[A^n L, 1+n]: payoffs of the leader and the followers; the leader's strategies move fastest."""
-    follower = np.asarray(game.follower)[:, 0]  # [n, L, A]
-    n, L, A = follower.shape
-    maps = np.indices((A,) * n).reshape(n, -1).T[:, :, None]
-    payoffs = np.empty((*(A,) * n, L, 1 + n))
-    payoffs[..., 0] = joint_payoffs(game, maps).reshape(payoffs.shape[:-1])
-    for i in range(n):
-        payoffs[..., 1 + i] = np.expand_dims(follower[i].T, [axis for axis in range(n) if axis != i])
+def _contingencies(game: Game, actions: list[np.ndarray]) -> np.ndarray:
+    """[A_1 .. A_n L, 1+n]: payoffs of the leader and the followers; the leader's strategies move fastest."""
+    maps = np.stack(np.meshgrid(*actions, indexing="ij"), axis=-1)  # [A_1, .., A_n, n]
+    n, L = game.num_followers, game.num_leader_actions
+    payoffs = np.empty((*maps.shape[:-1], L, 1 + n))
+    payoffs[..., 0] = joint_payoffs(game, maps.reshape(-1, n, 1)).reshape(payoffs.shape[:-1])
+    for i, own in enumerate(actions):
+        by_action = np.asarray(game.follower)[i, 0][:, own].T
+        payoffs[..., 1 + i] = np.expand_dims(by_action, [axis for axis in range(n) if axis != i])
     return payoffs.transpose(*reversed(range(n)), n, n + 1).reshape(-1, 1 + n)
 
 

@@ -8,7 +8,8 @@ follower one of its own:
 | hall | thief | 0.25 | patrol hall | steal | -1 | 2 |
 
 `follower` may be left out where there is one, `type` and `probability` where every follower has one type.
-Names are numbered as they first appear. The leader's payoff is the sum over followers, and it depends on
+Names are numbered as they first appear; types and actions may be each follower's own, and a type has the
+actions that its rows name. The leader's payoff is the sum over followers, and it depends on
 types if the table says so; types of different followers are independent.
 """
 
@@ -17,23 +18,25 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxstack import checks
+from jaxstack.axes import Float
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
-from jaxstack.payoffs import SeparablePayoff
-from jaxstack.scenarios.files.document import GameFile, file_of, require_simplex
+from jaxstack.payoffs import LeaderPayoff, SeparablePayoff
+from jaxstack.scenarios.files.document import GameFile, file_of
+from jaxstack.scenarios.files.foreign import available, require_simplex
+from jaxstack.scenarios.files.names import OfFollowers
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
 
 NEEDED = ("leader_action", "action", "follower_payoff", "leader_payoff")
 OPTIONAL = ("follower", "type", "probability")
 COLUMNS = ("follower", "type", "probability", *NEEDED)
-_NUMBERS = ("probability", "follower_payoff", "leader_payoff")
 
 
 def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row: int = 1) -> GameFile:
@@ -46,42 +49,21 @@ def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row
 
     Raises:
       ValueError: columns that are missing or unknown; no rows; a combination that is missing or there twice;
-        followers with different numbers of types or actions; probabilities that differ within a type or do
-        not sum to 1; what is no finite number.
+        probabilities that differ within a type or do not sum to 1; what is no finite number.
     """
-    _check_columns(columns, source)
-    num_rows = len(columns["action"])
-    if not num_rows:
-        raise ValueError(f"{source}: a table needs at least one row of payoffs, but it has none.")
-    one = [""] * num_rows
-    names = {axis: [str(entry) for entry in columns.get(axis, one)] for axis in ("follower", "type")}
-    names |= {axis: [str(entry) for entry in columns[axis]] for axis in ("leader_action", "action")}
-    followers, leaders = _in_order(names["follower"]), _in_order(names["leader_action"])
-    types = _of_each(names["follower"], names["type"], followers, "types", source)
-    actions = _of_each(names["follower"], names["action"], followers, "actions", source)
+    table = _Table(columns, source, first_row)
+    followers, leaders = _in_order(table.names("follower")), _in_order(table.names("leader_action"))
+    types, actions = table.of_each("type", followers), table.of_each("action", followers)
+    place = table.places(followers, types, leaders, actions)
 
-    place = np.empty((num_rows, 4), np.int64)  # n, K, L, A
-    for row, (i, k, x, a) in enumerate(zip(*names.values(), strict=True)):
-        place[row] = followers[i], types[i][k], leaders[x], actions[i][a]
-    shape = (len(followers), len(next(iter(types.values()))), len(leaders), len(next(iter(actions.values()))))
-    _check_complete(
-        place, shape, list(names.values()), [followers, types, leaders, actions], source, first_row
-    )
-
-    payoffs = {}
-    for column in ("follower_payoff", "leader_payoff"):
-        payoffs[column] = np.empty(shape)
-        payoffs[column][tuple(place.T)] = _numbers(columns[column], column, source, first_row)
-    leader = payoffs["leader_payoff"]
-    depends = (leader != leader[:, :1]).any()
-    game = Game(
-        TypedPayoff.separable(leader) if depends else SeparablePayoff(leader[:, 0]),
-        payoffs["follower_payoff"],
-    )
-    probabilities = _probabilities(columns, place, shape, source, first_row)
+    shape = (len(followers), _most(types), len(leaders), _most(actions))
+    leader, follower = np.full(shape, np.nan), np.full(shape, np.nan)
+    leader[place], follower[place] = table.numbers("leader_payoff"), table.numbers("follower_payoff")
+    has = ~np.isnan(follower[:, :, 0])
+    game = Game(_leader_payoff(leader), follower, available=has)
     return GameFile(
         game,
-        IndependentTypes(probabilities),
+        IndependentTypes(table.probabilities(place[:2], [len(own) for own in types.values()])),
         leader_names=tuple(leaders),
         follower_names=tuple(followers) if "follower" in columns else None,
         type_names=_shared(types) if "type" in columns else None,
@@ -89,127 +71,140 @@ def game_of_columns(columns: Mapping[str, Sequence[Any]], source: str, first_row
     )
 
 
-def _check_columns(columns: Mapping[str, Sequence[Any]], source: str) -> None:
-    """Raise ValueError where a column is missing or unknown."""
-    for name in columns:
-        if name not in COLUMNS:
-            hint = checks.did_you_mean(name, COLUMNS)
-            raise ValueError(f"{source}: unknown column {name!r}.{hint} Known: {', '.join(COLUMNS)}.")
-    for name in NEEDED:
-        if name not in columns:
+def _leader_payoff(table: Float[np.ndarray, "n K L A"]) -> LeaderPayoff:
+    """Of actions alone where types make no difference; nan stands for what a type cannot do."""
+    missing = np.isnan(table)
+    low = np.min(table, axis=1, initial=np.inf, where=~missing)
+    high = np.max(table, axis=1, initial=-np.inf, where=~missing)
+    if (low < high).any():
+        return TypedPayoff.separable(np.where(missing, 0.0, table))
+    return SeparablePayoff(np.where(np.isinf(low), 0.0, low))
+
+
+_Numbers = Mapping[str, int]  # of names
+
+
+class _Table:
+    """Columns with what messages say of them."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]], source: str, first_row: int) -> None:
+        self.columns, self.source, self._first_row = columns, source, first_row
+        for name in columns:
+            if name not in COLUMNS:
+                hint = checks.did_you_mean(name, COLUMNS)
+                raise ValueError(f"{source}: unknown column {name!r}.{hint} Known: {', '.join(COLUMNS)}.")
+        for name in NEEDED:
+            if name not in columns:
+                raise ValueError(
+                    f"{source}: column {name!r} is missing. A table has the columns {', '.join(NEEDED)}, and "
+                    f"where there are several of them {', '.join(OPTIONAL)}."
+                )
+        self.num_rows = len(columns["action"])
+        if not self.num_rows:
+            raise ValueError(f"{source}: a table needs at least one row of payoffs, but it has none.")
+
+    def row(self, row: int) -> str:
+        """A row as a person counts it."""
+        return f"{self.source}: row {row + self._first_row}"
+
+    def names(self, column: str) -> list[str]:
+        """Entries as texts; empty ones where there is no such column."""
+        return [str(entry) for entry in self.columns.get(column, [""] * self.num_rows)]
+
+    def of_each(self, column: str, followers: _Numbers) -> dict[str, _Numbers]:
+        """Numbers of each follower's own names; followers who have the same names number them alike."""
+        names = self.names(column)
+        found: dict[str, list[str]] = {follower: [] for follower in followers}
+        for follower, name in dict.fromkeys(zip(self.names("follower"), names, strict=True)):
+            found[follower].append(name)
+        everyone = _in_order(names)
+        return {f: everyone if len(own) == len(everyone) else _in_order(own) for f, own in found.items()}
+
+    def places(
+        self,
+        followers: _Numbers,
+        types: Mapping[str, _Numbers],
+        leaders: _Numbers,
+        actions: Mapping[str, _Numbers],
+    ) -> tuple[np.ndarray, ...]:
+        """Follower, type, leader action and action of each row, once it is seen that none is missing."""
+        seen: dict[tuple[str, ...], int] = {}
+        rows = zip(*map(self.names, ("follower", "type", "leader_action", "action")), strict=True)
+        for row, names in enumerate(rows):
+            before = seen.setdefault(names, row)
+            if before != row:
+                raise ValueError(
+                    f"{self.row(row)} gives the payoffs of ({', '.join(filter(None, names))}) again, which "
+                    f"row {before + self._first_row} gives already."
+                )
+        for follower, kind, _, action in list(seen):
+            for by_leader in leaders:
+                names = (follower, kind, by_leader, action)
+                if names not in seen:
+                    raise ValueError(
+                        f"{self.source}: no row gives the payoffs of ({', '.join(filter(None, names))}), but "
+                        f"other rows do for other leader actions. A type has an action against all of them, "
+                        f"or not at all."
+                    )
+        numbers = [(followers[f], types[f][k], leaders[x], actions[f][a]) for f, k, x, a in seen]
+        return tuple(np.array(numbers).T)
+
+    def numbers(self, column: str) -> np.ndarray:
+        """Finite float64 numbers; texts are read as numbers."""
+        values = np.empty(self.num_rows)
+        for row, entry in enumerate(self.columns[column]):
+            try:
+                number = float(entry) if isinstance(entry, str) else checks.real_number(entry)
+            except ValueError:
+                number = None
+            if number is None or not math.isfinite(number):
+                told = checks.brief(entry) if entry not in ("", None) else "nothing"
+                raise ValueError(
+                    f"{self.row(row)}, column {column!r} must be a finite number, but {told} arrived."
+                )
+            values[row] = number
+        return values
+
+    def probabilities(self, place: tuple[np.ndarray, ...], counts: list[int]) -> list[list[float]]:
+        """[n][K_i]; ones where there is one type and nothing is said."""
+        found = np.ones((len(counts), max(counts)))
+        if "probability" in self.columns:
+            values = self.numbers("probability")
+            found[place] = values
+            wrong = np.flatnonzero(found[place] != values)
+            if wrong.size:
+                row = int(wrong[0])
+                raise ValueError(
+                    f"{self.row(row)} says that its type has probability {values[row]:g}, but another row of "
+                    f"the type says {found[place][row]:g}."
+                )
+        elif max(counts) > 1:
             raise ValueError(
-                f"{source}: column {name!r} is missing. A table has the columns {', '.join(NEEDED)}, and "
-                f"where there are several of them {', '.join(OPTIONAL)}."
+                f"{self.source}: column 'probability' is missing: with {max(counts)} types, each row says "
+                f"how probable its type is."
             )
+        what = f"{self.source}: column 'probability'"
+        own = zip(_in_order(self.names("follower")), found, counts, strict=True)
+        return [
+            checks.probabilities(f"{what} of the types of {follower!r}", row[:count], "K").tolist()
+            for follower, row, count in own
+        ]
 
 
-def _in_order(names: Sequence[str]) -> dict[str, int]:
+def _in_order(names: Iterable[str]) -> dict[str, int]:
     """Numbers of names, as they first appear."""
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def _of_each(
-    owners: Sequence[str], names: Sequence[str], followers: Mapping[str, int], what: str, source: str
-) -> dict[str, dict[str, int]]:
-    """Numbers of each follower's own names; followers that share names number them alike."""
-    found: dict[str, list[str]] = {follower: [] for follower in followers}
-    for follower, name in dict.fromkeys(zip(owners, names, strict=True)):
-        found[follower].append(name)
-    counts = {follower: len(own) for follower, own in found.items()}
-    if len(set(counts.values())) > 1:
-        (first, one), (other, another) = sorted(counts.items(), key=lambda item: item[1])[:: len(counts) - 1]
-        raise ValueError(
-            f"{source}: followers must have the same number of {what}, but {first!r} has {one} and {other!r} "
-            f"has {another}."
-        )
-    everyone = _in_order(names)
-    same = len(everyone) == next(iter(counts.values()))
-    return {follower: everyone if same else _in_order(own) for follower, own in found.items()}
+def _most(names: Mapping[str, _Numbers]) -> int:
+    """Of the follower who has most of them."""
+    return max(map(len, names.values()))
 
 
-def _shared(names: Mapping[str, Mapping[str, int]]) -> tuple[str, ...] | None:
-    """The names of all followers, where they are the same."""
-    different = {tuple(own) for own in names.values()}
-    return different.pop() if len(different) == 1 else None
-
-
-def _check_complete(
-    place: np.ndarray,
-    shape: tuple[int, ...],
-    names: list[list[str]],
-    numbers: list[Any],
-    source: str,
-    first_row: int,
-) -> None:
-    """Raise ValueError unless every combination stands in one row."""
-    flat = np.ravel_multi_index(tuple(place.T), shape)
-    order = np.argsort(flat, kind="stable")
-    again = np.flatnonzero(np.diff(flat[order]) == 0)
-    if again.size:
-        first, second = int(order[again[0]]), int(order[again[0] + 1])
-        told = ", ".join(column[second] for column in names if column[second])
-        raise ValueError(
-            f"{source}: row {second + first_row} gives the payoffs of ({told}) again, which row "
-            f"{first + first_row} gives already."
-        )
-    if len(flat) < math.prod(shape):
-        missing = int(np.setdiff1d(np.arange(len(flat) + 1), flat)[0])
-        i, k, x, a = (int(digit) for digit in np.unravel_index(missing, shape))
-        follower = list(numbers[0])[i]
-        own = [follower, list(numbers[1][follower])[k], list(numbers[2])[x], list(numbers[3][follower])[a]]
-        raise ValueError(
-            f"{source}: no row gives the payoffs of ({', '.join(filter(None, own))}). There must be one for "
-            f"every follower, type, leader action and action, {math.prod(shape):,} in all, but "
-            f"{len(flat):,} arrived."
-        )
-
-
-def _numbers(entries: Sequence[Any], column: str, source: str, first_row: int) -> np.ndarray:
-    """Finite float64 numbers; texts are read as numbers."""
-    values = np.empty(len(entries))
-    for row, entry in enumerate(entries):
-        try:
-            number = float(entry) if isinstance(entry, str) else checks.real_number(entry)
-        except ValueError:
-            number = None
-        if number is None or not math.isfinite(number):
-            told = checks.brief(entry) if entry not in ("", None) else "nothing"
-            raise ValueError(
-                f"{source}: row {row + first_row}, column {column!r} must be a finite number, but {told} "
-                f"arrived."
-            )
-        values[row] = number
-    return values
-
-
-def _probabilities(
-    columns: Mapping[str, Sequence[Any]],
-    place: np.ndarray,
-    shape: tuple[int, ...],
-    source: str,
-    first_row: int,
-) -> np.ndarray:
-    """[n, K]; ones where there is one type and nothing is said."""
-    if "probability" not in columns:
-        if shape[1] > 1:
-            raise ValueError(
-                f"{source}: column 'probability' is missing: with {shape[1]} types, each row says how "
-                f"probable its type is."
-            )
-        return np.ones(shape[:2])
-    values = _numbers(columns["probability"], "probability", source, first_row)
-    found = np.empty(shape[:2])
-    found[tuple(place[:, :2].T)] = values
-    wrong = np.flatnonzero(found[tuple(place[:, :2].T)] != values)
-    if wrong.size:
-        row = int(wrong[0])
-        raise ValueError(
-            f"{source}: row {row + first_row} says that its type has probability {values[row]:g}, but "
-            f"another row of the type says {found[tuple(place[row, :2])]:g}."
-        )
-    return checks.probabilities(
-        f"{source}: column 'probability' of each follower's types", found, "n K", over=1
-    )
+def _shared(names: Mapping[str, _Numbers]) -> OfFollowers:
+    """The names of all followers, once where they are the same."""
+    each = tuple(tuple(own) for own in names.values())
+    return each[0] if len(set(each)) == 1 else each
 
 
 def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
@@ -221,29 +216,25 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
     """
     game, types = file.game, file.types
     require_simplex(game, "a table")
-    shape = n, K, L, A = np.shape(game.follower)
+    shape = n, _, L, _ = np.shape(game.follower)
     leader = _leader_terms(game)
     if n > 1 and not isinstance(types, IndependentTypes):
         raise ValueError(
             f"a table holds independent types, but {types!r} may be correlated. Write .json or .npz instead."
         )
-    names = [
-        file.follower_names or [str(i) for i in range(n)],
-        file.type_names or [str(k) for k in range(K)],
-        file.leader_names or [str(x) for x in range(L)],
-        file.action_names or [str(a) for a in range(A)],
-    ]
-    index = np.indices(shape).reshape(4, -1)
-    follower, kind, by_leader, action = ([own[j] for j in at] for own, at in zip(names, index, strict=True))
-    probability = np.broadcast_to(np.asarray(types.marginals())[..., None, None], shape)
+    leaders = file.leader_names or [str(x) for x in range(L)]
+    followers = file.follower_names or [str(i) for i in range(n)]
+    kinds, actions = [file.types_of(i) for i in range(n)], [file.actions_of(i) for i in range(n)]
+    places = np.nonzero(np.broadcast_to(available(game)[:, :, None], shape))
+    rows = np.transpose(places).tolist()
     return {
-        "follower": follower,
-        "type": kind,
-        "probability": probability.ravel().tolist(),
-        "leader_action": by_leader,
-        "action": action,
-        "follower_payoff": np.asarray(game.follower).ravel().tolist(),
-        "leader_payoff": np.broadcast_to(leader, shape).ravel().tolist(),
+        "follower": [followers[i] for i, _, _, _ in rows],
+        "type": [kinds[i][k] for i, k, _, _ in rows],
+        "probability": np.asarray(types.marginals())[places[:2]].tolist(),
+        "leader_action": [leaders[x] for _, _, x, _ in rows],
+        "action": [actions[i][a] for i, _, _, a in rows],
+        "follower_payoff": np.asarray(game.follower)[places].tolist(),
+        "leader_payoff": np.broadcast_to(leader, shape)[places].tolist(),
     }
 
 

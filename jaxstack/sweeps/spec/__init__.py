@@ -7,7 +7,8 @@ runs = 200
 seed = 0
 
 [[scenario]]
-kind = "random"            # random, hard, security_patrol, toll_pricing, feature_mix or file
+kind = "random"            # random, hard, hidden_parity, coverage, file, or a worked game: security_patrol,
+                           # toll_pricing, feature_mix, museum_patrol, audit, moving_target
 name = "random games"
 games = 8
 num_followers = [1, 2, 4]
@@ -35,8 +36,10 @@ from jaxstack.sweeps.spec.learners import LearnerSettings
 from jaxstack.sweeps.spec.loading import default_spec, load_spec, parse_spec, spec_of_game_file
 from jaxstack.sweeps.spec.run import RunSettings, Ties
 from jaxstack.sweeps.spec.scenarios import (
+    CoverageScenario,
     FileScenario,
     HardScenario,
+    ParityScenario,
     Problem,
     RandomScenario,
     Scenario,
@@ -47,9 +50,11 @@ from jaxstack.sweeps.spec.sweep import MAX_CELLS, Spec
 __all__ = [
     "MAX_CELLS",
     "Axis",
+    "CoverageScenario",
     "FileScenario",
     "HardScenario",
     "LearnerSettings",
+    "ParityScenario",
     "Problem",
     "RandomScenario",
     "RunSettings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +16,7 @@ from jaxstack.checks import did_you_mean
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, stack
 from jaxstack.scenarios import platform, security, toll
+from jaxstack.scenarios.moving_target import CONFIGURATIONS
 from jaxstack.sweeps.spec.axes import Table, some
 from jaxstack.sweeps.spec.run import RunSettings, Ties
 
@@ -71,7 +72,7 @@ class RandomScenario(_Scenario):
     num_followers: int = Field(default=2, ge=1)
     num_types: int = Field(default=3, ge=1)
     num_actions: int = Field(default=2, ge=1)
-    payoff: Literal["tabular", "separable", "anonymous"] = "tabular"
+    payoff: Literal["tabular", "separable", "anonymous", "tabular_by_type", "separable_by_type"] = "tabular"
     types: Literal["joint", "independent", "mixture"] = "joint"
     correlation: float = Field(default=0.5, ge=0, le=1)
 
@@ -109,17 +110,48 @@ class HardScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
+class CoverageScenario(_Scenario):
+    """`kind = "coverage"`: `scenarios.random_coverage_game`, guards and targets."""
+
+    kind: Literal["coverage"] = "coverage"
+    seed: int = Field(default=0, ge=0)
+    num_targets: int = Field(default=6, ge=1)
+    num_resources: int = Field(default=2, ge=1)
+    num_followers: int = Field(default=1, ge=1)
+    num_types: int = Field(default=2, ge=1)
+
+    def build(self, run: RunSettings) -> Problem:
+        keys = self.model_dump(exclude={"kind", "name", "ties", "zip"})
+        return Problem(self.title, *scenarios.random_coverage_game(**keys), self.ties or run.ties)
+
+
+class ParityScenario(_Scenario):
+    """`kind = "hidden_parity"`: what actions do not tell; `epsilon` follows the horizon by default."""
+
+    kind: Literal["hidden_parity"] = "hidden_parity"
+    num_followers: int = Field(default=3, ge=2)
+    epsilon: float | None = Field(default=None, ge=0, le=1)
+
+    def build(self, run: RunSettings) -> Problem:
+        horizon = run.horizon if self.epsilon is None else None
+        game, types = scenarios.hidden_parity(self.num_followers, epsilon=self.epsilon, horizon=horizon)
+        return Problem(self.title, game, types, self.ties or run.ties)
+
+
 _WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
     "security_patrol": (scenarios.security_patrol, security.SCHEDULES),
     "toll_pricing": (scenarios.toll_pricing, toll.MENUS),
     "feature_mix": (scenarios.feature_mix, platform.LANES),
+    "museum_patrol": (scenarios.museum_patrol, ()),
+    "audit": (scenarios.audit, ()),
+    "moving_target": (scenarios.moving_target, CONFIGURATIONS),
 }
 
 
 class WorkedScenario(_Scenario):
     """A worked example of `jaxstack.scenarios`; `[scenario.parameters]` are its keyword arguments."""
 
-    kind: Literal["security_patrol", "toll_pricing", "feature_mix"]
+    kind: Literal["security_patrol", "toll_pricing", "feature_mix", "museum_patrol", "audit", "moving_target"]
     parameters: dict[str, Any] = Field(default_factory=dict)
 
     never_axes = frozenset({"kind", "name", "zip", "parameters"})
@@ -136,7 +168,7 @@ class WorkedScenario(_Scenario):
                     )
         for key, value in parameters.items():
             try:
-                checks.real_array(value)
+                checks.real_array(list(_numbers(value)))  # lists of one follower may be longer
             except ValueError as error:
                 raise ValueError(
                     f"parameter {key!r} must be a number or lists of numbers, but {error}."
@@ -165,6 +197,15 @@ class WorkedScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties, names if fits else None)
 
 
+def _numbers(value: Any) -> Iterator[Any]:
+    """What stands in nested lists."""
+    if isinstance(value, list):
+        for entry in value:
+            yield from _numbers(entry)
+    else:
+        yield value
+
+
 class FileScenario(_Scenario):
     """`kind = "file"`: one game file, JSON or NPZ (`jaxstack.load_game`)."""
 
@@ -188,7 +229,7 @@ class FileScenario(_Scenario):
         return Problem(self.title, file.game, file.types, self.ties or run.ties, file.leader_names)
 
 
-Scenario = RandomScenario | HardScenario | WorkedScenario | FileScenario
+Scenario = RandomScenario | HardScenario | ParityScenario | CoverageScenario | WorkedScenario | FileScenario
 
 
 def _kind(table: Any) -> Any:
@@ -203,6 +244,11 @@ AnyScenario = Annotated[
     | Annotated[WorkedScenario, Tag("security_patrol")]
     | Annotated[WorkedScenario, Tag("toll_pricing")]
     | Annotated[WorkedScenario, Tag("feature_mix")]
+    | Annotated[WorkedScenario, Tag("museum_patrol")]
+    | Annotated[WorkedScenario, Tag("audit")]
+    | Annotated[WorkedScenario, Tag("moving_target")]
+    | Annotated[ParityScenario, Tag("hidden_parity")]
+    | Annotated[CoverageScenario, Tag("coverage")]
     | Annotated[FileScenario, Tag("file")],
     Discriminator(_kind),
 ]

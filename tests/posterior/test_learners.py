@@ -1,0 +1,201 @@
+"""The posterior learners: the rule, against a slow loop; what is remembered; what is refused or warned of."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxstack as js
+from jaxstack.learners.knowledge import with_prepared
+from jaxstack.learners.posterior import rule, slots
+from tests.conftest import small_game
+from tests.reference import posterior as reference
+
+HORIZON, RUNS = 250, 128
+NAMES = ("shared_posterior", "marginal_posterior")
+
+
+@functools.cache
+def pulls(seed: int, shift: float = 0.0) -> float:
+    """By how many standard errors the mean regret of a game differs from that of the slow loop."""
+    game, types = js.scenarios.random_game(seed, 3, 2, 2, 2)
+    table = js.enumerate_regions(game)
+    learner = js.learners.shared_posterior()
+    curve = js.simulate(
+        jax.random.key(seed), game, types, learner, horizon=HORIZON, num_runs=RUNS, table=table
+    )
+    ours = np.asarray(curve.regret)[:, -1] + shift
+    theirs = reference.regret(game, table, types.probabilities, HORIZON, RUNS, np.random.default_rng(seed))
+    error = np.sqrt(ours.var() / len(ours) + theirs.var() / len(theirs))
+    return float((ours.mean() - theirs.mean()) / max(error, 1e-9))
+
+
+def test_regret_is_that_of_the_slow_loop() -> None:
+    found = [pulls(seed) for seed in range(4)]
+    assert max(map(abs, found)) < 3.5, found
+
+
+def test_one_follower_is_the_same_to_both() -> None:
+    game, types = js.scenarios.random_game(3, 3, 1, 4, 3)
+    curves = [
+        js.simulate(jax.random.key(0), game, types, js.learners.by_name(name), horizon=300, num_runs=16)
+        for name in NAMES
+    ]
+    np.testing.assert_array_equal(curves[0].regret, curves[1].regret)
+    assert np.asarray(curves[0].regret).any()
+
+
+def known_of(game: js.Game, name: str = "shared_posterior", horizon: int = 1000) -> js.learners.Known:
+    known = js.learners.know(game, js.enumerate_regions(game), horizon)
+    return with_prepared(known, js.learners.by_name(name).prepare(known.game, known.table))
+
+
+# Epochs and plans -------------------------------------------------------------------------------------
+
+
+def test_epochs_grow_by_two_per_cent() -> None:
+    learner = js.learners.shared_posterior()
+    assert learner.schedule is not None
+    rounds = learner.schedule(100_000)
+    assert rounds[:100].tolist() == list(range(1, 101))
+    lengths = np.diff(rounds)
+    assert (lengths == np.maximum(1, (0.02 * rounds[:-1]).astype(int))).all()
+    assert 400 < len(rounds) < 480
+    assert len(learner.schedule(1)) == 1
+
+
+def test_the_first_part_of_an_epoch_probes() -> None:
+    known = known_of(small_game(8).game)
+    params = rule.hparams(known)
+    state = rule.init(rule.Rule(True), known, params)
+    probe = rule.Plan(js.learners.Choice(jnp.int32(1), jnp.int32(0)), jnp.int32(0))
+    exploit = rule.Plan(js.learners.Choice(jnp.int32(2), jnp.int32(1)), jnp.int32(1))
+    state = state._replace(probe=probe, exploit=exploit, probe_until=jnp.int32(1009))
+    regions = [int(rule.act(None, state, known, params, jnp.int32(t)).region) for t in range(1000, 1020)]
+    assert regions == [1] * 10 + [2] * 10
+
+
+def test_nothing_is_planned_within_an_epoch() -> None:
+    known = known_of(small_game(1).game)
+    for learner in (js.learners.shared_posterior(), js.learners.marginal_posterior()):
+        prepared = known_of(small_game(1).game, learner.name)
+        params = learner.hparams(prepared)
+        state = learner.init(prepared, params)
+        key, t, actions = jax.random.key(0), jnp.int32(1), jnp.zeros(2, jnp.int32)
+        seen = js.learners.ActionFeedback(actions, jnp.float32(0))
+        choice = learner.act(key, state, prepared, params, t)
+        rounds = [
+            jax.make_jaxpr(learner.act)(key, state, prepared, params, t),
+            jax.make_jaxpr(learner.update)(state, prepared, params, choice, seen, t),
+        ]
+        assert not any("cholesky" in str(of_round) or "while" in str(of_round) for of_round in rounds)
+        assert "cholesky" in str(jax.make_jaxpr(learner.replan)(key, state, prepared, params, t))
+    assert known.prepared.scoring.joint is not None
+
+
+# What is remembered -----------------------------------------------------------------------------------
+
+
+def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
+    held = slots.empty(1000, 4)
+    assert held.region.shape == (slots.MAX_SLOTS,)
+    held = slots.Slots(jnp.full(3, -1, jnp.int32), jnp.zeros((3, 4), jnp.int32))
+    none = jnp.int32(0)
+    for place, region in enumerate((70, 5, 900)):
+        held, slot = slots.claim(held, jnp.int32(region), none)
+        assert slot == place
+        for _ in range(3 - place):
+            held = slots.count(held, slot, jnp.array([2], jnp.int32))
+    assert held.region.tolist() == [70, 5, 900]
+    assert held.counts[:, 2].tolist() == [3, 2, 1]
+    again, slot = slots.claim(held, jnp.int32(5), jnp.int32(1))
+    assert slot == 1
+    np.testing.assert_array_equal(again.counts, held.counts)
+    evicted, slot = slots.claim(held, jnp.int32(8), jnp.int32(0))
+    assert (int(slot), evicted.region.tolist()) == (2, [70, 5, 8])
+    assert not evicted.counts[2].any()
+    _, slot = slots.claim(held, jnp.int32(8), jnp.int32(2))
+    assert slot == 1, "the slot that is kept stays"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_action_is_counted_under_what_led_to_it(name: str) -> None:
+    # Three actions and two types: an action is told by the lowest type that plays it.
+    game, types = js.scenarios.random_game(2, 3, 2, 2, 3)
+    table = js.enumerate_regions(game)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        learner = js.learners.by_name(name)
+        trace = js.play(jax.random.key(0), game, types, learner, horizon=128, table=table, states=True)
+        known = js.learners.know(game, table, 128)
+    last = jax.tree.map(lambda leaf: leaf[-1], trace.states)
+    expected = np.zeros((len(last.slots.region), last.slots.counts.shape[1]), int)
+    place = {int(region): slot for slot, region in enumerate(last.slots.region)}
+    for region, theta in zip(trace.region, trace.types, strict=True):
+        response = table.responses[region]
+        lowest = [int(np.flatnonzero(response[i] == response[i, k])[0]) for i, k in enumerate(theta)]
+        if name == "shared_posterior":
+            expected[place[int(region)], 2 * lowest[0] + lowest[1]] += 1
+        else:
+            expected[place[int(region)], [lowest[0], 2 + lowest[1]]] += 1
+    np.testing.assert_array_equal(last.slots.counts, expected)
+    found = js.posterior(known, last, num_samples=50)
+    assert found.samples.shape == (50, 2, 2)
+    sums = found.estimate.sum() if name == "shared_posterior" else found.estimate.sum(axis=1)
+    np.testing.assert_allclose(sums, 1, atol=1e-5)
+
+
+def test_what_is_seen_narrows_the_posterior() -> None:
+    game, types = js.scenarios.random_game(0, 2, 1, 3, 3)
+    table = js.enumerate_regions(game)
+    learner, known = js.learners.shared_posterior(), js.learners.know(game, table, 4000)
+    trace = js.play(jax.random.key(1), game, types, learner, horizon=3000, table=table, states=True)
+    early, late = (
+        js.posterior(known, jax.tree.map(lambda leaf, t=t: leaf[t], trace.states)) for t in (20, -1)
+    )
+    assert late.standard_error.sum() < early.standard_error.sum()
+    off = np.abs(late.estimate - types.probabilities) / late.standard_error
+    assert off.max() < 5
+
+
+# Refusals and warnings --------------------------------------------------------------------------------
+
+
+def test_too_many_joint_types_are_refused() -> None:
+    game, types = js.scenarios.random_game(0, 2, 13, 2, 2, payoff="separable", types="independent")
+    with pytest.raises(
+        ValueError, match=r"K\*\*n = 2\*\*13 = 8,192; the most is 4,096. Use\s+marginal_posterior"
+    ):
+        js.simulate(jax.random.key(0), game, types, js.learners.shared_posterior(), horizon=10, num_runs=1)
+
+
+@pytest.mark.parametrize(("payoff", "warns"), [("tabular", True), ("anonymous", True), ("separable", False)])
+def test_a_payoff_that_is_no_sum_is_warned_of(payoff: str, warns: bool) -> None:
+    game, _ = js.scenarios.random_game(0, 2, 2, 2, 2, payoff=payoff)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        known_of(game, "marginal_posterior")
+    assert bool(caught) == warns
+    assert all("takes types to be independent" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize(("growth", "steps"), [(0, 40), (1.5, 40), ("fast", 40), (0.02, 0)])
+def test_a_rule_that_makes_no_sense(growth: float, steps: int) -> None:
+    with pytest.raises(ValueError, match="growth must be|steps must be"):
+        js.learners.shared_posterior(growth, steps)
+
+
+@pytest.mark.parametrize("payoff", ["separable", "anonymous"])
+def test_a_hundred_followers(payoff: str) -> None:
+    game, types = js.scenarios.random_game(0, 2, 100, 2, 2, payoff=payoff, types="independent")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        curve = js.simulate(
+            jax.random.key(0), game, types, js.learners.marginal_posterior(0.2), horizon=30, num_runs=2
+        )
+    assert np.isfinite(curve.mean).all()

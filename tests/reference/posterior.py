@@ -1,0 +1,71 @@
+"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection, all runs at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: int = 40) -> np.ndarray:
+    """[runs, J]: weights [runs, R E] of events with indicators meets [R E, J], prior [runs, J]."""
+    total = weights.sum(axis=1) + prior.sum(axis=1)
+    types = prior / prior.sum(axis=1, keepdims=True)
+    for _ in range(steps):
+        probability = types @ meets.T
+        ratio = np.divide(weights, probability, out=np.zeros_like(weights), where=weights > 0)
+        gradient = prior - total[:, None] * types + types * (ratio @ meets)
+        second = np.divide(ratio, probability, out=np.zeros_like(weights), where=weights > 0)
+        hessian = np.einsum("re,ej,ek->rjk", second, meets, meets) * types[:, :, None] * types[:, None]
+        hessian += np.eye(types.shape[1]) * (prior + 1e-8 * total[:, None] * types)[:, :, None]
+        direction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        low = np.zeros(len(types))
+        high = np.minimum(16, 0.98 / np.maximum(-direction.min(axis=1), 1e-12))
+        moved = (types * direction) @ meets.T
+        for _ in range(20):
+            middle = (low + high) / 2
+            at = probability + middle[:, None] * moved
+            slope = np.divide(weights * moved, at, out=np.zeros_like(weights), where=weights > 0).sum(axis=1)
+            slope += (prior * direction / (1 + middle[:, None] * direction)).sum(axis=1)
+            slope -= total * (types * direction).sum(axis=1)
+            low, high = np.where(slope > 0, middle, low), np.where(slope > 0, high, middle)
+        types = np.maximum(types * (1 + low[:, None] * direction), prior / (2 * total[:, None]))
+    return types
+
+
+def regret(
+    game: Any, table: Any, probabilities: np.ndarray, horizon: int, runs: int, rng: np.random.Generator
+) -> np.ndarray:
+    """[runs]: regret of `shared_posterior` with its default settings after `horizon` rounds; tabular payoffs."""
+    n, num_types = game.num_followers, game.num_types
+    joint = np.indices((num_types,) * n).reshape(n, -1).T  # [J, n]
+    actions = np.array([[response[range(n), theta] for theta in joint] for response in table.responses])
+    event = np.ravel_multi_index(np.moveaxis(actions, -1, 0), (game.num_actions,) * n)  # [R, J]
+    num_events = game.num_actions**n
+    meets = (event[:, None] == np.arange(num_events)[:, None]).reshape(-1, len(joint)).astype(float)
+    pairs = [(r, v) for r in range(len(event)) for v in np.flatnonzero(table.vertex_mask[r])]
+    payoff = np.asarray(game.leader.table)
+    values = np.array(
+        [
+            [table.vertices[r, v] @ payoff[(slice(None), *actions[r, j])] for j in range(len(joint))]
+            for r, v in pairs
+        ]
+    )
+    truth, region = probabilities.reshape(-1), np.array([r for r, _ in pairs])
+    utility = values @ truth
+    counts, lost = np.zeros((runs, len(event) * num_events)), np.zeros(runs)
+    t = 1
+    while t <= horizon:
+        length = max(1, int(0.02 * t))
+        alpha = np.exp(rng.uniform(np.log(1 / len(joint)), 0, runs))[:, None]
+        prior = rng.gamma(np.broadcast_to(alpha, (runs, len(joint)))) + 0.01
+        drawn = np.where(counts > 0, rng.gamma(np.maximum(counts, 1)), 0)
+        sample = (_maximum(drawn, meets, prior) @ values.T).argmax(axis=1)
+        mode = (_maximum(counts, meets, np.full(prior.shape, 1 / len(joint))) @ values.T).argmax(axis=1)
+        for step in range(min(length, horizon - t + 1)):
+            played = sample if step < max(1, round(0.1 * length)) else mode
+            theta = rng.choice(len(joint), size=runs, p=truth)
+            counts[np.arange(runs), region[played] * num_events + event[region[played], theta]] += 1
+            lost += utility.max() - utility[played]
+        t += length
+    return lost
