@@ -30,6 +30,7 @@ AGREED = 1e-9  # on payoffs from -10 to 10
 SECONDS = 2.0  # by the estimate, up to which a region table is made
 PROGRAMS = 300.0  # regions, by the estimate, up to which each has its linear program
 LARGEST = 40_000  # variables of a mixed-integer program
+TIME_LIMIT = 30.0  # seconds for one answer; what is not proved optimal by then is not counted
 
 
 class Pair(NamedTuple):
@@ -74,7 +75,10 @@ def optima(pair: Pair, ties: str) -> dict[str, float]:
     found = {}
     for form, game in (("compact", pair.compact), ("normal", pair.normal)):
         for method in methods_for(game, ties):
-            found[f"{form} {method}"] = float(js.solve(game, pair.types, method, ties=ties).value)
+            limit = None if method == "vertices" else TIME_LIMIT
+            solution = js.solve(game, pair.types, method, ties=ties, time_limit=limit)
+            if solution.gap <= AGREED:
+                found[f"{form} {method}"] = float(solution.value)
     game = pair.compact
     if ties == "optimistic" and game.num_followers == game.num_types == 1 and _is_strict(game):
         found["ORIGAMI"] = origami.optimum(pair.resources, *_by_target(game))
@@ -109,7 +113,7 @@ def forms_agree(seeds: Iterable[int], ties: str) -> tuple[Counter[str], list[str
 
 
 def polytope_game(seed: int) -> js.Game:
-    """A game on a polytope of 2 to 5 dimensions: one kind after the other, every other one in whole numbers."""
+    """A game on a polytope of 2 to 5 dimensions: one kind after the other, half of them in whole numbers."""
     rng = np.random.default_rng([seed, 6])
     kind = polytopes.KINDS[seed % len(polytopes.KINDS)]
     polytope = polytopes.random_polytope(rng, kind, 2 + (seed // len(polytopes.KINDS)) % 4)
@@ -137,11 +141,11 @@ def regions_agree(seeds: Iterable[int]) -> tuple[Counter[str], list[str]]:
     return agreed, wrong
 
 
-def same_learner(horizon: int, num_runs: int) -> list[str]:
+def same_learner(horizon: int, num_runs: int, targets: int = 4, guards: int = 2) -> list[str]:
     """Regret and regions of one small game in both forms."""
     lines = []
-    game, types = js.scenarios.random_coverage_game(1, 4, 2, 1, 2)
-    for form, played in (("compact", game), ("normal", normal_form(game, 2))):
+    game, types = js.scenarios.random_coverage_game(1, targets, guards, 1, 2)
+    for form, played in (("compact", game), ("normal", normal_form(game, guards))):
         table = js.enumerate_regions(played)
         line = f"    {form}: L = {played.num_leader_actions}, {int(table.num_regions)} regions"
         for learner in ("erm_product", "region_ucb"):

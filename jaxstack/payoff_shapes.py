@@ -72,7 +72,7 @@ def _(payoff: SeparablePayoff, available: Bool[np.ndarray, "n K A"]) -> Separabl
 
 
 @restricted.register
-def _(payoff: AnonymousPayoff, available: Bool[np.ndarray, "n K A"]) -> AnonymousPayoff:
+def _over_counts(payoff: AnonymousPayoff, available: Bool[np.ndarray, "n K A"]) -> AnonymousPayoff:
     possible = payoff._reachable_by(np.asarray(available.any(axis=1)))
     first = payoff.table.reshape(len(payoff.table), -1)[:, possible.argmax()]
     first = first.reshape(-1, *(1,) * possible.ndim)
@@ -105,7 +105,7 @@ def _(payoff: AnonymousPayoff, num_followers: int, num_types: int, num_actions: 
     table = np.broadcast_to(table, (len(table), *(num_followers + 1,) * (num_actions - 1)))
     had = np.zeros((num_followers, 1, num_actions), bool)
     had[:n, :, :A], had[n:, :, 0] = True, True
-    return restricted(AnonymousPayoff(table, num_followers=num_followers), had)
+    return _over_counts(AnonymousPayoff(table, num_followers=num_followers), had)
 
 
 @restricted.register

@@ -240,7 +240,7 @@ def test_units_are_those_of_the_set() -> None:
     assert game.strategies is not None
     assert game.strategies.vertices is not None
     values = game.strategies.vertices @ np.asarray(js.value.all_payoff_vectors(game)).T
-    played = js.learners.knowledge.played_actions(game, table).any(axis=-2)
+    played = js.learners.knowledge.played_actions(game, table)
     low, high = game.payoff_bounds(played)
     assert low >= values.min() - 1e-12
     assert high <= values.max() + 1e-12

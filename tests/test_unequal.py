@@ -185,6 +185,22 @@ def test_leader_payoffs_by_type_are_lists_too():
     assert solution.value[1] == pytest.approx(js.solve(other, js.IndependentTypes([[1.0]])).value, abs=1e-12)
 
 
+def test_learners_from_outcomes_play_what_there_is_or_say_why_not():
+    game = js.Game(TABLE, FOLLOWERS)
+    table = js.enumerate_regions(game)
+    outcomes = js.learners.shared_posterior().prepare(game, table).outcomes
+    assert outcomes.of_type.shape[-2:] == (1, 2)  # joint types that there are
+    with pytest.raises(ValueError, match=r"followers who all have K = 2 types, but .* have \[2, 1\]"):
+        js.learners.marginal_posterior().prepare(
+            js.Game(js.SeparablePayoff(np.ones((2, 3, 4))), FOLLOWERS), table
+        )
+    batch = js.stack([game, js.Game(TABLE[:, :, 0], FOLLOWERS[:1])])
+    alone = js.stack([game, js.Game(TABLE[:, 0], FOLLOWERS[1:])])
+    js.learners.shared_posterior().prepare(batch, js.enumerate_regions(batch))
+    with pytest.raises(ValueError, match=r"joint types, of which games of .* have \[2, 1\]. Simulate these"):
+        js.learners.vector_oful().prepare(alone, js.enumerate_regions(alone))
+
+
 # --- batches ---
 
 

@@ -43,15 +43,15 @@ def test_regret_is_that_of_the_slow_loop() -> None:
 def test_one_follower_is_the_same_to_both() -> None:
     game, types = js.scenarios.random_game(3, 3, 1, 4, 3)
     curves = [
-        js.simulate(jax.random.key(0), game, types, js.learners.by_name(name), horizon=300, num_runs=16)
+        js.simulate(jax.random.key(0), game, types, js.learners.by_name(name), horizon=128, num_runs=16)
         for name in NAMES
     ]
     np.testing.assert_array_equal(curves[0].regret, curves[1].regret)
     assert np.asarray(curves[0].regret).any()
 
 
-def known_of(game: js.Game, name: str = "shared_posterior", horizon: int = 1000) -> js.learners.Known:
-    known = js.learners.know(game, js.enumerate_regions(game), horizon)
+def known_of(game: js.Game, name: str = "shared_posterior") -> js.learners.Known:
+    known = js.learners.know(game, js.enumerate_regions(game), 1000)
     return with_prepared(known, js.learners.by_name(name).prepare(known.game, known.table))
 
 
@@ -80,8 +80,8 @@ def test_the_first_part_of_an_epoch_probes() -> None:
     assert regions == [1] * 10 + [2] * 10
 
 
+@pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
 def test_nothing_is_planned_within_an_epoch() -> None:
-    known = known_of(small_game(1).game)
     for learner in (js.learners.shared_posterior(), js.learners.marginal_posterior()):
         prepared = known_of(small_game(1).game, learner.name)
         params = learner.hparams(prepared)
@@ -95,7 +95,6 @@ def test_nothing_is_planned_within_an_epoch() -> None:
         ]
         assert not any("cholesky" in str(of_round) or "while" in str(of_round) for of_round in rounds)
         assert "cholesky" in str(jax.make_jaxpr(learner.replan)(key, state, prepared, params, t))
-    assert known.prepared.scoring.joint is not None
 
 
 # What is remembered -----------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
     held = slots.empty(1000, 4)
     assert held.region.shape == (slots.MAX_SLOTS,)
     held = slots.Slots(jnp.full(3, -1, jnp.int32), jnp.zeros((3, 4), jnp.int32))
-    none = jnp.int32(0)
+    none = jnp.int32(-1)
     for place, region in enumerate((70, 5, 900)):
         held, slot = slots.claim(held, jnp.int32(region), none)
         assert slot == place
@@ -113,10 +112,10 @@ def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
             held = slots.count(held, slot, jnp.array([2], jnp.int32))
     assert held.region.tolist() == [70, 5, 900]
     assert held.counts[:, 2].tolist() == [3, 2, 1]
-    again, slot = slots.claim(held, jnp.int32(5), jnp.int32(1))
+    again, slot = slots.claim(held, jnp.int32(5), none)
     assert slot == 1
     np.testing.assert_array_equal(again.counts, held.counts)
-    evicted, slot = slots.claim(held, jnp.int32(8), jnp.int32(0))
+    evicted, slot = slots.claim(held, jnp.int32(8), none)
     assert (int(slot), evicted.region.tolist()) == (2, [70, 5, 8])
     assert not evicted.counts[2].any()
     _, slot = slots.claim(held, jnp.int32(8), jnp.int32(2))

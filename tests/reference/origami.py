@@ -1,7 +1,7 @@
 """The optimal coverage against one attacker of one type, by ORIGAMI: no linear program, no regions.
 
-Source: Kiekintveld et al., Computing optimal randomized resource allocations for massive security games, AAMAS
-2009, algorithm 1, with the attacker's value found in closed form.
+Source: Kiekintveld et al., Computing optimal randomized resource allocations for massive security games,
+AAMAS 2009, algorithm 1, with the attacker's value found in closed form.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def optimum(
     Covering hurts the attacker and helps the leader at every target, strictly.
     """
     hurt = attacker_uncovered - attacker_covered
-    assert (hurt > 0).all() and (leader_covered > leader_uncovered).all()
+    assert (hurt > 0).all()
+    assert (leader_covered > leader_uncovered).all()
     # What the attacker can be held down to: the more targets are covered, the less.
     best = np.inf
     for last in np.sort(attacker_uncovered):

@@ -41,9 +41,14 @@ def num_outcomes(game: Game, joint: bool) -> int:
 def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
     """Outcomes of all regions ([G, R, ..] for a batch).
 
+    Of unequal followers, the joint types are those that there are.
+
     Raises:
       MemoryError: they would not fit.
+      ValueError: games of a batch that have unequal numbers of joint types; or, follower by follower,
+        followers who have unequal numbers of types.
     """
+    _check_types(game, joint)
     responses = np.asarray(table.responses, np.int32)  # [.., R, n, K]
     n, types = responses.shape[-2:]
     memory.require(
@@ -65,7 +70,27 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
         of_type = (of_type[..., :, None] * base + responses[..., follower, None, :]).reshape(
             *of_type.shape[:-1], -1
         )
+    if game.available is not None:
+        digits = np.moveaxis(game.joint_types(), -1, 0)
+        places = np.ravel_multi_index(tuple(digits), (types,) * n)  # [.., J]
+        places = np.broadcast_to(places[..., None, :], (*of_type.shape[:-1], places.shape[-1]))
+        of_type = np.take_along_axis(of_type, places, axis=-1)
     return Outcomes(of_type[..., None, :], of_action)
+
+
+def _check_types(game: Game, joint: bool) -> None:
+    """Raise ValueError where problems would have unequal numbers of types: each has a prior over all J."""
+    counts = game.types_by_follower
+    if joint and np.unique(counts.prod(axis=-1)).size > 1:
+        raise ValueError(
+            f"this learner works on joint types, of which games of {game!r} have "
+            f"{counts.prod(axis=-1).tolist()}. Simulate these games one by one: jaxstack.unstack(game, g)."
+        )
+    if not joint and (counts < game.num_types).any():
+        raise ValueError(
+            f"marginal_posterior needs followers who all have K = {game.num_types} types, but those of {game!r} "
+            f"have {counts.tolist()}. Use shared_posterior (few joint types) or region_ucb."
+        )
 
 
 def seen_outcomes(

@@ -143,7 +143,7 @@ def replan(
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
     types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
     probed, exploited = (best(known, of_types) for of_types in types)
-    after, exploit_slot = slots.claim(state.slots, exploited.region, state.exploit.slot)
+    after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.region, exploit_slot)
     length = jnp.maximum(jnp.floor(rule.growth * t.astype(known.dtype)), 1)
     probing = jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32)

@@ -111,9 +111,10 @@ class HardScenario(_Scenario):
 
 
 class CoverageScenario(_Scenario):
-    """`kind = "coverage"`: `scenarios.random_coverage_game`, guards and targets."""
+    """`kind = "coverage"`: games by `scenarios.random_coverage_game`, with seeds seed, seed + 1, .."""
 
     kind: Literal["coverage"] = "coverage"
+    games: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
     num_targets: int = Field(default=6, ge=1)
     num_resources: int = Field(default=2, ge=1)
@@ -121,8 +122,12 @@ class CoverageScenario(_Scenario):
     num_types: int = Field(default=2, ge=1)
 
     def build(self, run: RunSettings) -> Problem:
-        keys = self.model_dump(exclude={"kind", "name", "ties", "zip"})
-        return Problem(self.title, *scenarios.random_coverage_game(**keys), self.ties or run.ties)
+        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
+        pairs = [scenarios.random_coverage_game(self.seed + g, **keys) for g in range(self.games)]
+        if self.games == 1:
+            return Problem(self.title, *pairs[0], self.ties or run.ties)
+        games, types = zip(*pairs, strict=True)
+        return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
 
 
 class ParityScenario(_Scenario):
