@@ -168,7 +168,7 @@ def test_curves_that_do_not_fit_are_refused_with_the_estimate():
 
 def test_a_trace_that_does_not_fit_is_refused_with_the_estimate():
     memory.require_trace(100_000, num_followers=3, num_leader_actions=3)
-    with pytest.raises(MemoryError, match=r"100,000,000,000,000 rounds of 60 bytes, .* play fewer rounds"):
+    with pytest.raises(MemoryError, match=r"100,000,000,000,000 rounds of 84 bytes, .* play fewer rounds"):
         memory.require_trace(10**14, num_followers=3, num_leader_actions=3)
 
 

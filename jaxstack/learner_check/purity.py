@@ -69,6 +69,12 @@ def check_purity(setting: Setting) -> None:
             f"{name} captures {memory.readable(held)} of arrays, which would be compiled in, the same for "
             f"every game. Read them from known, or return them from prepare and read known.prepared.",
         )
+    _check_host_functions(setting)
+
+
+def _check_host_functions(setting: Setting) -> None:
+    """`schedule` and `prepare` are what their arguments make of them."""
+    learner = setting.learner
     if learner.schedule is not None:
         rounds = [np.asarray(learner.schedule(setting.horizon)) for _ in range(2)]
         require(
