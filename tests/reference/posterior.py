@@ -16,9 +16,14 @@ def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: i
         ratio = np.divide(weights, probability, out=np.zeros_like(weights), where=weights > 0)
         gradient = prior - total[:, None] * types + types * (ratio @ meets)
         second = np.divide(ratio, probability, out=np.zeros_like(weights), where=weights > 0)
-        hessian = np.einsum("re,ej,ek->rjk", second, meets, meets) * types[:, :, None] * types[:, None]
+        hessian = (second @ (meets[:, :, None] * meets[:, None]).reshape(len(meets), -1)).reshape(
+            -1, *[meets.shape[1]] * 2
+        )
+        hessian *= types[:, :, None] * types[:, None]
         hessian += np.eye(types.shape[1]) * (prior + 1e-8 * total[:, None] * types)[:, :, None]
         direction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        if (gradient * direction).sum(axis=1).max() < 1e-12:
+            break
         low = np.zeros(len(types))
         high = np.minimum(16, 0.98 / np.maximum(-direction.min(axis=1), 1e-12))
         moved = (types * direction) @ meets.T

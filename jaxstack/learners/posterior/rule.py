@@ -115,7 +115,7 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
     num_problems = known.prepared.outcomes.of_type.shape[-2]
-    counts = slots.empty(known.table.padded_regions, num_problems * num_outcomes(known.game, rule.joint))
+    counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
     return PosteriorState(counts, plan, plan, zero)
 
 
@@ -179,7 +179,7 @@ def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
 def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
     """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions."""
     of_type = take_row(known.prepared.outcomes.of_type, jnp.maximum(seen.region, 0))  # [S, P, J]
-    counts = seen.counts.reshape(*of_type.shape[:2], -1).astype(known.dtype)
+    counts = seen.counts.astype(known.dtype)
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 
 
