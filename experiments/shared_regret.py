@@ -1,8 +1,8 @@
 """Regret of learners that see actions on families of random games: mean, median, largest, and failures.
 
 A run fails where its last decade of rounds cost more than 6 times what went before, and more than 50 payoffs:
-it looks linear. Families (L, n, K, A) as below; game number i of a family is `random_game(i)`, and all games of
-a family are played side by side.
+it looks linear. Families (L, n, K, A) as below; game number i of a family is `random_game(i)`, and all games
+of a family are played side by side.
 
     python -m experiments.shared_regret                                (A to H, 50 games x 4 runs, T = 10^4)
     python -m experiments.shared_regret --families A,F --horizon 100000 --learners shared_posterior

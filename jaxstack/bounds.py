@@ -82,8 +82,8 @@ def _lower_actions(game: Game, horizon: float) -> float:
     leader, n = game.num_leader_actions, game.num_followers
     if game.num_types < 4 or min(n, leader, game.num_actions) < 2:
         raise ValueError(
-            f"the lower bound for learners that see actions is proved for K >= 4 and n, L, A >= 2, but {game!r} "
-            f'arrived. "lower" holds for any game.'
+            f"the lower bound for learners that see actions is proved for K >= 4 and n, L, A >= 2, but "
+            f'{game!r} arrived. "lower" holds for any game.'
         )
     regions = sum(math.comb(n, k) for k in range(leader)) if n >= leader else 2 ** (n - 1)
     return (1 / 19 if regions >= 4 else 1 / 43) * min(math.sqrt(regions * horizon), horizon)

@@ -183,7 +183,7 @@ def test_a_payoff_that_is_no_sum_is_warned_of(payoff: str, warns: bool) -> None:
 
 @pytest.mark.parametrize(("growth", "steps"), [(0, 40), (1.5, 40), ("fast", 40), (0.02, 0)])
 def test_a_rule_that_makes_no_sense(growth: float, steps: int) -> None:
-    with pytest.raises(ValueError, match="growth must be|steps must be"):
+    with pytest.raises(ValueError, match=r"growth must be|steps must be"):
         js.learners.shared_posterior(growth, steps)
 
 

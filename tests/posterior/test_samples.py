@@ -1,4 +1,4 @@
-"""Samples of the posterior: exact where types are seen, as wide as the prior where they are not told apart."""
+"""Samples of the posterior: exact where types are seen, as wide as the prior where they act alike."""
 
 from __future__ import annotations
 

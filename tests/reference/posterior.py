@@ -1,4 +1,4 @@
-"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection, all runs at once."""
+"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: i
 def regret(
     game: Any, table: Any, probabilities: np.ndarray, horizon: int, runs: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """[runs]: regret of `shared_posterior` with its default settings after `horizon` rounds; tabular payoffs."""
+    """[runs]: regret of `shared_posterior` with its default settings; tabular payoffs."""
     n, num_types = game.num_followers, game.num_types
     joint = np.indices((num_types,) * n).reshape(n, -1).T  # [J, n]
     actions = np.array([[response[range(n), theta] for theta in joint] for response in table.responses])

@@ -63,8 +63,8 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 def _prepare(game: Game, table: RegionTable) -> Prepared:
     if game.leader.additive_terms() is None and game.num_followers > 1:
         warnings.warn(
-            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that if "
-            "they are correlated it settles on what would be best if they were not, and its regret can be "
+            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that "
+            "if they are correlated it settles on what would be best if they were not, and its regret can be "
             "linear. shared_posterior and region_ucb are right for any types.",
             stacklevel=2,
         )

@@ -1,11 +1,10 @@
-"""What a posterior learner takes the distribution of types to be, for pictures and for a person's decision."""
+"""What a posterior learner takes the distribution of types to be: for pictures, and to decide by."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks

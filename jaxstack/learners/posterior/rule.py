@@ -1,10 +1,10 @@
 """The rule that `shared_posterior` and `marginal_posterior` have in common.
 
-Time is cut into epochs. Before each, two distributions are fitted to all that was seen, in whatever region: the
-mode of the posterior, and a sample of it by the weighted likelihood bootstrap, in which every count N becomes a
-Gamma(N) draw. The first part of an epoch plays the best candidate for the sample (probing), the rest the best
-candidate for the mode (exploiting). Where the data identify D the sample is as the posterior to first order;
-where they do not it is a draw from the prior, fresh in every epoch: this is what explores.
+Time is cut into epochs. Before each, two distributions are fitted to all that was seen, in whatever region:
+the mode of the posterior, and a sample of it by the weighted likelihood bootstrap, in which every count N
+becomes a Gamma(N) draw. The first part of an epoch plays the best candidate for the sample (probing), the
+rest the best candidate for the mode (exploiting). Where the data identify D the sample is as the posterior to
+first order; where they do not it is a draw from the prior, fresh in every epoch: this is what explores.
 
 Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Likelihood Bootstrap*, 1994.
 """
@@ -89,8 +89,8 @@ def check_rule(rule: Rule) -> Rule:
     growth = checks.real_number(rule.growth)
     if growth is None or not 0 < growth <= 1:
         raise ValueError(
-            f"growth must be a number above 0, at most 1, but {checks.brief(rule.growth)} arrived: an epoch is "
-            f"that share of the rounds before it."
+            f"growth must be a number above 0, at most 1, but {checks.brief(rule.growth)} arrived: an epoch "
+            f"is that share of the rounds before it."
         )
     return rule._replace(growth=growth, steps=checks.positive_int("steps", rule.steps))
 
