@@ -4,14 +4,15 @@ With correlated types, regret from action feedback alone cannot be polynomial in
 of leader actions. The statement, as far as it was proved:
 
 **Theorem 1** (ties="robust"). Let N = sum_{k <= min(n, L-1)} C(n, k) >= 2, K >= 4 and A >= 2. There are a
-game with an anonymous {0, 1} payoff and, for each T, distributions D_s (s = 1..N) with uniform marginals and, for
-n >= 2, any n - 1 followers independent, such that every learner that sees actions only has
+game with an anonymous {0, 1} payoff and, for each T, distributions D_s (s = 1..N) with uniform marginals and,
+for n >= 2, any n - 1 followers independent, such that every learner that sees actions only has
 
     max_s E Reg(T) >= average_s E Reg(T) >= c min(sqrt(N T), T),   c = 1/18 (N >= 2), 1/9 (N >= 4).
 
 **Theorem 2** (also ties="optimistic"). The same when, at a tie, each follower answers by its own type through
-a map that does not depend on D, with N = sum_{k <= L-1} C(n, k) if n >= L, N = 2^(n-1) if 2 <= n <= L - 1, and
-c = 1/43 (N >= 2), 1/19 (N >= 4). So regret is Omega(sqrt(2^min(n, L-1) T)) for T >= 2^min(n, L-1), n, L >= 2.
+a map that does not depend on D, with N = sum_{k <= L-1} C(n, k) if n >= L, N = 2^(n-1) if 2 <= n <= L - 1,
+and c = 1/43 (N >= 2), 1/19 (N >= 4). So regret is Omega(sqrt(2^min(n, L-1) T)) for T >= 2^min(n, L-1), under
+either rule, for n, L >= 2.
 
 *Proof of the law of actions.* Write chi(b) = (-1)^b. A follower's type is a pair of bits (b+, b-); it plays
 b+ where f_i(x) > 0 and b- where f_i(x) < 0. Let D_s(theta) = 4^-n (1 + eps prod_i chi(b_i^{s_i})). For a set
