@@ -165,7 +165,9 @@ def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -
     alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
     shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
     prior = draws.small_gamma(for_prior, shape) + params.floor
-    return Fit(draws.gamma(for_weights, weights), outcome, prior)
+    # Slot by slot: what a slot draws does not depend on how many there are.
+    drawn = draws.gamma(for_weights, jnp.moveaxis(weights, 0, 1))
+    return Fit(jnp.moveaxis(drawn, 0, 1), outcome, prior)
 
 
 def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
