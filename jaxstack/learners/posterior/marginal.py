@@ -14,7 +14,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule
+from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
 from jaxstack.learners.posterior.shared import RANGES
 from jaxstack.regions.table import RegionTable
 
@@ -48,15 +48,15 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     return Learner(
         name="marginal_posterior",
         feedback="actions",
-        init=functools.partial(posterior.init, rule),
+        init=Ruled(posterior.init, rule),
         act=posterior.act,
         update=posterior.update,
         hparams=posterior.hparams,
         prepare=_prepare,
         ranges=RANGES,
         draws=True,
-        schedule=functools.partial(posterior.schedule, rule),
-        replan=functools.partial(posterior.replan, rule),
+        schedule=Ruled(posterior.schedule, rule),
+        replan=Ruled(posterior.replan, rule),
     )
 
 

@@ -11,7 +11,9 @@ Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Li
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +41,17 @@ class Rule(NamedTuple):
     joint: bool
     growth: float = 0.02
     steps: int = STEPS
+
+
+@dataclasses.dataclass(frozen=True)
+class Ruled:
+    """function(rule, ..): as functools.partial, but equal to another where function and rule are."""
+
+    function: Callable[..., Any]
+    rule: Rule
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(self.rule, *args)
 
 
 class PosteriorParams(NamedTuple):

@@ -14,7 +14,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule
+from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
 from jaxstack.regions.table import RegionTable
 
 MAX_JOINT_TYPES = 4096
@@ -62,15 +62,15 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     return Learner(
         name="shared_posterior",
         feedback="actions",
-        init=functools.partial(posterior.init, rule),
+        init=Ruled(posterior.init, rule),
         act=posterior.act,
         update=posterior.update,
         hparams=posterior.hparams,
         prepare=_prepare,
         ranges=RANGES,
         draws=True,
-        schedule=functools.partial(posterior.schedule, rule),
-        replan=functools.partial(posterior.replan, rule),
+        schedule=Ruled(posterior.schedule, rule),
+        replan=Ruled(posterior.replan, rule),
     )
 
 
