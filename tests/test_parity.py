@@ -44,7 +44,7 @@ def test_actions_are_uniform_in_all_regions_but_one(n: int) -> None:
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 @pytest.mark.parametrize("ties", ["robust", "optimistic"])
 def test_ties_do_not_lift_the_optimum(n: int, ties: str) -> None:
-    # Below 1 / (2^n - 1) a point where all followers tie would beat the hidden region, were none of them idle.
+    # Below 1 / (2^n - 1) a point where all tie would beat the hidden region, were no follower idle.
     for epsilon in (0.9 / (2**n - 1), 0.5):
         game, types = js.scenarios.hidden_parity(n, epsilon)
         assert js.solve(game, types, ties=ties).value == pytest.approx((1 + epsilon) / 2, abs=1e-12)
@@ -54,7 +54,7 @@ def test_without_an_idle_follower_ties_do_lift_it() -> None:
     # The last follower switches too, on a leader action of its own (L = n + 1).
     n, epsilon = 2, 0.2
     assert epsilon < 1 / (2**n - 1)
-    game, types = js.scenarios.hidden_parity(n, epsilon)
+    _, types = js.scenarios.hidden_parity(n, epsilon)
     follower = np.zeros((n, 4, n + 1, 2))
     follower[:, [0, 1, 2, 3], :, [0, 0, 1, 1]] = 1
     for i in range(n):

@@ -5,10 +5,11 @@ region. With V = lambda I + sum M^T M and D' = V^-1 sum M^T y, with probability 
 
     ||D' - D||_V <= beta = sqrt(log(1/delta) + 1/2 log det(V) / det(lambda I)) + sqrt(lambda) ||D||,
 
-since <w, onehot - p> has a range of at most sqrt(2) ||w|| and so is ||w||^2 / 2-subgaussian (method of mixtures
-with prior precision lambda / 2). The candidate (x, W) has the value <z, D>, z = M_W^T (u(x, a))_a, and
-z^T V^-1 z <= B min(1, ||M V^-1 M^T||) for lambda >= 1, B = min(A^n, K^n), whose sum over rounds is at most
-2 B log det(V) / det(lambda I). Hence, in units of the payoff range,
+since <w, onehot - p> has a range of at most sqrt(2) ||w|| and so is ||w||^2 / 2-subgaussian (method of
+mixtures with prior precision lambda / 2). The candidate (x, W) has the value <z, D>, z = M_W^T (u(x, a))_a.
+With B = min(A^n, K^n) and X = ||M V^-1 M^T||, z^T V^-1 z <= B X, so that a round costs at most
+2 beta sqrt(B min(1, X)) (beta >= 1 / (2 sqrt(B)), as it is for lambda >= 1), and the sum of min(1, X) over
+rounds is at most 2 log det(V) / det(lambda I). Hence, in units of the payoff range,
 
     Reg(T) <= 2 beta_T sqrt(2 B T d log(1 + T K^n / (lambda d))),   d <= K^n the rank of all M together.
 
@@ -69,7 +70,7 @@ class VectorOFULState(NamedTuple):
 
 @functools.cache
 def vector_oful() -> Learner:
-    """Optimism over the distribution D of joint types, estimated from whole joint actions (feedback: actions).
+    """Optimism over the distribution D of joint types, estimated from joint actions (feedback: actions).
 
     It plays the candidate that maximises <z, D'> + c beta sqrt(z^T V^-1 z) in every round: see the module for
     V, D', beta and the bound. (Replanning whenever det V doubled would have the same bound times sqrt 2, but

@@ -29,8 +29,8 @@ def audit(
     """An audit game: the office says how likely claims of each kind are checked, departments pad one or none.
 
     With x_j the probability that a claim of kind j is checked, department i of type k gains (1 - x_j)
-    gain[k, j] - x_j (fine[j] + shame[k]) from padding claim j, and nothing from honesty (the last action). The
-    office loses (1 - x_j) gain[k, j] on average, here the mean over types; it keeps a share of the fine,
+    gain[k, j] - x_j (fine[j] + shame[k]) from padding claim j, and nothing from honesty (the last action).
+    The office loses (1 - x_j) gain[k, j] on average, here the mean over types; it keeps a share of the fine,
     x_j share fine[j], and pays x_j cost[j] for every claim of every department, padded or not. What it
     commits to is a point of the box [0, most]: probabilities of different kinds need not sum to anything. In
     units of 1,000 currency units a month.

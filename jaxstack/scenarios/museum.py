@@ -1,4 +1,4 @@
-"""Guards of a museum: coverage of rooms, attackers who can reach different rooms, losses that depend on them."""
+"""Guards of a museum: coverage of rooms, unequal attackers, and losses that depend on who they are."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def museum_patrol(
         reachable, attacks = list(reachable), np.arange(len(reachable))
         if own.shape[1] != len(reachable):
             raise ValueError(
-                f"gain[{i}] is for {own.shape[1]} rooms, but attacker {i} can reach {len(reachable)}: {reachable}."
+                f"gain[{i}] is for {own.shape[1]} rooms, but attacker {i} can reach {len(reachable)}: "
+                f"{reachable}."
             )
         theirs, ours = (np.zeros((len(own), strategies.num_coordinates, len(reachable) + 1)) for _ in "ab")
         theirs[:, reachable, attacks], theirs[:, -1, :-1] = -own - fine[:, None], own

@@ -3,27 +3,29 @@
 With correlated types, regret from action feedback alone cannot be polynomial in the numbers of followers and
 of leader actions. The statement, as far as it was proved:
 
-**Theorem 1** (ties="robust"). Let N = sum_{k <= min(n, L-1)} C(n, k) >= 2, K >= 4 and A >= 2. There are a game
-with an anonymous {0, 1} payoff and, for each T, distributions D_s (s = 1..N) with uniform marginals and, for
-n >= 2, any n - 1 followers independent, such that every learner that sees actions only has
+**Theorem 1** (ties="robust"). Let N = sum_{k <= min(n, L-1)} C(n, k) >= 2, K >= 4 and A >= 2. There are a
+game with an anonymous {0, 1} payoff and, for each T, distributions D_s (s = 1..N) with uniform marginals and,
+for n >= 2, any n - 1 followers independent, such that every learner that sees actions only has
 
     max_s E Reg(T) >= average_s E Reg(T) >= c min(sqrt(N T), T),   c = 1/18 (N >= 2), 1/9 (N >= 4).
 
-**Theorem 2** (also ties="optimistic"). The same when, at a tie, each follower answers by its own type through a
-map that does not depend on D, with N = sum_{k <= L-1} C(n, k) if n >= L, N = 2^(n-1) if 2 <= n <= L - 1, and
-c = 1/43 (N >= 2), 1/19 (N >= 4). So regret is Omega(sqrt(2^min(n, L-1) T)) for T >= 2^min(n, L-1), n, L >= 2.
+**Theorem 2** (also ties="optimistic"). The same when, at a tie, each follower answers by its own type through
+a map that does not depend on D, with N = sum_{k <= L-1} C(n, k) if n >= L, N = 2^(n-1) if 2 <= n <= L - 1,
+and c = 1/43 (N >= 2), 1/19 (N >= 4). So regret is Omega(sqrt(2^min(n, L-1) T)) for T >= 2^min(n, L-1), under
+either rule, for n, L >= 2.
 
-*Proof of the law of actions.* Write chi(b) = (-1)^b. A follower's type is a pair of bits (b+, b-); it plays b+
-where f_i(x) > 0 and b- where f_i(x) < 0. Let D_s(theta) = 4^-n (1 + eps prod_i chi(b_i^{s_i})). For a set S of
-followers and a region w, E_{D_s} prod_{i in S} chi(a_i) is E_0 prod_S chi(b_i^{w_i}) = 0, E_0 being uniform
-types, plus eps E_0 prod_S chi(b_i^{w_i}) prod_i chi(b_i^{s_i}), in which every i outside S gives 0 and every i in
-S gives 1[w_i = s_i]. So it is eps where S is everybody and w = s, and 0 elsewhere: in every region but s the
-joint action is exactly uniform; in s its parity is even with probability (1 + eps) / 2. *Regret.* A round
-outside s has the same law whatever s; one inside costs KL(P_0 || P_s) = -log(1 - eps^2) / 2. By Pinsker and
-Jensen a learner spends on average over s at most T/N + T eps sqrt(.5754 T / (2N)) rounds in s, each other
-round loses eps / 2, and eps = sqrt(N/T) / 2 gives the bound. *Ties.* On f_i = 0 a follower may also play AND or
-OR of its bits. If one follower never ties (it is idle: it always plays a bit of its own), parity is fair
-wherever anybody ties and the rest do not match s, and no point is worth more than 1/2 + eps/4 outside s.
+*Proof of the law of actions.* Write chi(b) = (-1)^b. A follower's type is a pair of bits (b+, b-); it plays
+b+ where f_i(x) > 0 and b- where f_i(x) < 0. Let D_s(theta) = 4^-n (1 + eps prod_i chi(b_i^{s_i})). For a set
+S of followers and a region w, E_{D_s} prod_{i in S} chi(a_i) is E_0 prod_S chi(b_i^{w_i}) = 0, E_0 being
+uniform types, plus eps E_0 prod_S chi(b_i^{w_i}) prod_i chi(b_i^{s_i}), in which every i outside S gives 0
+and every i in S gives 1[w_i = s_i]. So it is eps where S is everybody and w = s, and 0 elsewhere: in every
+region but s the joint action is exactly uniform; in s its parity is even with probability (1 + eps) / 2.
+*Regret.* A round outside s has the same law whatever s; one inside costs KL(P_0 || P_s) = -log(1 - eps^2) /
+2. By Pinsker and Jensen a learner spends on average over s at most T/N + T eps sqrt(.5754 T / (2N)) rounds in
+s, each other round loses eps / 2, and eps = sqrt(N/T) / 2 gives the bound. *Ties.* On f_i = 0 a follower may
+also play AND or OR of its bits. If one follower never ties (it is idle: it always plays a bit of its own),
+parity is fair wherever anybody ties and the rest do not match s, and no point is worth more than 1/2 + eps/4
+outside s.
 
 Not excluded: polynomial bounds at a fixed L or a fixed n, and anything for independent types, for additive
 payoffs, for type feedback, or for K in {2, 3}. We found no earlier statement.
@@ -62,12 +64,13 @@ def hidden_parity(
     | (1, 0) | 1[l = i] | tau |
     | (0, 1) | tau | 1[l = i] |
 
-    The idle follower always plays b+. Types have the probability 4^-n (1 + eps prod_i (-1)^(b_i^{s_i})), s the
-    signs (+ for the idle one): uniform marginals, and any n - 1 followers independent. In the region of s the
-    number of ones is even with probability (1 + eps) / 2; in every other region the joint action is uniform,
-    and the leader earns 1/2. So the optimum is (1 + eps) / 2 under ties="robust" and "optimistic" alike, and a
-    round elsewhere costs eps / 2. The idle follower is what makes it so: without it (L = n + 1) a point where
-    all followers tie earns more than the hidden region under optimistic ties, once eps < 1 / (2^n - 1).
+    The idle follower always plays b+. Types have the probability 4^-n (1 + eps prod_i (-1)^(b_i^{s_i})), s
+    the signs (+ for the idle one): uniform marginals, and any n - 1 followers independent. In the region of s
+    the number of ones is even with probability (1 + eps) / 2; in every other region the joint action is
+    uniform, and the leader earns 1/2. So the optimum is (1 + eps) / 2 under ties="robust" and "optimistic"
+    alike, and a round elsewhere costs eps / 2. The idle follower is what makes it so: without it (L = n + 1)
+    a point where all followers tie earns more than the hidden region under optimistic ties, once eps < 1 /
+    (2^n - 1).
 
     Args:
       num_followers: n >= 2.
@@ -116,8 +119,8 @@ def hidden_parity(
 def _bias(n: int, epsilon: float | None, horizon: int | None) -> float:
     if (horizon is None) == (epsilon is None):
         raise ValueError(
-            f"hidden_parity needs either horizon (then epsilon = sqrt(2^(n-1) / horizon) / 2, at most 1/2) or "
-            f"epsilon, but horizon={horizon!r} and epsilon={epsilon!r} arrived."
+            f"hidden_parity needs either horizon (then epsilon = sqrt(2^(n-1) / horizon) / 2, at most 1/2) "
+            f"or epsilon, but horizon={horizon!r} and epsilon={epsilon!r} arrived."
         )
     if epsilon is None:
         return min(0.5, math.sqrt(2 ** (n - 1) / checks.positive_int("horizon", horizon)) / 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 
 import jax
@@ -16,12 +15,11 @@ from jaxstack.learners.posterior import rule, slots
 from tests.conftest import small_game
 from tests.reference import posterior as reference
 
-HORIZON, RUNS = 250, 128
+HORIZON, RUNS = 150, 64
 NAMES = ("shared_posterior", "marginal_posterior")
 
 
-@functools.cache
-def pulls(seed: int, shift: float = 0.0) -> float:
+def pulls(seed: int) -> float:
     """By how many standard errors the mean regret of a game differs from that of the slow loop."""
     game, types = js.scenarios.random_game(seed, 3, 2, 2, 2)
     table = js.enumerate_regions(game)
@@ -29,14 +27,14 @@ def pulls(seed: int, shift: float = 0.0) -> float:
     curve = js.simulate(
         jax.random.key(seed), game, types, learner, horizon=HORIZON, num_runs=RUNS, table=table
     )
-    ours = np.asarray(curve.regret)[:, -1] + shift
+    ours = np.asarray(curve.regret)[:, -1]
     theirs = reference.regret(game, table, types.probabilities, HORIZON, RUNS, np.random.default_rng(seed))
     error = np.sqrt(ours.var() / len(ours) + theirs.var() / len(theirs))
     return float((ours.mean() - theirs.mean()) / max(error, 1e-9))
 
 
 def test_regret_is_that_of_the_slow_loop() -> None:
-    found = [pulls(seed) for seed in range(4)]
+    found = [pulls(seed) for seed in range(2)]
     assert max(map(abs, found)) < 3.5, found
 
 
@@ -101,9 +99,9 @@ def test_nothing_is_planned_within_an_epoch() -> None:
 
 
 def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
-    held = slots.empty(1000, 4)
+    held = slots.empty(1000, 1, 4)
     assert held.region.shape == (slots.MAX_SLOTS,)
-    held = slots.Slots(jnp.full(3, -1, jnp.int32), jnp.zeros((3, 4), jnp.int32))
+    held = slots.Slots(jnp.full(3, -1, jnp.int32), jnp.zeros((3, 1, 4), jnp.int32))
     none = jnp.int32(-1)
     for place, region in enumerate((70, 5, 900)):
         held, slot = slots.claim(held, jnp.int32(region), none)
@@ -111,7 +109,7 @@ def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
         for _ in range(3 - place):
             held = slots.count(held, slot, jnp.array([2], jnp.int32))
     assert held.region.tolist() == [70, 5, 900]
-    assert held.counts[:, 2].tolist() == [3, 2, 1]
+    assert held.counts[:, 0, 2].tolist() == [3, 2, 1]
     again, slot = slots.claim(held, jnp.int32(5), none)
     assert slot == 1
     np.testing.assert_array_equal(again.counts, held.counts)
@@ -133,15 +131,15 @@ def test_every_action_is_counted_under_what_led_to_it(name: str) -> None:
         trace = js.play(jax.random.key(0), game, types, learner, horizon=128, table=table, states=True)
         known = js.learners.know(game, table, 128)
     last = jax.tree.map(lambda leaf: leaf[-1], trace.states)
-    expected = np.zeros((len(last.slots.region), last.slots.counts.shape[1]), int)
+    expected = np.zeros(last.slots.counts.shape, int)
     place = {int(region): slot for slot, region in enumerate(last.slots.region)}
     for region, theta in zip(trace.region, trace.types, strict=True):
         response = table.responses[region]
         lowest = [int(np.flatnonzero(response[i] == response[i, k])[0]) for i, k in enumerate(theta)]
         if name == "shared_posterior":
-            expected[place[int(region)], 2 * lowest[0] + lowest[1]] += 1
+            expected[place[int(region)], 0, 2 * lowest[0] + lowest[1]] += 1
         else:
-            expected[place[int(region)], [lowest[0], 2 + lowest[1]]] += 1
+            expected[place[int(region)], [0, 1], lowest] += 1
     np.testing.assert_array_equal(last.slots.counts, expected)
     found = js.posterior(known, last, num_samples=50)
     assert found.samples.shape == (50, 2, 2)
@@ -185,7 +183,7 @@ def test_a_payoff_that_is_no_sum_is_warned_of(payoff: str, warns: bool) -> None:
 
 @pytest.mark.parametrize(("growth", "steps"), [(0, 40), (1.5, 40), ("fast", 40), (0.02, 0)])
 def test_a_rule_that_makes_no_sense(growth: float, steps: int) -> None:
-    with pytest.raises(ValueError, match="growth must be|steps must be"):
+    with pytest.raises(ValueError, match=r"growth must be|steps must be"):
         js.learners.shared_posterior(growth, steps)
 
 

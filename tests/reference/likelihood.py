@@ -37,7 +37,7 @@ def log_likelihood(history: History, types: np.ndarray) -> float:
 
 
 def violation(history: History, types: np.ndarray) -> float:
-    """How far D is from what optimality makes it: D_j = (g_j + D_j sum G / p) / w, and at most that elsewhere."""
+    """How far D is from what optimality makes it: D_j = (g_j + D_j sum G / p) / w."""
     weight = history.counts.sum() + history.prior.sum()
     expected = history.prior.copy()
     for counts, outcome in zip(history.counts, history.outcome, strict=True):

@@ -1,4 +1,4 @@
-"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection, all runs at once."""
+"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: i
         ratio = np.divide(weights, probability, out=np.zeros_like(weights), where=weights > 0)
         gradient = prior - total[:, None] * types + types * (ratio @ meets)
         second = np.divide(ratio, probability, out=np.zeros_like(weights), where=weights > 0)
-        hessian = np.einsum("re,ej,ek->rjk", second, meets, meets) * types[:, :, None] * types[:, None]
+        hessian = (second @ (meets[:, :, None] * meets[:, None]).reshape(len(meets), -1)).reshape(
+            -1, *[meets.shape[1]] * 2
+        )
+        hessian *= types[:, :, None] * types[:, None]
         hessian += np.eye(types.shape[1]) * (prior + 1e-8 * total[:, None] * types)[:, :, None]
         direction = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        if (gradient * direction).sum(axis=1).max() < 1e-12:
+            break
         low = np.zeros(len(types))
         high = np.minimum(16, 0.98 / np.maximum(-direction.min(axis=1), 1e-12))
         moved = (types * direction) @ meets.T
@@ -36,7 +41,7 @@ def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: i
 def regret(
     game: Any, table: Any, probabilities: np.ndarray, horizon: int, runs: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """[runs]: regret of `shared_posterior` with its default settings after `horizon` rounds; tabular payoffs."""
+    """[runs]: regret of `shared_posterior` with its default settings; tabular payoffs."""
     n, num_types = game.num_followers, game.num_types
     joint = np.indices((num_types,) * n).reshape(n, -1).T  # [J, n]
     actions = np.array([[response[range(n), theta] for theta in joint] for response in table.responses])

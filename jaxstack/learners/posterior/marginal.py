@@ -14,7 +14,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule
+from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
 from jaxstack.learners.posterior.shared import RANGES
 from jaxstack.regions.table import RegionTable
 
@@ -48,23 +48,23 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     return Learner(
         name="marginal_posterior",
         feedback="actions",
-        init=functools.partial(posterior.init, rule),
+        init=Ruled(posterior.init, rule),
         act=posterior.act,
         update=posterior.update,
         hparams=posterior.hparams,
         prepare=_prepare,
         ranges=RANGES,
         draws=True,
-        schedule=functools.partial(posterior.schedule, rule),
-        replan=functools.partial(posterior.replan, rule),
+        schedule=Ruled(posterior.schedule, rule),
+        replan=Ruled(posterior.replan, rule),
     )
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
     if game.leader.additive_terms() is None and game.num_followers > 1:
         warnings.warn(
-            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that if "
-            "they are correlated it settles on what would be best if they were not, and its regret can be "
+            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that "
+            "if they are correlated it settles on what would be best if they were not, and its regret can be "
             "linear. shared_posterior and region_ucb are right for any types.",
             stacklevel=2,
         )

@@ -7,7 +7,8 @@ weights G[W, o] and prior weights g[j] > 0 the maximiser over the simplex of
 
 is also that of F(D) - w sum_j D_j over all D > 0, w = sum G + sum g: no constraint is needed. Steps are taken
 in relative coordinates, D <- D (1 + m s), in which the Hessian is positive definite whatever D; m maximises F
-along the step. EM is no substitute: its error does not shrink as rounds go on, and regret becomes linear.
+along the step. A problem that converged stays where it is. EM is no substitute: its error does not shrink as
+rounds go on, and regret becomes linear.
 
 Problems of all runs are solved side by side: their axis B is last, so that all but the linear systems is
 vectors over problems.
@@ -43,15 +44,15 @@ def maximise(
     """Maximisers of P problems: probabilities of J types each.
 
     Args:
-      weights: of each of E outcomes under each of S response maps; 0 where nothing was seen. Work ends with the
-        last map that has weight in any run, so maps in use should come first.
+      weights: of each of E outcomes under each of S response maps; 0 where nothing was seen. Maps that have
+        weight should come first: work grows with the last of them.
       outcome: int32, 0..E-1, of each type under each map.
       prior: positive weights g.
       steps: Newton steps (static).
 
     Returns:
-      [P, J]; sums to 1 up to rounding. With counts to 10^5 and prior weights of 0.01 or more a float32 solution
-      is within 3e-4 standard errors of the exact one; at 10^7 within a tenth: use float64 there.
+      [P, J]; sums to 1 up to rounding. With counts to 10^5 and prior weights of 0.01 or more a float32
+      solution is within 0.003 standard errors of the exact one (200 problems); far beyond, use float64.
     """
     return _maximiser(steps)(weights, outcome, prior)
 
@@ -133,8 +134,12 @@ def _solve(steps: int, weights: jax.Array, outcome: jax.Array, prior: jax.Array)
             number, _, gain = so_far
             return (number < steps) & ~(gain < tolerance).all()
 
-        start = jnp.int32(0), prior / total(prior)[None], jnp.full_like(weight, jnp.inf)
-        return jax.lax.while_loop(goes_on, step, start)[1]
+        start: tuple[jax.Array, ...] = (
+            jnp.int32(0),
+            prior / total(prior)[None],
+            jnp.full_like(weight, jnp.inf),
+        )
+        return jnp.asarray(jax.lax.while_loop(goes_on, step, start)[1])
 
     tier = sum((used > tier).astype(jnp.int32) for tier in tiers[:-1]) if len(tiers) > 1 else 0
     return jax.lax.switch(tier, [functools.partial(newton, tier) for tier in tiers])

@@ -1,9 +1,9 @@
 """What is seen of types when actions are seen: outcomes of a type under every response map.
 
-There are P problems of J types each: one of J = K^n joint types, or n of J = K types. Under a response map the
-types of a problem lead to one of E outcomes, the actions of its followers. A follower with more actions than
-types plays K of them at most in any one region; there an action is told by the lowest type that plays it. So
-outcomes are never more than types.
+There are P problems of J types each: one of J = K^n joint types, or n of J = K types. Under a response map
+the types of a problem lead to one of E outcomes, the actions of its followers. A follower with more actions
+than types plays K of them at most in any one region; there an action is told by the lowest type that plays
+it. So outcomes are never more than types.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _check_types(game: Game, joint: bool) -> None:
         )
     if not joint and (counts < game.num_types).any():
         raise ValueError(
-            f"marginal_posterior needs followers who all have K = {game.num_types} types, but those of {game!r} "
+            f"marginal_posterior needs followers who all have K = {game.num_types} types, but those of "
+            f"{game!r} "
             f"have {counts.tolist()}. Use shared_posterior (few joint types) or region_ucb."
         )
 
@@ -102,4 +103,4 @@ def seen_outcomes(
         actions = jnp.take_along_axis(labels, actions[:, None], axis=1)[:, 0]
     if outcomes.of_type.shape[-2] == game.num_followers:  # follower by follower
         return actions
-    return joint_index(actions, min(game.num_actions, game.num_types))[None]
+    return jnp.asarray(joint_index(actions, min(game.num_actions, game.num_types)))[None]

@@ -1,11 +1,10 @@
-"""What a posterior learner takes the distribution of types to be, for pictures and for a person's decision."""
+"""What a posterior learner takes the distribution of types to be: for pictures, and to decide by."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks
@@ -16,7 +15,7 @@ from jaxstack.learners.contract import Known
 from jaxstack.learners.knowledge import with_prepared
 from jaxstack.learners.posterior import rule
 from jaxstack.learners.posterior.newton import maximise
-from jaxstack.learners.posterior.outcomes import num_outcomes, tell_outcomes
+from jaxstack.learners.posterior.outcomes import tell_outcomes
 from jaxstack.learners.posterior.rule import PosteriorParams, PosteriorState, Prepared
 
 
@@ -74,7 +73,7 @@ def posterior(
         raise ValueError(
             f"posterior needs one game and 2 samples or more, but {game!r} and num_samples={number} arrived."
         )
-    joint = state.slots.counts.shape[1] == num_outcomes(game, joint=True)
+    joint = state.slots.counts.shape[1] == 1
     nothing: Any = np.zeros(0, np.int32)
     outcomes = tell_outcomes(game, known.table, joint)
     known = with_prepared(known, Prepared(outcomes, Scoring(Candidates(nothing, nothing))))

@@ -1,17 +1,19 @@
 """The rule that `shared_posterior` and `marginal_posterior` have in common.
 
-Time is cut into epochs. Before each, two distributions are fitted to all that was seen, in whatever region: the
-mode of the posterior, and a sample of it by the weighted likelihood bootstrap, in which every count N becomes a
-Gamma(N) draw. The first part of an epoch plays the best candidate for the sample (probing), the rest the best
-candidate for the mode (exploiting). Where the data identify D the sample is as the posterior to first order;
-where they do not it is a draw from the prior, fresh in every epoch: this is what explores.
+Time is cut into epochs. Before each, two distributions are fitted to all that was seen, in whatever region:
+the mode of the posterior, and a sample of it by the weighted likelihood bootstrap, in which every count N
+becomes a Gamma(N) draw. The first part of an epoch plays the best candidate for the sample (probing), the
+rest the best candidate for the mode (exploiting). Where the data identify D the sample is as the posterior to
+first order; where they do not it is a draw from the prior, fresh in every epoch: this is what explores.
 
 Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Likelihood Bootstrap*, 1994.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +41,17 @@ class Rule(NamedTuple):
     joint: bool
     growth: float = 0.02
     steps: int = STEPS
+
+
+@dataclasses.dataclass(frozen=True)
+class Ruled:
+    """function(rule, ..): as functools.partial, but equal to another where function and rule are."""
+
+    function: Callable[..., Any]
+    rule: Rule
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(self.rule, *args)
 
 
 class PosteriorParams(NamedTuple):
@@ -89,8 +102,8 @@ def check_rule(rule: Rule) -> Rule:
     growth = checks.real_number(rule.growth)
     if growth is None or not 0 < growth <= 1:
         raise ValueError(
-            f"growth must be a number above 0, at most 1, but {checks.brief(rule.growth)} arrived: an epoch is "
-            f"that share of the rounds before it."
+            f"growth must be a number above 0, at most 1, but {checks.brief(rule.growth)} arrived: an epoch "
+            f"is that share of the rounds before it."
         )
     return rule._replace(growth=growth, steps=checks.positive_int("steps", rule.steps))
 
@@ -115,7 +128,7 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
     num_problems = known.prepared.outcomes.of_type.shape[-2]
-    counts = slots.empty(known.table.padded_regions, num_problems * num_outcomes(known.game, rule.joint))
+    counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
     return PosteriorState(counts, plan, plan, zero)
 
 
@@ -165,7 +178,9 @@ def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -
     alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
     shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
     prior = draws.small_gamma(for_prior, shape) + params.floor
-    return Fit(draws.gamma(for_weights, weights), outcome, prior)
+    # Slot by slot: what a slot draws does not depend on how many there are.
+    drawn = draws.gamma(for_weights, jnp.moveaxis(weights, 0, 1))
+    return Fit(jnp.moveaxis(drawn, 0, 1), outcome, prior)
 
 
 def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
@@ -179,7 +194,7 @@ def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
 def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
     """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions."""
     of_type = take_row(known.prepared.outcomes.of_type, jnp.maximum(seen.region, 0))  # [S, P, J]
-    counts = seen.counts.reshape(*of_type.shape[:2], -1).astype(known.dtype)
+    counts = seen.counts.astype(known.dtype)
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 
 

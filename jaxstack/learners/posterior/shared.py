@@ -14,7 +14,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule
+from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
 from jaxstack.regions.table import RegionTable
 
 MAX_JOINT_TYPES = 4096
@@ -24,17 +24,17 @@ RANGES = tuple((name, 0.0, math.inf) for name in ("probe_share", "alpha_low", "a
 
 @functools.cache
 def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
-    """Learner that fits one distribution of joint types to the actions seen in all regions (feedback: actions).
+    """Learner that fits one distribution of joint types to actions seen in all regions (feedback: actions).
 
     In a region the joint action is a known function of the joint type, so every action seen anywhere is an
-    observation of the same D. Epochs have length l = max(1, floor(growth t)), t their first round. Their first
-    max(1, round(probe_share l)) rounds play the best candidate for a fresh sample D~ of the posterior, the
-    others the best candidate for its mode D^. Both maximise, over the simplex,
+    observation of the same D. Epochs have length l = max(1, floor(growth t)), t their first round. Their
+    first max(1, round(probe_share l)) rounds play the best candidate for a fresh sample D~ of the posterior,
+    the others the best candidate for its mode D^. Both maximise, over the simplex,
 
         sum_{W,a} G[W,a] log (M_W D)_a + sum_j g_j log D_j,   (M_W D)_a = P(joint action a | region W):
 
-    the mode with the counts G = N and g_j = 1/J, J = K^n; the sample with G = Gamma(N) and g_j = Gamma(alpha) +
-    floor, log alpha uniform in [log alpha_low, log alpha_high] and fresh in every epoch. With regions that
+    the mode with the counts G = N and g_j = 1/J, J = K^n; the sample with G = Gamma(N) and g_j = Gamma(alpha)
+    + floor, log alpha uniform in [log alpha_low, log alpha_high] and fresh in every epoch. With regions that
     reveal types, and for one alpha, samples are Dirichlet(alpha + N) up to the floor. Lowest region, then
     lowest vertex, among ties.
 
@@ -46,7 +46,8 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
     Args:
       growth: of epochs, in (0, 1] (static).
-      steps: of Newton's method (static); fewer than 25 are wrong in the tail, and regret becomes linear.
+      steps: of Newton's method (static); an upper limit, of which 6 to 18 are
+        taken; fewer than 25 are wrong in the tail.
 
     Hyperparameters (traced): `probe_share`, default 0.1; `alpha_low`, default 1/J; `alpha_high`, default 1;
     `floor`, default 0.01.
@@ -61,15 +62,15 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     return Learner(
         name="shared_posterior",
         feedback="actions",
-        init=functools.partial(posterior.init, rule),
+        init=Ruled(posterior.init, rule),
         act=posterior.act,
         update=posterior.update,
         hparams=posterior.hparams,
         prepare=_prepare,
         ranges=RANGES,
         draws=True,
-        schedule=functools.partial(posterior.schedule, rule),
-        replan=functools.partial(posterior.replan, rule),
+        schedule=Ruled(posterior.schedule, rule),
+        replan=Ruled(posterior.replan, rule),
     )
 
 
@@ -78,8 +79,8 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
         raise ValueError(
             f"shared_posterior works on joint types, of which this game has K**n = {game.num_types}**"
             f"{game.num_followers} = {game.num_joint_types:,}; the most is {MAX_JOINT_TYPES:,}. Use "
-            f"marginal_posterior, which works follower by follower (right for independent types, and for payoffs "
-            f"that are sums), or region_ucb."
+            f"marginal_posterior, which works follower by follower (right for independent types, and for "
+            f"payoffs that are sums), or region_ucb."
         )
     candidates = list_candidates(table)
     outcomes = tell_outcomes(game, table, joint=True)

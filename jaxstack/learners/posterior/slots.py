@@ -17,23 +17,23 @@ class Slots(NamedTuple):
     """Regions in the order in which they were first planned; the least visited one makes room.
 
     region: [S] int32, -1 in free slots, which are the last.
-    counts: [S, P E] int32.
+    counts: [S, P, E] int32, of the outcomes of every problem.
     """
 
     region: Int[DeviceArray, "S"]
-    counts: Int[DeviceArray, "S PE"]
+    counts: Int[DeviceArray, "S P E"]
 
 
-def empty(num_regions: int, num_counts: int) -> Slots:
+def empty(num_regions: int, num_problems: int, num_outcomes: int) -> Slots:
     """Before round 1."""
     size = min(num_regions, MAX_SLOTS)
-    return Slots(jnp.full(size, -1, jnp.int32), jnp.zeros((size, num_counts), jnp.int32))
+    return Slots(jnp.full(size, -1, jnp.int32), jnp.zeros((size, num_problems, num_outcomes), jnp.int32))
 
 
 def claim(slots: Slots, region: Int[DeviceArray, ""], kept: Int[DeviceArray, ""]) -> tuple[Slots, jax.Array]:
     """Slot of a region, its own or one that it takes over; never slot `kept`, unless that is its own."""
     index = jnp.arange(len(slots.region), dtype=jnp.int32)
-    visits = slots.counts.sum(axis=1)
+    visits = slots.counts[:, 0].sum(axis=1)
     # Lowest first: its own; a free one; the least visited one; the one that is kept.
     free = slots.region < 0
     cost = jnp.where(slots.region == region, -2, jnp.where(free, -1, visits))
@@ -41,15 +41,14 @@ def claim(slots: Slots, region: Int[DeviceArray, ""], kept: Int[DeviceArray, ""]
     slot = jnp.argmin(cost).astype(jnp.int32)
     here = index == slot
     own = take_row(slots.region, slot) == region
-    counts = jnp.where(here[:, None] & ~own, 0, slots.counts)
+    counts = jnp.where(here[:, None, None] & ~own, 0, slots.counts)
     return Slots(jnp.where(here, region, slots.region), counts), slot
 
 
 def count(slots: Slots, slot: Int[DeviceArray, ""], outcome: Int[DeviceArray, "P"]) -> Slots:
     """One more of each of these outcomes in a slot."""
-    per_problem = slots.counts.shape[1] // len(outcome)
-    place = jnp.arange(len(outcome), dtype=jnp.int32) * per_problem + outcome
-    counts = slots.counts.at[slot, place].add(
+    problem = jnp.arange(len(outcome), dtype=jnp.int32)
+    counts = slots.counts.at[slot, problem, outcome].add(
         1, mode=IN_RANGE, unique_indices=True, wrap_negative_indices=False
     )
     return slots._replace(counts=counts)

@@ -1,8 +1,8 @@
 """Sums over a leading axis as vector operations, eight terms at a time.
 
 XLA's reductions on CPU are scalar code, and so are loops that add to an array in place; a thousand terms
-written out take minutes to compile. The order of addition depends on no more than the place of a term, so that
-zeros at the end change nothing.
+written out take minutes to compile. The order of addition depends on no more than the place of a term, so
+that zeros at the end change nothing.
 """
 
 from __future__ import annotations
