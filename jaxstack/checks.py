@@ -77,7 +77,7 @@ def real_array(value: Any) -> np.ndarray:
     Raises:
       ValueError: what was wrong with it, and where; the end of a sentence that names the argument.
     """
-    _require_real(value, ())
+    require_real(value)
     try:
         array = np.asarray(value)
         converted = host_float64(array)
@@ -90,7 +90,7 @@ def real_array(value: Any) -> np.ndarray:
     )  # as NumPy reads it: of a data frame, say
     if array.dtype.kind == "O":
         for index, entry in np.ndenumerate(array):
-            _require_real(entry, index)
+            require_real(entry, index)
     return converted
 
 
@@ -105,12 +105,12 @@ _INSTEAD = {
 }
 
 
-def _require_real(value: Any, index: tuple[int, ...]) -> None:
+def require_real(value: Any, index: tuple[int, ...] = ()) -> None:
     """Raise ValueError, saying where and what to do, unless `value` may be real numbers by its kind."""
     if isinstance(value, list | tuple) and len(index) < MAX_DIMENSIONS:
         for position, entry in enumerate(value):
             if type(entry) is not float:  # the many
-                _require_real(entry, (*index, position))
+                require_real(entry, (*index, position))
         return
     if type(value) in (int, float):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -173,7 +173,7 @@ class WorkedScenario(_Scenario):
                     )
         for key, value in parameters.items():
             try:
-                checks.real_array(list(_numbers(value)))  # lists of one follower may be longer
+                checks.require_real(value)  # lists of one follower may be longer than another's
             except ValueError as error:
                 raise ValueError(
                     f"parameter {key!r} must be a number or lists of numbers, but {error}."
@@ -200,15 +200,6 @@ class WorkedScenario(_Scenario):
         game, types = make(**self.parameters)
         fits = game.num_leader_actions == len(names)
         return Problem(self.title, game, types, self.ties or run.ties, names if fits else None)
-
-
-def _numbers(value: Any) -> Iterator[Any]:
-    """What stands in nested lists."""
-    if isinstance(value, list):
-        for entry in value:
-            yield from _numbers(entry)
-    else:
-        yield value
 
 
 class FileScenario(_Scenario):
