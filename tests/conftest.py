@@ -32,6 +32,18 @@ def _note_compilation(event: str, seconds: float, **_: Any) -> None:
 jax.monitoring.register_event_duration_secs_listener(_note_compilation)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Learners that replan compile for long: one version of Python is enough to play them everywhere."""
+    from jaxstack.learners import ROSTER
+
+    replanning = {name for name, make in ROSTER.items() if make().replan is not None}
+    for item in items:
+        values = getattr(item, "callspec", None)
+        if values and replanning & {value for value in values.params.values() if isinstance(value, str)}:
+            item.add_marker(pytest.mark.once)
+
+
 class Compilations:
     """Number of XLA compilations since the last `restart`."""
 

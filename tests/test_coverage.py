@@ -12,6 +12,8 @@ import jaxstack as js
 from experiments import coverage
 from tests.reference import origami
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("ties", ["optimistic", "robust"])
 def test_both_forms_have_one_optimum(ties: str) -> None:

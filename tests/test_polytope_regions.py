@@ -12,6 +12,8 @@ from jaxstack.regions import clipping
 from tests import polytopes
 from tests.reference import polytopes as reference
 
+pytestmark = pytest.mark.once
+
 
 def by_map(table: js.RegionTable) -> dict[tuple[int, ...], tuple[np.ndarray, bool]]:
     """Vertices, and whether the region has the set's dimension."""

@@ -15,6 +15,8 @@ import jaxstack as js
 from jaxstack.learners.knowledge import with_prepared
 from jaxstack.learners.vector_oful import radius
 
+pytestmark = pytest.mark.once
+
 HORIZON = 150
 
 

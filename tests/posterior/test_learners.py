@@ -15,6 +15,8 @@ from jaxstack.learners.posterior import rule, slots
 from tests.conftest import small_game
 from tests.reference import posterior as reference
 
+pytestmark = pytest.mark.once
+
 HORIZON, RUNS = 150, 64
 NAMES = ("shared_posterior", "marginal_posterior")
 

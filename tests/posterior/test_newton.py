@@ -13,6 +13,8 @@ from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.sums import sum_of, total
 from tests.reference import likelihood as reference
 
+pytestmark = pytest.mark.once
+
 SIZES = (27, 8, 4)  # types, outcomes, response maps
 
 

@@ -15,6 +15,8 @@ from jaxstack.learners.posterior import draws, rule
 from jaxstack.learners.posterior.newton import maximise
 from jaxstack.learners.posterior.slots import Slots
 
+pytestmark = pytest.mark.once
+
 SAMPLES = 10_000
 
 
