@@ -452,7 +452,7 @@ def test_names_and_paths_of_other_lengths_are_refused(change, message):
 
 def test_sizes_that_have_no_picture_are_refused():
     game = Game(np.eye(4)[:, :2], np.zeros((1, 1, 4, 2)))
-    with pytest.raises(ValueError, match=r"L = 2 or 3 leader actions, but this game has L = 4"):
+    with pytest.raises(ValueError, match=r"L = 2 or 3 leader actions, .* but this game has L = 4"):
         plots.regions(game, IndependentTypes([[1.0]]), enumerate_regions(game, ties="robust"))
     game, types = three_action_game()
     with pytest.raises(ValueError, match="regions draws one game"):

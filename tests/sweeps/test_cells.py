@@ -327,10 +327,10 @@ def test_an_estimate_that_fails_names_the_cell_whatever_the_kind_of_error(monkey
         def __init__(self, shape, dtype):
             super().__init__(f"{shape} of {dtype}")
 
-    def fail(cell):
+    def fail(cell, devices):
         raise Allocation((3,), "float64")
 
-    monkeypatch.setattr(estimate, "_shape", fail)
+    monkeypatch.setattr(estimate, "_num_bytes", fail)
     cells = plan(parse_spec(SPEC, "mine"), "mine").cells
     with pytest.raises(MemoryError, match=r"small, region_ucb.*: \(3,\) of float64"):
-        next(estimate.estimates(cells))
+        next(estimate.estimates(cells, {}))
