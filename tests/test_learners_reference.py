@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,7 +25,13 @@ from tests.reference import learners as reference
 from tests.reference import value
 
 HORIZON = 230  # neither a multiple nor a divisor of the block of rounds
-LEARNERS = tuple(learners.ROSTER)
+# Rules whose loops, and what to compare them by, are too long for one file with the others.
+ELSEWHERE = {
+    "shared_posterior": "tests/posterior/test_learners.py",
+    "marginal_posterior": "tests/posterior/test_learners.py",
+    "vector_oful": "tests/test_vector_oful.py",
+}
+LEARNERS = tuple(name for name in learners.ROSTER if name not in ELSEWHERE)
 LEARNING = [name for name in LEARNERS if learners.by_name(name).feedback not in ("none", "optimum")]
 DRAWING = [name for name in LEARNERS if learners.by_name(name).draws]
 
@@ -253,6 +260,13 @@ def test_a_worse_commitment_than_the_best_is_told_apart() -> None:
         if first_difference(case, "oracle", wrong={"distribution": reversed_types}) is not None:
             return
     raise AssertionError("every commitment counts as the best")
+
+
+@pytest.mark.parametrize("learner", ELSEWHERE)
+def test_loops_elsewhere_are_compared_there(learner: str) -> None:
+    tests = (Path(__file__).parents[1] / ELSEWHERE[learner]).read_text()
+    assert f"learners.{learner}()" in tests
+    assert "slow loop" in tests
 
 
 @pytest.mark.parametrize("learner", LEARNING)
