@@ -16,6 +16,8 @@ from jaxstack.learners.contract import Choice, Commitment, Known, Learner
 from tests.conftest import Small, small_game
 from tests.reference import value as reference
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(7)
 HORIZON, RUNS = 300, 5  # neither is whole blocks
 SMALL = small_game(1)

@@ -21,6 +21,8 @@ from jaxstack.scenarios import from_dataset, from_frame, load_game_file, to_data
 from tests import games
 from tests.reference import value
 
+pytestmark = pytest.mark.once
+
 # Gambit ------------------------------------------------------------------------------------------------
 
 PAYOFF_FORM = r"""NFG 1 R "Two \"quoted\" words" { "Player 1" "Player 2" }

@@ -24,6 +24,8 @@ from tests import games
 from tests.reference import learners as reference
 from tests.reference import value
 
+pytestmark = pytest.mark.once
+
 HORIZON = 230  # neither a multiple nor a divisor of the block of rounds
 # Rules whose loops, and what to compare them by, are too long for one file with the others.
 ELSEWHERE = {

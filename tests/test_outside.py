@@ -62,6 +62,8 @@ import jaxstack as js
 import my_learners
 from jaxstack.sweeps import cluster
 
+pytestmark = pytest.mark.once
+
 def later(rounds):
     def act(key, state, known, hparams, t):
         return learners.Choice(((t + rounds) % known.table.num_regions).astype(np.int32), np.int32(0))

@@ -10,6 +10,8 @@ import pytest
 
 import jaxstack as js
 
+pytestmark = pytest.mark.once
+
 
 def law_of_actions(game: js.Game, types: js.JointTypes, responses: np.ndarray) -> np.ndarray:
     """[2, .., 2]: probabilities of joint actions under a response map, one joint type after the other."""

@@ -17,6 +17,8 @@ import collections, sys, warnings
 import jax
 import numpy as np
 import jaxstack as js
+
+pytestmark = pytest.mark.once
 warnings.simplefilter("error")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)

@@ -16,6 +16,8 @@ from jaxstack.solvers.problem import Problem
 from jaxstack.strategies import Polytope
 from tests import polytopes
 
+pytestmark = pytest.mark.once
+
 SETS = {
     "simplex": (lambda: strategies.simplex(4), 3, 4),
     "box": (lambda: strategies.box([0, -1, 2], [1, 1, 5]), 3, 8),

@@ -21,6 +21,8 @@ from tests import games
 from tests.reference import learners as slow
 from tests.reference import optima, regions, value
 
+pytestmark = pytest.mark.once
+
 SHAPES: tuple[games.Shape, ...] = ((3, 2, 2, 2), (2, 1, 3, 2), (2, 2, 3, 2), (3, 2, 2, 3))
 
 

@@ -17,6 +17,8 @@ from jaxstack.value import expected_utility
 from tests.reference import unequal as reference
 from tests.test_corners import assert_same, by_clipping, from_corners
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(5)
 # Follower 0 has 2 types and 2 actions, follower 1 one type and 4 actions.
 FOLLOWERS = [[RNG.uniform(size=(3, 2)), RNG.uniform(size=(3, 2))], [RNG.uniform(size=(3, 4))]]

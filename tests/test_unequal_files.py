@@ -14,6 +14,8 @@ from experiments.unequal import random_case
 from jaxstack import cli
 from jaxstack.scenarios import load_game_file
 
+pytestmark = pytest.mark.once
+
 DOCUMENT = {
     "format": "jaxstack-game",
     "version": 1,

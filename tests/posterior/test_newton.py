@@ -110,6 +110,23 @@ def test_batched_over_runs_it_is_the_same() -> None:
     np.testing.assert_array_equal(np.asarray(nested).reshape(12, -1), flat)
 
 
+def test_code_for_fewer_maps_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, outcome, prior = (np.stack(arrays) for arrays in zip(*histories()[:6], strict=True))
+    empty = ((0, 0), (0, 16), (0, 0))  # maps without weight, behind the others
+    args = (
+        np.pad(weights, empty).astype(np.float32),
+        np.pad(outcome, empty).astype(np.int32),
+        prior.astype(np.float32),
+    )
+    found = []
+    for tiers in ((), (4, 16), (16,)):
+        monkeypatch.setattr("jaxstack.learners.posterior.newton._TIERS", tiers)
+        found.append(np.asarray(maximise(*args)))
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+    np.testing.assert_array_equal(found[0], maximise(*(a[:, :4] for a in args[:2]), args[2]))
+
+
 @pytest.mark.parametrize("length", [1, 8, 9, 64, 70])
 def test_zeros_at_the_end_do_not_change_a_sum(length: int) -> None:
     values = np.random.default_rng(0).normal(size=(70, 5)).astype(np.float32)

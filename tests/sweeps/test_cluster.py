@@ -11,6 +11,8 @@ from jaxstack.sweeps import cluster, run, run_sweep
 from jaxstack.sweeps.spec import parse_spec
 from tests.datasets import numbers
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = [40, 150]

@@ -60,6 +60,8 @@ jax.config.update("jax_num_cpu_devices", 2)
 spec, out, address, process = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 from jaxstack import hosts, learners
 from jaxstack.sweeps import load_spec, multihost, plan, run_plan
+
+pytestmark = pytest.mark.once
 multihost.join(address, 2, process)
 exact = np.array([np.pi, 2.0**60 + 2.0**9]) * (process + 1)
 assert np.array_equal(hosts.gather(exact), [exact / (process + 1), exact / (process + 1) * 2])

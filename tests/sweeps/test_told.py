@@ -8,6 +8,8 @@ import jaxstack as js
 from jaxstack.sweeps import plan, store
 from jaxstack.sweeps.spec import parse_spec
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = 40
