@@ -125,6 +125,7 @@ def hparams(known: Known) -> PosteriorParams:
 
 
 def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
+    """Before round 1: nothing seen; the first epoch begins with it, and plans."""
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
     num_problems = known.prepared.outcomes.of_type.shape[-2]
@@ -133,6 +134,7 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
 
 
 def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
+    """What the epoch has planned for this round: to probe, then to exploit."""
     return _plan(state, t).choice
 
 
@@ -144,6 +146,7 @@ def update(
     feedback: ActionFeedback,
     t: jax.Array,
 ) -> PosteriorState:
+    """One more of the actions seen, counted in the slot of the region that was played."""
     seen = seen_outcomes(known.prepared.outcomes, known.game, choice.region, feedback.actions)
     return state._replace(slots=slots.count(state.slots, _plan(state, t).slot, seen))
 
