@@ -62,7 +62,6 @@ import jaxstack as js
 import my_learners
 from jaxstack.sweeps import cluster
 
-pytestmark = pytest.mark.once
 
 def later(rounds):
     def act(key, state, known, hparams, t):
@@ -365,3 +364,7 @@ def test_a_cluster_without_the_module_says_so(folder):
         OSError, match=r"cannot import .* 'my_learners'.* modules that its learners come from"
     ):
         cluster._outcome(Future(), plan(spec).cells[0], folder)
+
+
+# At the end: other processes are handed the top of this file.
+pytestmark = pytest.mark.once

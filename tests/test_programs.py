@@ -18,7 +18,6 @@ import jax
 import numpy as np
 import jaxstack as js
 
-pytestmark = pytest.mark.once
 warnings.simplefilter("error")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
@@ -156,3 +155,7 @@ def test_machines_of_other_kinds_have_other_folders(monkeypatch):
 def test_mistakes(arguments, message):
     with pytest.raises(ValueError, match=message):
         programs.cache_programs(**arguments)
+
+
+# At the end: other processes are handed the top of this file.
+pytestmark = pytest.mark.once

@@ -61,7 +61,6 @@ spec, out, address, process = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(s
 from jaxstack import hosts, learners
 from jaxstack.sweeps import load_spec, multihost, plan, run_plan
 
-pytestmark = pytest.mark.once
 multihost.join(address, 2, process)
 exact = np.array([np.pi, 2.0**60 + 2.0**9]) * (process + 1)
 assert np.array_equal(hosts.gather(exact), [exact / (process + 1), exact / (process + 1) * 2])
@@ -359,3 +358,7 @@ def test_a_gather_that_fails_is_a_lost_host_whatever_jax_raises(monkeypatch, kin
         hosts.HostsLost, match=r"any more \(Gloo AllGather failed: Connection closed by peer\)"
     ):
         hosts.gather(np.zeros(1))
+
+
+# At the end: other processes are handed the top of this file.
+pytestmark = pytest.mark.once

@@ -190,9 +190,9 @@ def _line_search(seen: _Seen, guess: jax.Array, direction: jax.Array) -> Float[D
     moved = guess * direction
     now, then = (_of_outcomes(seen.outcome, d, seen.weights.shape[1]) for d in (guess, moved))
     changes = jnp.where(seen.weights > 0, then / now, 0)  # d log p / dm at m = 0
-    # One after the other: outcomes of all maps, then types.
+    # Types, then outcomes of all maps: maps without weight add zeros at the end, which change no sum.
     weights, changes = (
-        jnp.concatenate([of_outcomes.reshape(-1, of_outcomes.shape[-1]), of_types])
+        jnp.concatenate([of_types, of_outcomes.reshape(-1, of_outcomes.shape[-1])])
         for of_outcomes, of_types in ((seen.weights, seen.prior), (changes, direction))
     )
     falls = seen.weight[0] * total(moved)
