@@ -265,7 +265,7 @@ def _contingencies(game: Game, actions: list[np.ndarray]) -> np.ndarray:
     payoffs[..., 0] = joint_payoffs(game, maps.reshape(-1, n, 1)).reshape(payoffs.shape[:-1])
     for i, own in enumerate(actions):
         by_action = np.asarray(game.follower)[i, 0][:, own].T
-        payoffs[..., 1 + i] = np.expand_dims(by_action, [axis for axis in range(n) if axis != i])
+        payoffs[..., 1 + i] = np.expand_dims(by_action, tuple(axis for axis in range(n) if axis != i))
     return payoffs.transpose(*reversed(range(n)), n, n + 1).reshape(-1, 1 + n)
 
 
