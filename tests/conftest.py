@@ -65,7 +65,7 @@ def compilations() -> Compilations:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_solver_a_learner() -> Iterator[None]:
-    """The posterior's solver is compiled once, not again for fewer slots: the same numbers, sooner."""
+    """The posterior's solver is compiled once, not again for fewer slots: tests are sooner done."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jaxstack.learners.posterior.newton._TIERS", ())
         yield
