@@ -122,8 +122,8 @@ def test_code_for_fewer_maps_gives_the_same_up_to_rounding(monkeypatch: pytest.M
     for tiers in ((), (4, 16), (16,)):
         monkeypatch.setattr("jaxstack.learners.posterior.newton._TIERS", tiers)
         found.append(np.asarray(maximise(*args)))
-    # To the bit with JAX 0.12; older compilers fuse, and so round, programs of other sizes in other ways. Which
-    # program plays follows from the runs of a tile, and these are the same whatever is played beside it.
+    # To the bit with JAX 0.12; older compilers fuse, and so round, programs of other sizes in other ways.
+    # Which program plays follows from the runs of a tile, and these are the same whatever else is played.
     for other in (found[1], found[2], maximise(*(a[:, :4] for a in args[:2]), args[2])):
         np.testing.assert_allclose(other, found[0], atol=1e-4)
 
