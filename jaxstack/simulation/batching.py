@@ -54,7 +54,7 @@ def choice_shapes(learner: Learner, inputs: Inputs) -> Any:
     """
     known, hparams = one_game(inputs)
     state = state_shapes(learner, inputs)
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = jax.ShapeDtypeStruct((), inputs.key.dtype)
     t = jax.ShapeDtypeStruct((), np.int32)
     choice = jax.eval_shape(learner.act, key, state, known, hparams, t)
     expected = PLAYS[learner.plays]
@@ -74,6 +74,8 @@ def told(learner: Learner, known: Known, state: Any, choice: Any) -> dict[str, j
 
 def info_shapes(learner: Learner, inputs: Inputs) -> dict[str, Any]:
     """Shapes of what one run of one game has to tell."""
+    if learner.info is None:
+        return {}
     known, _ = one_game(inputs)
     state, choice = state_shapes(learner, inputs), choice_shapes(learner, inputs)
     return jax.eval_shape(lambda *told_by: told(learner, *told_by), known, state, choice)

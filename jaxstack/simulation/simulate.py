@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -182,7 +181,10 @@ class Tiles:
 
     def start(self, runs: list[jax.Array]) -> list[Carry]:
         """Before round 1."""
-        return _side_by_side(functools.partial(compiled.start, self.setup.learner), self.inputs, runs)
+        return [
+            compiled.start(self.setup.learner, inputs, numbers)
+            for inputs, numbers in zip(self.inputs, runs, strict=False)
+        ]
 
     def advance(self, carries: list[Carry], runs: list[jax.Array], blocks: range) -> list[Carry]:
         """After some blocks; `carries` are used up."""
