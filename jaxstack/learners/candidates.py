@@ -108,6 +108,16 @@ def list_candidates(table: RegionTable) -> Candidates:
     return Candidates(flat // table.padded_vertices, flat % table.padded_vertices)
 
 
+def real_candidates(table: RegionTable) -> Candidates:
+    """Candidates without what a padded table adds ([G, M] for a batch, M of the game that has the most).
+
+    Quadratic forms of more candidates are rounded in another order, and where candidates nearly tie (the hard
+    family), that decides.
+    """
+    most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
+    return Candidates(*(index[..., :most] for index in list_candidates(table)))
+
+
 def commitments(table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M L"]:
     """[M, L] float64 ([G, M, L] for a batch): the commitment of every candidate."""
     if table.num_games is None:

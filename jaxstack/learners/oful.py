@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
-from jaxstack.learners.candidates import Candidates, joint_features, list_candidates
+from jaxstack.learners.candidates import Candidates, joint_features, real_candidates
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, add_compensated
 from jaxstack.learners.rows import take_row
 from jaxstack.regions.table import RegionTable
@@ -30,6 +30,9 @@ class OFULParams(NamedTuple):
     radius_scale: Float[DeviceArray, ""]
     ridge: Float[DeviceArray, ""]
     failure_probability: Float[DeviceArray, ""]
+
+
+RANGES = (("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0))
 
 
 class Prepared(NamedTuple):
@@ -80,9 +83,9 @@ def oful() -> Learner:
         init=_init,
         act=_act,
         update=_update,
-        hparams=_hparams,
+        hparams=default_params,
         prepare=_prepare,
-        ranges=(("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0)),
+        ranges=RANGES,
         theorem="oful",
         info=_info,
     )
@@ -94,10 +97,7 @@ def _info(state: OFULState, known: Known, choice: Choice) -> dict[str, jax.Array
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    # Without what a padded table adds: quadratic forms of more candidates are rounded in another order, and
-    # where candidates nearly tie (the hard family), that decides.
-    most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
-    candidates = Candidates(*(index[..., :most] for index in list_candidates(table)))
+    candidates = real_candidates(table)
     features = joint_features(game, table, candidates)
     gram = np.einsum("...mj,...mk->...jk", features, features, optimize=True)
     eigenvalues, basis = np.linalg.eigh(gram)
@@ -109,7 +109,8 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
     return Prepared(candidates, features, row.astype(np.int32))
 
 
-def _hparams(known: Known) -> OFULParams:
+def default_params(known: Known) -> OFULParams:
+    """Those of the theorems, for a ridge of 1 and delta = 1/T."""
     one = jnp.ones((), known.dtype)
     return OFULParams(one, one, 1 / known.horizon)
 

@@ -22,7 +22,6 @@ Bandits*, NeurIPS 2011; the argument above, which nobody has refereed.
 from __future__ import annotations
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -30,22 +29,15 @@ import jax.numpy as jnp
 
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
-from jaxstack.learners.candidates import Candidates, joint_features, list_candidates
+from jaxstack.learners.candidates import Candidates, joint_features, real_candidates
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, add_compensated
+from jaxstack.learners.oful import RANGES, OFULParams, default_params
 from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes, tell_outcomes
 from jaxstack.learners.rows import take_row
 from jaxstack.regions.table import RegionTable
 
 REFRESH = 128
 """Rounds after which V^-1 is computed anew from whole numbers, so that no rounding lives longer."""
-
-
-class VectorOFULParams(NamedTuple):
-    """radius_scale: factor on the confidence radius; ridge: lambda; failure_probability: delta."""
-
-    radius_scale: Float[DeviceArray, ""]
-    ridge: Float[DeviceArray, ""]
-    failure_probability: Float[DeviceArray, ""]
 
 
 class Prepared(NamedTuple):
@@ -91,25 +83,20 @@ def vector_oful() -> Learner:
         init=_init,
         act=_act,
         update=_update,
-        hparams=_hparams,
+        hparams=default_params,
         prepare=_prepare,
-        ranges=(("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0)),
+        ranges=RANGES,
         theorem="vector_oful",
     )
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    candidates = list_candidates(table)
+    candidates = real_candidates(table)
     features = joint_features(game, table, candidates)
     return Prepared(candidates, features, tell_outcomes(game, table, joint=True))
 
 
-def _hparams(known: Known) -> VectorOFULParams:
-    one = jnp.ones((), known.dtype)
-    return VectorOFULParams(one, one, 1 / known.horizon)
-
-
-def _init(known: Known, hparams: VectorOFULParams) -> VectorOFULState:
+def _init(known: Known, hparams: OFULParams) -> VectorOFULState:
     features, dtype = jnp.asarray(known.prepared.features), known.dtype
     num_types = features.shape[-1]
     zero = jnp.zeros((), dtype)
@@ -123,15 +110,13 @@ def _init(known: Known, hparams: VectorOFULParams) -> VectorOFULState:
     )
 
 
-def radius(state: VectorOFULState, hparams: VectorOFULParams) -> Float[DeviceArray, ""]:
+def radius(state: VectorOFULState, hparams: OFULParams) -> Float[DeviceArray, ""]:
     """beta: of the ellipsoid ||D' - D||_V <= beta that holds D with probability 1 - delta."""
     noise = jnp.sqrt(-jnp.log(hparams.failure_probability) + state.log_det / 2)
     return noise + jnp.sqrt(hparams.ridge)
 
 
-def _act(
-    key: jax.Array, state: VectorOFULState, known: Known, hparams: VectorOFULParams, t: jax.Array
-) -> Choice:
+def _act(key: jax.Array, state: VectorOFULState, known: Known, hparams: OFULParams, t: jax.Array) -> Choice:
     bonus = hparams.radius_scale * radius(state, hparams) * jnp.sqrt(jnp.maximum(state.variance, 0))
     return known.prepared.candidates.first_best(_features(known) @ state.estimate + bonus)
 
@@ -139,7 +124,7 @@ def _act(
 def _update(
     state: VectorOFULState,
     known: Known,
-    hparams: VectorOFULParams,
+    hparams: OFULParams,
     choice: Choice,
     feedback: ActionFeedback,
     t: jax.Array,

@@ -11,11 +11,9 @@ import warnings
 from jaxstack.game import Game
 from jaxstack.learners.candidates import prepare_scoring
 from jaxstack.learners.contract import Learner
-from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
-from jaxstack.learners.posterior.shared import RANGES
+from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.regions.table import RegionTable
 
 
@@ -44,20 +42,7 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
     Source: `jaxstack.learners.posterior.rule`.
     """
-    rule = posterior.check_rule(Rule(False, growth, steps))
-    return Learner(
-        name="marginal_posterior",
-        feedback="actions",
-        init=Ruled(posterior.init, rule),
-        act=posterior.act,
-        update=posterior.update,
-        hparams=posterior.hparams,
-        prepare=_prepare,
-        ranges=RANGES,
-        draws=True,
-        schedule=Ruled(posterior.schedule, rule),
-        replan=Ruled(posterior.replan, rule),
-    )
+    return learner("marginal_posterior", Rule(False, growth, steps), _prepare)
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:

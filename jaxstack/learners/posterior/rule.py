@@ -12,6 +12,7 @@ Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Li
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,13 +22,15 @@ import numpy as np
 
 from jaxstack import checks
 from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, score_marginals
-from jaxstack.learners.contract import ActionFeedback, Choice, Known
+from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner
 from jaxstack.learners.posterior import draws, slots
 from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes
 from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
+from jaxstack.regions.table import RegionTable
 
 
 class Rule(NamedTuple):
@@ -93,12 +96,35 @@ class Fit(NamedTuple):
     prior: Float[DeviceArray, "P J"]
 
 
-def check_rule(rule: Rule) -> Rule:
-    """The rule, if its numbers make sense.
+def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepared]) -> Learner:
+    """The learner that plays by a rule.
+
+    Args:
+      name: of the learner.
+      rule: what is fixed.
+      prepare: (game in units, table) -> Prepared, for joint types or follower by follower, as the rule says.
 
     Raises:
       ValueError: growth outside 0..1, or fewer than 1 step.
     """
+    rule = _checked(rule)
+    return Learner(
+        name=name,
+        feedback="actions",
+        init=Ruled(init, rule),
+        act=act,
+        update=update,
+        hparams=hparams,
+        prepare=prepare,
+        ranges=tuple((number, 0.0, math.inf) for number in PosteriorParams._fields),
+        draws=True,
+        schedule=Ruled(schedule, rule),
+        replan=Ruled(replan, rule),
+    )
+
+
+def _checked(rule: Rule) -> Rule:
+    """The rule, if its numbers make sense."""
     growth = checks.real_number(rule.growth)
     if growth is None or not 0 < growth <= 1:
         raise ValueError(

@@ -6,20 +6,16 @@ Source: `jaxstack.learners.posterior.rule`.
 from __future__ import annotations
 
 import functools
-import math
 
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, joint_features, list_candidates
 from jaxstack.learners.contract import Learner
-from jaxstack.learners.posterior import rule as posterior
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
-from jaxstack.learners.posterior.rule import Prepared, Rule, Ruled
+from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.regions.table import RegionTable
 
 MAX_JOINT_TYPES = 4096
-
-RANGES = tuple((name, 0.0, math.inf) for name in ("probe_share", "alpha_low", "alpha_high", "floor"))
 
 
 @functools.cache
@@ -58,20 +54,7 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
     Source: `jaxstack.learners.posterior.rule`.
     """
-    rule = posterior.check_rule(Rule(True, growth, steps))
-    return Learner(
-        name="shared_posterior",
-        feedback="actions",
-        init=Ruled(posterior.init, rule),
-        act=posterior.act,
-        update=posterior.update,
-        hparams=posterior.hparams,
-        prepare=_prepare,
-        ranges=RANGES,
-        draws=True,
-        schedule=Ruled(posterior.schedule, rule),
-        replan=Ruled(posterior.replan, rule),
-    )
+    return learner("shared_posterior", Rule(True, growth, steps), _prepare)
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
