@@ -177,6 +177,10 @@ SIZES = [
     ("[run]\nruns = 1_000_000_000\n" + RUN, "curve of every run would take about 954 GiB"),
     (RUN + "games = 1_000_000_000_000\n", "1,000,000,000,000 games"),
     (
+        "[run]\nkeep_runs = false\n" + RUN.replace("random", "coverage") + "games = 1_000_000_000_000\n",
+        "of which",
+    ),
+    (
         "[run]\nkeep_runs = false\n" + RUN + "games = 1_000_000_000_000\n",
         "games = 1,000,000,000,000, of which",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +89,26 @@ def test_sweeps_play_coverage_games(tmp_path: Path) -> None:
     js.run_sweep(spec, tmp_path / "out")
     results = js.load_results(tmp_path / "out")
     assert results.sizes["num_targets"] == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: js.scenarios.random_coverage_game(num_targets=1_000_000),
+            "a strategy set .*1,000,000 coord",
+        ),
+        (
+            lambda: js.scenarios.random_coverage_game(num_targets=2_000, num_types=2_000),
+            "a coverage game .*",
+        ),
+        (
+            lambda: js.strategies.box(np.zeros(10**6), np.ones(10**6)),
+            "a strategy set .*1,000,000 coord.*fewer",
+        ),
+        (lambda: js.strategies.simplex(10**6), "a strategy set .*1,000,000 coordinates"),
+    ],
+)
+def test_what_would_not_fit_is_refused_with_its_size(make: Any, message: str) -> None:
+    with pytest.raises(MemoryError, match=message):
+        make()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, memory
 from jaxstack.axes import Bool, Float
 from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
@@ -49,6 +49,7 @@ def coverage_game(
 
     Raises:
       ValueError: shapes that disagree, or numbers that are not finite.
+      MemoryError: so many targets would not fit.
 
     Source: Kiekintveld et al., Computing optimal randomized resource allocations for massive security games,
     AAMAS 2009 (one attacker; ERASER).
@@ -63,6 +64,12 @@ def coverage_game(
     n, K, T = open_.shape
     strategies = coverage(T, resources, schedules)
     L, actions = strategies.num_coordinates, T + bool(may_stay_away)
+    memory.require(
+        16 * n * (K + 1) * L * actions,  # and a copy of each
+        what="a coverage game",
+        driver=f"follower payoffs [n, K, L, A] = [{n:,}, {K:,}, {L:,}, {actions:,}]",
+        remedy="fewer targets or types",
+    )
     follower, leader = np.zeros((n, K, L, actions)), np.zeros((*loss.shape[:-1], L, actions))
     target = np.arange(T)
     for table, uncovered, covered in ((follower, open_, met), (leader, loss, gain)):

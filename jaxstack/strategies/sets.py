@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxstack import checks
+from jaxstack import checks, memory
 from jaxstack.strategies.polytope import Polytope
 
 
 def simplex(size: int) -> Polytope:
     """Mixed strategies over `size` actions: what a game has without strategies."""
     size = checks.positive_int("size", size)
-    return Polytope(-np.eye(size), np.zeros(size), np.ones((1, size)), np.ones(1))
+    return Polytope(-_identity(size), np.zeros(size), np.ones((1, size)), np.ones(1))
 
 
 def box(low: Any, high: Any) -> Polytope:
@@ -30,7 +30,7 @@ def box(low: Any, high: Any) -> Polytope:
     if (low > high).any():
         j = int((low > high).argmax())
         raise ValueError(f"low must be at most high, but low[{j}] = {low[j]:g} and high[{j}] = {high[j]:g}.")
-    one = np.eye(len(low))
+    one = _identity(len(low))
     return Polytope(np.concatenate([-one, one]), np.concatenate([-low, high])).with_constant()
 
 
@@ -49,7 +49,7 @@ def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False
     total, cost = checks.finite_number("total", total), checks.finite_array("cost", cost, "m")
     if total <= 0 or (cost <= 0).any():
         raise ValueError(f"total and cost must be positive, but {total:g} and {cost.tolist()} arrived.")
-    one, rows, limits = np.eye(len(cost)), [], []
+    one, rows, limits = _identity(len(cost)), [], []
     if high is not None:
         _, high = _pair(cost=cost, high=high)
         rows, limits = [one], [high]
@@ -94,7 +94,7 @@ def coverage(
     limit = np.broadcast_to(checks.real_array(most), (targets,))
     if limit.min() < 0 or limit.max() > 1:
         raise ValueError(f"most must be probabilities, but its range is {limit.min():g} to {limit.max():g}.")
-    one, ones = np.eye(targets), np.ones((1, targets))
+    one, ones = _identity(targets), np.ones((1, targets))
     if schedules is None:
         number = checks.finite_number("resources", resources)
         if number <= 0:
@@ -109,7 +109,7 @@ def coverage(
             f"resources must be a positive number for each of {len(schedules)} kinds, but "
             f"{counts.tolist()} arrived."
         )
-    walked = np.eye(len(kind))
+    walked = _identity(len(kind))
     of_kind = (kind == np.arange(len(schedules))[:, None]).astype(float)
     G = np.concatenate(
         [
@@ -146,7 +146,7 @@ def product_of_simplices(sizes: Sequence[int], weights: Any = None) -> Polytope:
         )
     size, state = sum(numbers), np.repeat(np.arange(len(numbers)), numbers)
     E = (state == np.arange(len(numbers))[:, None]).astype(float)
-    return Polytope(-np.eye(size), np.zeros(size), E, total)
+    return Polytope(-_identity(size), np.zeros(size), E, total)
 
 
 def _schedules(targets: int, schedules: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
@@ -178,3 +178,18 @@ def _pair(**arguments: Any) -> list[np.ndarray]:
             f"{len(arrays[1])} arrived."
         )
     return arrays
+
+
+def _identity(size: int) -> np.ndarray:
+    """[size, size]: a row of inequalities for every coordinate.
+
+    Raises:
+      MemoryError: a set of so many coordinates would not fit.
+    """
+    memory.require(
+        32 * size**2,  # bounds from below and above, and their frame
+        what="a strategy set",
+        driver=f"{size:,} coordinates, with an inequality [{size:,}] for each",
+        remedy="fewer coordinates",
+    )
+    return np.eye(size)

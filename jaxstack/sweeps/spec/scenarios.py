@@ -62,12 +62,33 @@ class _Scenario(Table):
         return self.name or str(self.kind)  # type: ignore[attr-defined]
 
 
-class RandomScenario(_Scenario):
-    """`kind = "random"`: `games` games by `scenarios.random_game`, with seeds seed, seed + 1, .."""
+class _Seeded(_Scenario):
+    """`games` games of one kind, with seeds seed, seed + 1, .."""
 
-    kind: Literal["random"] = "random"
     games: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
+
+    def problem(self, make: Callable[..., tuple[Game, TypeDistribution]], run: RunSettings) -> Problem:
+        """The games that `make` gives for these seeds, and for the other keys of the table."""
+        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
+        first = make(self.seed, **keys)
+        if self.games == 1:
+            return Problem(self.title, *first, self.ties or run.ties)
+        memory.require(
+            2 * self.games * sum(leaf.nbytes for leaf in jax.tree.leaves(first)),  # one by one, then stacked
+            what="a batch of games",
+            driver=f"games = {checks.written(self.games)}, of which each is {first[0]!r}",
+            remedy="fewer games at a time, as scenarios with seeds of their own",
+        )
+        pairs = [first, *(make(self.seed + g, **keys) for g in range(1, self.games))]
+        games, types = zip(*pairs, strict=True)
+        return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
+
+
+class RandomScenario(_Seeded):
+    """`kind = "random"`: games by `scenarios.random_game`."""
+
+    kind: Literal["random"] = "random"
     num_leader_actions: int = Field(default=3, ge=1)
     num_followers: int = Field(default=2, ge=1)
     num_types: int = Field(default=3, ge=1)
@@ -77,19 +98,7 @@ class RandomScenario(_Scenario):
     correlation: float = Field(default=0.5, ge=0, le=1)
 
     def build(self, run: RunSettings) -> Problem:
-        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
-        first = scenarios.random_game(self.seed, **keys)
-        if self.games == 1:
-            return Problem(self.title, *first, self.ties or run.ties)
-        memory.require(
-            2 * self.games * sum(leaf.nbytes for leaf in jax.tree.leaves(first)),  # one by one, then stacked
-            what="a batch of games",
-            driver=f"games = {checks.written(self.games)}, of which each is {first[0]!r}",
-            remedy="fewer games at a time, as scenarios with seeds of their own",
-        )
-        pairs = [first, *(scenarios.random_game(self.seed + g, **keys) for g in range(1, self.games))]
-        games, types = zip(*pairs, strict=True)
-        return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
+        return self.problem(scenarios.random_game, run)
 
 
 class HardScenario(_Scenario):
@@ -110,24 +119,17 @@ class HardScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
-class CoverageScenario(_Scenario):
-    """`kind = "coverage"`: games by `scenarios.random_coverage_game`, with seeds seed, seed + 1, .."""
+class CoverageScenario(_Seeded):
+    """`kind = "coverage"`: games by `scenarios.random_coverage_game`."""
 
     kind: Literal["coverage"] = "coverage"
-    games: int = Field(default=1, ge=1)
-    seed: int = Field(default=0, ge=0)
     num_targets: int = Field(default=6, ge=1)
     num_resources: int = Field(default=2, ge=1)
     num_followers: int = Field(default=1, ge=1)
     num_types: int = Field(default=2, ge=1)
 
     def build(self, run: RunSettings) -> Problem:
-        keys = self.model_dump(exclude={"kind", "name", "ties", "zip", "games", "seed"})
-        pairs = [scenarios.random_coverage_game(self.seed + g, **keys) for g in range(self.games)]
-        if self.games == 1:
-            return Problem(self.title, *pairs[0], self.ties or run.ties)
-        games, types = zip(*pairs, strict=True)
-        return Problem(self.title, stack(games), stack(types), self.ties or run.ties)
+        return self.problem(scenarios.random_coverage_game, run)
 
 
 class ParityScenario(_Scenario):
