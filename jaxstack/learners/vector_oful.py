@@ -75,7 +75,10 @@ def vector_oful() -> Learner:
     Raises (in `simulate`):
       MemoryError: K^n joint types are too many for a table.
 
-    Source: the module; regret O(K^n sqrt(min(A^n, K^n) T) log T) for any D.
+    Warns (in `simulate`):
+      UserWarning: the leader's payoff depends on types: no bound holds then.
+
+    Source: the module; regret O(K^n sqrt(min(A^n, K^n) T) log T) for any D, and payoffs of actions.
     """
     return Learner(
         name="vector_oful",

@@ -183,6 +183,17 @@ def test_a_payoff_that_is_no_sum_is_warned_of(payoff: str, warns: bool) -> None:
     assert all("takes types to be independent" in str(warning.message) for warning in caught)
 
 
+@pytest.mark.parametrize("name", [*NAMES, "vector_oful"])
+def test_payoffs_that_actions_do_not_tell_are_warned_of(name: str) -> None:
+    typed, _ = js.scenarios.random_game(0, 2, 2, 2, 2, payoff="separable_by_type")
+    plain, _ = js.scenarios.random_game(0, 2, 2, 2, 2, payoff="separable")
+    with pytest.warns(UserWarning, match="learns from actions alone.*oful learns from the payoff"):
+        known_of(typed, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known_of(plain, name)
+
+
 @pytest.mark.parametrize(("growth", "steps"), [(0, 40), (1.5, 40), ("fast", 40), (0.02, 0)])
 def test_a_rule_that_makes_no_sense(growth: float, steps: int) -> None:
     with pytest.raises(ValueError, match=r"growth must be|steps must be"):

@@ -27,9 +27,8 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     - where types are independent; or
     - where the leader's payoff is a sum over followers, whatever D: then marginals tell all there is to know.
 
-    Elsewhere its model is wrong, and its regret can be linear in T (it was in 21 to 24 % of runs on random
-    games with correlated types): it settles on what would be best if types were independent. It cannot know
-    whether they are, so it warns where the payoff is no sum.
+    Elsewhere its model is wrong, and its regret can be linear in T: it settles on what would be best if types
+    were independent. It cannot know whether they are, so it warns where the payoff is no sum.
 
     Args and hyperparameters: as for `shared_posterior`, where J = K.
 
@@ -38,7 +37,7 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
       MemoryError (in `simulate`): tables would not fit.
 
     Warns (in `simulate`):
-      UserWarning: the payoff is no sum over followers.
+      UserWarning: the payoff is no sum over followers, or depends on types.
 
     Source: `jaxstack.learners.posterior.rule`.
     """

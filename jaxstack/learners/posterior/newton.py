@@ -51,8 +51,8 @@ def maximise(
       steps: Newton steps (static).
 
     Returns:
-      [P, J]; sums to 1 up to rounding. With counts to 10^5 and prior weights of 0.01 or more a float32
-      solution is within 0.003 standard errors of the exact one (200 problems); far beyond, use float64.
+      [P, J]; sums to 1 up to rounding. With counts to 10^5 and J = 27 a float32 solution is within 0.02
+      standard errors of the exact one (tested on 200 problems); far beyond, use float64.
     """
     return _maximiser(steps)(weights, outcome, prior)
 

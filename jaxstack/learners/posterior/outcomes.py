@@ -8,6 +8,7 @@ it. So outcomes are never more than types.
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -47,8 +48,18 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
       MemoryError: they would not fit.
       ValueError: games of a batch that have unequal numbers of joint types; or, follower by follower,
         followers who have unequal numbers of types.
+
+    Warns:
+      UserWarning: the leader's payoff depends on types.
     """
     _check_types(game, joint)
+    if game.leader.num_types is not None:
+        warnings.warn(
+            "the leader's payoff depends on types here, and this learner learns from actions alone: what they "
+            "do not tell of types is never learnt, no bound holds, and regret can be linear. oful learns from "
+            "the payoff that is received.",
+            stacklevel=2,
+        )
     responses = np.asarray(table.responses, np.int32)  # [.., R, n, K]
     n, types = responses.shape[-2:]
     memory.require(
@@ -89,8 +100,7 @@ def _check_types(game: Game, joint: bool) -> None:
     if not joint and (counts < game.num_types).any():
         raise ValueError(
             f"marginal_posterior needs followers who all have K = {game.num_types} types, but those of "
-            f"{game!r} "
-            f"have {counts.tolist()}. Use shared_posterior (few joint types) or region_ucb."
+            f"{game!r} have {counts.tolist()}. Use shared_posterior (few joint types) or region_ucb."
         )
 
 

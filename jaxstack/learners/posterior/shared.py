@@ -34,16 +34,16 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     reveal types, and for one alpha, samples are Dirichlet(alpha + N) up to the floor. Lowest region, then
     lowest vertex, among ties.
 
-    It remembers counts of joint actions for the 64 regions it visited most. float32 is precise up to 10^5
-    rounds in one region; beyond, use jax_enable_x64.
+    It remembers counts of joint actions for the 64 regions it visited most. float32 is tested up to 10^5
+    rounds in one region; far beyond, use jax_enable_x64.
 
     No regret bound is known for it. For correlated types none that is polynomial in n and L can be
     (`jaxstack.scenarios.hidden_parity`).
 
     Args:
       growth: of epochs, in (0, 1] (static).
-      steps: of Newton's method (static); an upper limit, of which 6 to 18 are
-        taken; fewer than 25 are wrong in the tail.
+      steps: of Newton's method (static), at most: it ends where all problems have converged. 15 leave some
+        far from it (tested).
 
     Hyperparameters (traced): `probe_share`, default 0.1; `alpha_low`, default 1/J; `alpha_high`, default 1;
     `floor`, default 0.01.
@@ -51,6 +51,9 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     Raises:
       ValueError: growth or steps out of range; in `simulate`: more than 4,096 joint types.
       MemoryError (in `simulate`): tables of regions against joint types would not fit.
+
+    Warns (in `simulate`):
+      UserWarning: the leader's payoff depends on types, which it does not learn from.
 
     Source: `jaxstack.learners.posterior.rule`.
     """

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.rows import IN_RANGE, take_row
 
-MAX_SLOTS = 64  # random games send a learner to 2 to 6 regions, the hard family of 5 decisions to all 32
+MAX_SLOTS = 64  # a learner visits few of many regions; least visited ones make room
 
 
 class Slots(NamedTuple):
