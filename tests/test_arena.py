@@ -266,6 +266,12 @@ def test_nothing_to_tell() -> None:
         simulate(js.learners.erm_joint(), record=True, skip_ahead=True)
 
 
+def test_jumps_are_between_vertices() -> None:
+    odd = dataclasses.replace(js.learners.erm_joint(), plays="commitments")
+    with pytest.raises(ValueError, match="jumps between vertices of a table, but erm_joint plays 'commitm"):
+        simulate(odd, skip_ahead=True)
+
+
 def test_a_watched_run_goes_on_from_a_snapshot() -> None:
     whole = simulate(drawn_at_epochs(), record=True, horizon=2000, checkpoints=None)
     for stop_after in (1, 2, 3):

@@ -295,7 +295,7 @@ def test_the_embedding_is_the_same_game_on_a_polytope(payoff: str) -> None:
     setups = [
         prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9) for game in pair[:2]
     ]
-    leaves = (jax.tree.leaves((s.gap, s.unit, s.inputs.known.prepared)) for s in setups)
+    leaves = (jax.tree.leaves((s.inputs.arena.gap, s.unit, s.inputs.known.prepared)) for s in setups)
     for first, second in zip(*leaves, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-12)
 
@@ -318,7 +318,7 @@ def test_the_embedding_is_the_same_game_of_unequal_followers(payoff: str) -> Non
             prepare(jax.random.key(0), game, pair.types, js.learners.erm_joint(), horizon=9)
             for game in (typed, embedded)
         ]
-        for first, second in zip(*((s.gap, s.unit, s.optimum) for s in setups), strict=True):
+        for first, second in zip(*((s.inputs.arena.gap, s.unit, s.optimum) for s in setups), strict=True):
             np.testing.assert_allclose(first, second, atol=1e-12)
 
 

@@ -60,6 +60,11 @@ def check_learner(learner: Learner) -> Jumps:
                 f"with another {part}. Simulate it round by round (skip_ahead=False), and give a learner "
                 f"that is derived from another one jumps=None."
             )
+    if learner.plays != "vertices":
+        raise ValueError(
+            f"skip_ahead jumps between vertices of a table, but {name} plays {learner.plays!r}. Simulate it "
+            f"round by round: skip_ahead=False."
+        )
     return jumps
 
 

@@ -25,7 +25,6 @@ class Setup(NamedTuple):
 
     optimum: [] or [G] float64, U_D(x*), payoff units.
     unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
-    gap: [R, V] or [G, R, V] float64, U_D(x*) - U_D(vertex), units of the payoff range; 0 on padding.
     """
 
     inputs: Inputs
@@ -34,7 +33,6 @@ class Setup(NamedTuple):
     optimum: np.ndarray
     unit: np.ndarray
     num_games: int
-    gap: np.ndarray
 
 
 def prepare(
@@ -86,7 +84,7 @@ def prepare(
         _schedule(learner, horizon),
     )
     value = known.payoff_low + known.payoff_range * optimum
-    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1, gap)
+    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
 
 
 def _schedule(learner: Learner, horizon: int) -> np.ndarray:

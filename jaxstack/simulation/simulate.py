@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxstack import checks, hosts, jumps, memory
 from jaxstack._settings import pinned, with_pinned_settings
+from jaxstack.arena import Vertices
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack
 from jaxstack.learners.contract import Known, Learner
@@ -298,11 +299,12 @@ def _by_jumps(
 ) -> RegretCurve:
     """`simulate` with skip_ahead, game by game."""
     began = time.perf_counter()
-    known, key = setup.inputs.known, setup.inputs.key
+    known, key, arena = setup.inputs.known, setup.inputs.key, setup.inputs.arena
+    assert isinstance(arena, Vertices)  # learners that jump play candidates of a table
     curves = []
     total = setup.num_games * num_runs * int(rounds[-1])
     for index in range(setup.num_games):
-        one: Any = (known.game, types, known.prepared, setup.gap)
+        one: Any = (known.game, types, known.prepared, arena.gap)
         if known.game.num_games is not None:
             one = unstack(one, index)
 

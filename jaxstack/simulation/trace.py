@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxstack import checks, memory
 from jaxstack._settings import with_pinned_settings
+from jaxstack.arena import Commitments, Vertices
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Learner
@@ -29,7 +30,7 @@ from jaxstack.simulation.rounds import (
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.simulate import MAX_HORIZON, Tiles
 from jaxstack.simulation.tiles import tile_size, tree_bytes
-from jaxstack.value import region_payoff_vectors, vertex_utilities
+from jaxstack.value import region_payoff_vectors
 
 _types = jax.jit(draw_types)
 
@@ -209,9 +210,10 @@ def _commitments(setup: Setup, choice: Any) -> np.ndarray:
 
 def _losses(setup: Setup, types: TypeDistribution, choice: Any) -> np.ndarray:
     """[T] float64: regret of each round by itself, in units of the payoff range."""
-    if isinstance(choice, Choice):
-        return setup.gap[choice.region, choice.vertex]
+    arena = setup.inputs.arena
+    if isinstance(arena, Vertices):
+        return np.asarray(arena.gap[choice.region, choice.vertex])
+    assert isinstance(arena, Commitments)
     maps, which = np.unique(choice.responses, axis=0, return_inverse=True)
     vectors = region_payoff_vectors(setup.inputs.known.game, types, maps)[which.reshape(-1)]
-    optimum = vertex_utilities(setup.inputs.known.game, types, setup.table).max()
-    return optimum - np.einsum("tl,tl->t", np.asarray(choice.x, np.float64), vectors)
+    return arena.optimum - np.einsum("tl,tl->t", np.asarray(choice.x, np.float64), vectors)

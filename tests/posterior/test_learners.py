@@ -21,23 +21,32 @@ HORIZON, RUNS = 150, 64
 NAMES = ("shared_posterior", "marginal_posterior")
 
 
-def pulls(seed: int) -> float:
+def pulls(seed: int, name: str, loop: str = "") -> float:
     """By how many standard errors the mean regret of a game differs from that of the slow loop."""
     game, types = js.scenarios.random_game(seed, 3, 2, 2, 2)
     table = js.enumerate_regions(game)
-    learner = js.learners.shared_posterior()
+    learner = js.learners.by_name(name)
     curve = js.simulate(
         jax.random.key(seed), game, types, learner, horizon=HORIZON, num_runs=RUNS, table=table
     )
     ours = np.asarray(curve.regret)[:, -1]
-    theirs = reference.regret(game, table, types.probabilities, HORIZON, RUNS, np.random.default_rng(seed))
+    by_follower = (loop or name) == "marginal_posterior"
+    rng = np.random.default_rng(seed)
+    theirs = reference.regret(game, table, types.probabilities, HORIZON, RUNS, rng, by_follower)
     error = np.sqrt(ours.var() / len(ours) + theirs.var() / len(theirs))
     return float((ours.mean() - theirs.mean()) / max(error, 1e-9))
 
 
-def test_regret_is_that_of_the_slow_loop() -> None:
-    found = [pulls(seed) for seed in range(2)]
+@pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
+@pytest.mark.parametrize("name", NAMES)
+def test_regret_is_that_of_the_slow_loop(name: str) -> None:
+    found = [pulls(seed, name) for seed in range(3)]
     assert max(map(abs, found)) < 3.5, found
+
+
+@pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
+def test_the_loop_of_the_other_rule_is_told_apart() -> None:
+    assert abs(pulls(2, "marginal_posterior", loop="shared_posterior")) > 3.5
 
 
 def test_one_follower_is_the_same_to_both() -> None:

@@ -1,4 +1,4 @@
-"""The posterior bootstrap over joint types, slowly: gamma draws by rejection, steps by bisection."""
+"""The posterior bootstrap over joint types, or by follower: gamma draws by rejection, steps by bisection."""
 
 from __future__ import annotations
 
@@ -39,16 +39,29 @@ def _maximum(weights: np.ndarray, meets: np.ndarray, prior: np.ndarray, steps: i
 
 
 def regret(
-    game: Any, table: Any, probabilities: np.ndarray, horizon: int, runs: int, rng: np.random.Generator
+    game: Any,
+    table: Any,
+    probabilities: np.ndarray,
+    horizon: int,
+    runs: int,
+    rng: np.random.Generator,
+    by_follower: bool = False,
 ) -> np.ndarray:
-    """[runs]: regret of `shared_posterior` with its default settings; tabular payoffs."""
+    """[runs]: regret of `shared_posterior` or `marginal_posterior`, default settings; tabular payoffs."""
     n, num_types = game.num_followers, game.num_types
     joint = np.indices((num_types,) * n).reshape(n, -1).T  # [J, n]
     actions = np.array([[response[range(n), theta] for theta in joint] for response in table.responses])
-    event = np.ravel_multi_index(np.moveaxis(actions, -1, 0), (game.num_actions,) * n)  # [R, J]
-    num_events = game.num_actions**n
-    meets = (event[:, None] == np.arange(num_events)[:, None]).reshape(-1, len(joint)).astype(float)
-    pairs = [(r, v) for r in range(len(event)) for v in np.flatnonzero(table.vertex_mask[r])]
+    # Of each problem: its type in every joint type, the event of its types in every region, how many events.
+    if by_follower:
+        problems = [(joint[:, i], np.asarray(table.responses)[:, i], game.num_actions) for i in range(n)]
+    else:
+        event = np.ravel_multi_index(np.moveaxis(actions, -1, 0), (game.num_actions,) * n)  # [R, J]
+        problems = [(np.arange(len(joint)), event, game.num_actions**n)]
+    meets = [
+        (event[:, None] == np.arange(size)[:, None]).reshape(-1, event.shape[1]).astype(float)
+        for _, event, size in problems
+    ]
+    pairs = [(r, v) for r in range(len(actions)) for v in np.flatnonzero(table.vertex_mask[r])]
     payoff = np.asarray(game.leader.table)
     values = np.array(
         [
@@ -58,19 +71,32 @@ def regret(
     )
     truth, region = probabilities.reshape(-1), np.array([r for r, _ in pairs])
     utility = values @ truth
-    counts, lost = np.zeros((runs, len(event) * num_events)), np.zeros(runs)
+    counts, lost = [np.zeros((runs, len(of_problem))) for of_problem in meets], np.zeros(runs)
+
+    def best(fitted: list[np.ndarray]) -> np.ndarray:
+        """Candidates where the joint type is made of independent draws of each problem's type."""
+        joint_types = np.prod(
+            [types[:, place] for types, (place, _, _) in zip(fitted, problems, strict=True)], axis=0
+        )
+        return (joint_types @ values.T).argmax(axis=1)
+
     t = 1
     while t <= horizon:
         length = max(1, int(0.02 * t))
-        alpha = np.exp(rng.uniform(np.log(1 / len(joint)), 0, runs))[:, None]
-        prior = rng.gamma(np.broadcast_to(alpha, (runs, len(joint)))) + 0.01
-        drawn = np.where(counts > 0, rng.gamma(np.maximum(counts, 1)), 0)
-        sample = (_maximum(drawn, meets, prior) @ values.T).argmax(axis=1)
-        mode = (_maximum(counts, meets, np.full(prior.shape, 1 / len(joint))) @ values.T).argmax(axis=1)
+        samples, modes = [], []
+        for of_problem, seen in zip(meets, counts, strict=True):
+            size = of_problem.shape[1]
+            alpha = np.exp(rng.uniform(np.log(1 / size), 0, runs))[:, None]
+            prior = rng.gamma(np.broadcast_to(alpha, (runs, size))) + 0.01
+            drawn = np.where(seen > 0, rng.gamma(np.maximum(seen, 1)), 0)
+            samples.append(_maximum(drawn, of_problem, prior))
+            modes.append(_maximum(seen, of_problem, np.full(prior.shape, 1 / size)))
+        sample, mode = best(samples), best(modes)
         for step in range(min(length, horizon - t + 1)):
             played = sample if step < max(1, round(0.1 * length)) else mode
             theta = rng.choice(len(joint), size=runs, p=truth)
-            counts[np.arange(runs), region[played] * num_events + event[region[played], theta]] += 1
+            for (place, event, size), seen in zip(problems, counts, strict=True):
+                seen[np.arange(runs), region[played] * size + event[region[played], place[theta]]] += 1
             lost += utility.max() - utility[played]
         t += length
     return lost

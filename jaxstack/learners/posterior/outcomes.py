@@ -55,9 +55,9 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
     _check_types(game, joint)
     if game.leader.num_types is not None:
         warnings.warn(
-            "the leader's payoff depends on types here, and this learner learns from actions alone: what they "
-            "do not tell of types is never learnt, no bound holds, and regret can be linear. oful learns from "
-            "the payoff that is received.",
+            "the leader's payoff depends on types here, and this learner learns from actions alone: what "
+            "they do not tell of types is never learnt, no bound holds, and regret can be linear. oful "
+            "learns from the payoff that is received.",
             stacklevel=2,
         )
     responses = np.asarray(table.responses, np.int32)  # [.., R, n, K]
