@@ -55,7 +55,8 @@ def load_results(folder: str | Path) -> Any:
       that other code made, by its version).
 
     Warns:
-      UserWarning: names each file that is not what a sweep wrote, and is read as missing.
+      UserWarning: names each file that is not what a sweep wrote, and is read as missing; and what learners
+        told with unequal numbers of axes by one name, of which one kind alone is laid out.
 
     Raises:
       ValueError: there is no sweep in the folder, or its plan is none.
@@ -157,10 +158,15 @@ def _variables(axes: list[Axis], found: list[_Found]) -> tuple[dict[str, Any], n
         )
         full = np.full(whole, np.nan)
         for place, arrays, _ in found:
-            # Learners may tell things of other shapes by one name: the last is laid out.
             if name in arrays and arrays[name].ndim == len(dims):
                 _put(full[(*place, ...)], np.asarray(arrays[name], np.float64), dims)
         variables[name] = ((*names, *dims), full)
+        if any(name in arrays and arrays[name].ndim != len(dims) for _, arrays, _ in found):
+            warnings.warn(
+                f"left out some of {name!r}: learners tell things with unequal numbers of axes by this name, "
+                f"and one variable holds those with axes {', '.join(dims)}. Give them names of their own.",
+                stacklevel=3,
+            )
     for name in ("seconds_run", "seconds_compile", "num_runs"):
         full = np.full(shape, np.nan)
         for place, _, attrs in found:

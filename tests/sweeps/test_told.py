@@ -1,6 +1,9 @@
 """What learners tell of themselves, in a sweep's dataset."""
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -83,3 +86,26 @@ def test_a_file_whose_told_numbers_do_not_fit_is_damaged(folder):
     dims = store.dims_of("info_visits", arrays["info_visits"])
     with pytest.raises(ValueError, match=r"'info_visits' has 2 for 'checkpoint', where 3 were expected"):
         store._require_shape("info_visits", arrays["info_visits"].shape, dims, {"checkpoint": 3})
+
+
+def scalar():
+    return telling("scalar", lambda state, known, choice: {"thing": choice.region})
+
+
+def vector():
+    return telling(
+        "vector", lambda state, known, choice: {"thing": jnp.stack([choice.region, choice.vertex])}
+    )
+
+
+def telling(name, info):
+    return dataclasses.replace(js.learners.uniform(), name=name, info=info)
+
+
+def test_things_of_unequal_axes_by_one_name_are_told(tmp_path):
+    spec = tmp_path / "mine.toml"
+    spec.write_text(SPEC.replace('["region_ucb", "erm_product", "uniform"]', '["scalar", "vector"]'))
+    with pytest.warns(UserWarning, match="left out some of 'info_thing'.*names of their own"):
+        dataset = js.run_sweep(spec, tmp_path / "out", learners=[scalar, vector])
+    told = dataset.info_thing.notnull().any([dim for dim in dataset.info_thing.dims if dim != "learner"])
+    assert told.values.tolist().count(True) == 1
