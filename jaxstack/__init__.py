@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
     from jaxstack import learners, strategies
+    from jaxstack.comparison import compare
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
+    from jaxstack.exports.curves import results_table
     from jaxstack.game import Game, best_responses, stack, unstack
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
@@ -41,9 +43,11 @@ _PUBLIC = {
     "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
     "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
     "best_responses": ("jaxstack.game", "best_responses"),
+    "baselines": ("jaxstack.solvers", "baselines"),
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
+    "compare": ("jaxstack.comparison", "compare"),
     "enumerate_regions": ("jaxstack.regions", "enumerate_regions"),
     "expected_utility": ("jaxstack.value", "expected_utility"),
     "growth_exponent": ("jaxstack.regret", "growth_exponent"),
@@ -55,6 +59,7 @@ _PUBLIC = {
     "play": ("jaxstack.simulation", "play"),
     "plots": ("jaxstack.plots", None),
     "posterior": ("jaxstack.learners.posterior.reading", "posterior"),
+    "results_table": ("jaxstack.exports.curves", "results_table"),
     "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "sample_types": ("jaxstack.distributions", "sample_types"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
@@ -66,7 +71,17 @@ _PUBLIC = {
     "unstack": ("jaxstack.game", "unstack"),
     **{
         room: (f"jaxstack.{room}", None)
-        for room in ("regions", "regret", "results", "simulation", "strategies", "sweeps", "value")
+        for room in (
+            "comparison",
+            "exports",
+            "regions",
+            "regret",
+            "results",
+            "simulation",
+            "strategies",
+            "sweeps",
+            "value",
+        )
     },
 }
 
@@ -81,10 +96,12 @@ __all__ = [
     "SeparablePayoff",
     "TabularPayoff",
     "TypedPayoff",
+    "baselines",
     "best_responses",
     "bounds",
     "cache_programs",
     "check_learner",
+    "compare",
     "enumerate_regions",
     "expected_utility",
     "growth_exponent",
@@ -96,6 +113,7 @@ __all__ = [
     "play",
     "plots",
     "posterior",
+    "results_table",
     "run_sweep",
     "sample_types",
     "save_game",

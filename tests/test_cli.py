@@ -351,7 +351,7 @@ def test_report_writes_a_page(loaded, tmp_path):
     ("arguments", "message"),
     [
         (["-o", "page.pdf"], "page.pdf: a report's name must end in .html"),
-        (["--reference", "nobody", "-o", "x.html"], "no learner is called 'nobody' in this dataset"),
+        (["--reference", "nobody", "-o", "x.html"], "no learner is called 'nobody' here"),
     ],
 )
 def test_report_refuses(loaded, tmp_path, monkeypatch, arguments, message):

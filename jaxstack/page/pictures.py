@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxstack import plots
-from jaxstack.page.order import varying_axes
+from jaxstack.exports.order import varying_axes
 from jaxstack.page.pieces import escaped
 from jaxstack.results import Cell, describe, labels_on
 
