@@ -87,7 +87,9 @@ class Difference:
 
     def sentence(self, reference: str, axes: Sequence[str]) -> str:
         """What can be said of the mean, and of the next random game; axes are named where places differ."""
-        where = "".join(f", {name} = {text(self.place[name])}" for name in axes if name in self.place)
+        where = "".join(
+            f", {name.replace('+', ', ')} = {text(self.place[name])}" for name in axes if name in self.place
+        )
         runs = f"{self.runs:,} run{'s' if self.runs > 1 else ''}"
         if self.games == 1:
             told = f"{self.learner}{where}: {self._on_average(reference)} in this one game ({runs})"
@@ -156,7 +158,16 @@ class Comparison(Exported):
         data = {name: [d.place.get(name) for d in self.differences] for name in names}
         data |= {name: [getattr(d, name) for d in self.differences] for name in fields}
         data["verdict"] = [d.verdict for d in self.differences]
-        head = [*names, "learner", "games", "difference", "95% interval", "Holm p", "next game", "rank"]
+        head = [
+            *(name.replace("+", ", ") for name in names),
+            "learner",
+            "games",
+            "difference",
+            "95% interval",
+            "Holm p",
+            "next game",
+            "rank",
+        ]
         rows = [
             [
                 *(d.place.get(name, Number(NOTHING)) for name in names),

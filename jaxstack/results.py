@@ -147,7 +147,7 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
             coordinate = coordinates.get(name)
             if coordinate is None:  # an axis without labels of its own: those of the zipped keys
                 along = [v.values[place[name]] for v in coordinates.values() if v.dims == (name,)]
-                labels[name], positions[name] = " + ".join(map(text, along)) or place[name], place[name]
+                labels[name], positions[name] = ", ".join(map(text, along)) or place[name], place[name]
             else:
                 along_axis = [place[str(dim)] for dim in coordinate.dims]
                 labels[name] = plain(coordinate.values[tuple(along_axis)])
@@ -248,7 +248,12 @@ def labels_on(cells: Iterable[Cell], axis: str) -> list[Any]:
 
 def describe(labels: Mapping[str, Any]) -> str:
     """`horizon = 1,000, correlation = 0.5`."""
-    return ", ".join(f"{name} = {text(value)}" for name, value in labels.items())
+    return ", ".join(f"{axis_words(name)} = {text(value)}" for name, value in labels.items())
+
+
+def axis_words(axis: str) -> str:
+    """An axis in words: the keys of a zipped one beside each other, as in its labels."""
+    return axis.replace("+", ", ")
 
 
 def _standard_error(values: np.ndarray, count: int) -> float:

@@ -18,7 +18,7 @@ from jaxstack.exports.words import (
     with_error,
 )
 from jaxstack.regret import Exponent, PairedDifference, RegretCurve, average_over_games, growth_exponent
-from jaxstack.results import Cell, cells_of
+from jaxstack.results import Cell, axis_words, cells_of
 
 
 def curve_table(curve: RegretCurve) -> Table:
@@ -136,7 +136,7 @@ def _table_of_cells(cells: list[Cell]) -> Table:
         if axis != "learner"
     }
     data |= {name: [line[name] for line in lines] for name in lines[0]}
-    head = [*varying, "learner", "regret", "growth exponent (95%)", "theorem's rate"]
+    head = [*map(axis_words, varying), "learner", "regret", "growth exponent (95%)", "theorem's rate"]
     return Table(data, head, sections, _CAPTION)
 
 

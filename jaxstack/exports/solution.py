@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from jaxstack.exports.names import Names, names_of
 from jaxstack.exports.table import Section, Table
-from jaxstack.exports.words import Number
+from jaxstack.exports.words import Number, finite_or_none
 from jaxstack.solvers.baselines import baselines
 from jaxstack.solvers.contract import Solution
 
@@ -27,6 +28,7 @@ def table_of(solution: Solution, game: Any = None, types: Any = None, **labels: 
         return _of_batch(solution)
     names = names_of((len(x), *W.shape, int(W.max()) + 1), game, types, labels)
     values = _values(solution, names)
+    word = "Optimal commitment" if solution.gap == 0 else "Best commitment found"
     return Table(
         _columns(x, W, values, names),
         ("", "", ""),
@@ -38,8 +40,36 @@ def table_of(solution: Solution, game: Any = None, types: Any = None, **labels: 
             Section("Best responses", _responses(W, names)),
             Section("Leader's expected payoff per round", [(what, of, v) for what, of, v in values]),
         ],
-        f"Optimal commitment ({solution.method}, {solution.ties} ties), payoffs in payoff units.",
+        f"{word} ({solution.method}, {solution.ties} ties), payoffs in payoff units.",
     )
+
+
+def record_of(solution: Solution, game: Any, types: Any = None, **labels: Any) -> dict[str, Any]:
+    """One solution with its game, ready for JSON (what is not known is null); arguments as `table_of`."""
+    x, W = np.asarray(solution.commitment), np.asarray(solution.response)
+    names = names_of((len(x), *W.shape, int(W.max()) + 1), game, types, labels)
+    assert names.game is not None
+    marks = None
+    if names.types is not None:
+        found = dataclasses.asdict(baselines(names.game, names.types, solution.ties))
+        marks = {name: finite_or_none(found[name]) for name in ("uniform", "pure", "known_types")}
+        pure = names.leader[found["pure_action"]]
+        marks |= {"pure_action": pure if found["is_simplex"] else found["pure_action"]}
+    return {
+        "method": solution.method,
+        "reason": solution.reason,
+        "ties": solution.ties,
+        "value": float(solution.value),
+        "upper_bound": None if solution.upper_bound is None else finite_or_none(solution.upper_bound),
+        "near_ties": int(solution.near_ties),
+        "commitment": dict(zip(names.leader, x.tolist(), strict=True)),
+        "responses": [
+            {"follower": follower, "type": kind, "action": names.actions_of[i][W[i, k]]}
+            for i, follower in enumerate(names.followers)
+            for k, kind in enumerate(names.types_of[i])
+        ],
+        "baselines": marks,
+    }
 
 
 def _responses(W: np.ndarray, names: Names) -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from PIL import Image
 from jaxstack import plots
 from jaxstack.exports.order import varying_axes
 from jaxstack.page.pieces import escaped
-from jaxstack.results import Cell, describe, labels_on
+from jaxstack.results import Cell, axis_words, describe, labels_on
 
 MAX_PICTURES = 40
 
@@ -61,13 +61,13 @@ def scenario_pictures(cells: list[Cell], varying: list[str], pictures: Pictures)
     for axis in varying:
         along, where = at(axis)
         yield pictures.draw(
-            f"Final regret against {axis}{where}",
+            f"Final regret against {axis_words(axis)}{where}",
             lambda along=along, axis=axis: plots.final_regret(along, axis),  # type: ignore[misc]
         )
     for x, y in itertools.combinations(varying, 2):
         over, where = at(x, y)
         yield pictures.draw(
-            f"Final regret over {x} and {y}{where}",
+            f"Final regret over {axis_words(x)} and {axis_words(y)}{where}",
             lambda over=over, x=x, y=y: plots.heat_map(over, x, y),  # type: ignore[misc]
         )
 

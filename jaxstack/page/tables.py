@@ -24,14 +24,14 @@ from jaxstack.exports.words import (
 from jaxstack.page.pieces import table_html
 from jaxstack.page.words import duration_words, ends_of
 from jaxstack.regret import growth_exponent
-from jaxstack.results import Cell, labels_on
+from jaxstack.results import Cell, axis_words, labels_on
 
 
 def regret_table(cells: list[Cell], varying: list[str]) -> str:
     """Regret of every cell, with its exponent and its theorem's rate."""
     several = any(len(cell.final_regret) > 1 for cell in cells)
     unkept = any(cell.regret is None for cell in cells)
-    head = [*varying, "learner", "regret", *(["lowest and highest game"] if several else [])]
+    head = [*map(axis_words, varying), "learner", "regret", *(["lowest and highest game"] if several else [])]
     head += ["growth exponent (95%)", "theorem's rate"]
 
     def row(cell: Cell) -> list[Any]:
@@ -77,7 +77,9 @@ def across_horizons(cells: list[Cell], varying: list[str]) -> str:
             ]
         )
     return (
-        table_html([*rest, "learner", "growth exponent (95%)", "horizons"], rows, len(rows)) if rows else ""
+        table_html([*map(axis_words, rest), "learner", "growth exponent (95%)", "horizons"], rows, len(rows))
+        if rows
+        else ""
     )
 
 
@@ -88,7 +90,14 @@ def paired_table(cells: list[Cell], varying: list[str], compared: Comparison) ->
     here = [d for d in compared.differences if d.place.get("scenario") == cells[0].labels.get("scenario")]
     here.sort(key=lambda d: [at[axis].get(d.place.get(axis), -1) for axis in axes])
     several = any(d.games > 1 for d in here)
-    head = [*varying, "learner", "difference in regret", "95% interval", "Holm p", "on average"]
+    head = [
+        *map(axis_words, varying),
+        "learner",
+        "difference in regret",
+        "95% interval",
+        "Holm p",
+        "on average",
+    ]
     rows = [
         [
             *(d.place.get(axis, Number(NOTHING)) for axis in varying),
@@ -123,7 +132,7 @@ def time_table(scenarios: Mapping[str, list[Cell]]) -> str:
         ]
 
     rows = (row(cell) for group in scenarios.values() for cell in in_order(group, varying))
-    head = [*first, *varying, "learner", "per round", "whole cell", "compilation"]
+    head = [*first, *map(axis_words, varying), "learner", "per round", "whole cell", "compilation"]
     note = (
         "Per round: wall time of a round of one run of one game, on the hardware below, without compilation."
     )
