@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 
 from jaxstack.axes import Array, Float
@@ -159,7 +160,24 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
                 segments.append((along[piece], utility[piece]))
     drawn = [cell.utility(cell.vertices) for cell in full] + [u for _, u in segments] + [u for _, u in points]
     values = np.concatenate([np.atleast_1d(u) for u in drawn]) if drawn else np.zeros(1)
-    return _Cells(full, segments, points, Normalize(values.min(), max(values.max(), values.min() + 1e-12)))
+    return _Cells(full, segments, points, _norm(values, full))
+
+
+def _norm(values: np.ndarray, full: list[_Cell]) -> Normalize:
+    """Colours for utilities, stretched so that half of the set is darker than the middle of the scale.
+
+    Where most commitments earn nearly as much as the optimum, equal steps would leave one colour around it.
+    """
+    low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1e-12)
+    middle = [cell.utility(cell.vertices.mean(axis=0)) for cell in full]
+    sizes = [np.ptp(cell.vertices, axis=0).prod() ** (1 / cell.vertices.shape[1]) for cell in full]
+    if not full or not np.sum(sizes) > 0:
+        return Normalize(low, high)
+    order = np.argsort(middle)
+    share = np.cumsum(np.array(sizes)[order]) / np.sum(sizes)
+    median = (np.array(middle)[order][np.searchsorted(share, 0.5)] - low) / (high - low)
+    power = np.log(0.5) / np.log(np.clip(median, 0.05, 0.95))
+    return PowerNorm(float(np.clip(power, 1.0, 5.0)), low, high) if power > 1.3 else Normalize(low, high)
 
 
 def _pays(
@@ -228,6 +246,9 @@ def _area(
         style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
     )
     bar.set_label(_UTILITY_LABEL, fontsize=11)
+    bar.set_ticks(_spread_ticks(cells.norm), minor=False)
+    bar.minorticks_off()
+    bar.ax.yaxis.set_major_formatter(style.thousands)
     if path is not None:
         _draw_path(figure, axes, path @ ground.plane, np.arange(1, len(path) + 1))
     if solution is not None:
@@ -236,9 +257,19 @@ def _area(
     return figure
 
 
+def _spread_ticks(norm: Normalize) -> list[float]:
+    """Round utilities from the top down, as far apart in their colours as labels need."""
+    ticks: list[float] = []
+    for tick in MaxNLocator(12).tick_values(float(norm.vmin), float(norm.vmax))[::-1]:  # type: ignore[arg-type]
+        inside = norm.vmin <= tick <= norm.vmax  # type: ignore[operator]
+        if inside and (not ticks or norm(ticks[-1]) - norm(tick) >= 0.055):
+            ticks.append(float(tick))
+    return ticks
+
+
 def _name_corners(axes: Axes, ground: _Ground) -> None:
     """The leader actions of the triangle's corners."""
-    places = ((-4, -9, "left", "top"), (4, -9, "right", "top"), (0, 8, "center", "bottom"))
+    places = ((-4, -15, "left", "top"), (4, -15, "right", "top"), (0, 15, "center", "bottom"))
     for corner, name, (dx, dy, ha, va) in zip(ground.corners, ground.names, places, strict=True):
         axes.annotate(
             name,
@@ -250,7 +281,7 @@ def _name_corners(axes: Axes, ground: _Ground) -> None:
             fontsize=12,
             annotation_clip=False,
         )
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.07, np.sqrt(3) / 2 + 0.06), aspect="equal")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.09, np.sqrt(3) / 2 + 0.08), aspect="equal")
     axes.set_axis_off()
 
 
@@ -306,6 +337,7 @@ def _interval(
     lowest.set_xlabel(label, fontsize=11)
     axes.set(xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)))
     axes.margins(y=0.12)
+    axes.yaxis.set_major_formatter(style.thousands)
     axes.set_ylabel("leader's expected utility\n$U_D(x)$ (payoff units)", fontsize=11)
     for panel in figure.axes:
         panel.spines[["top", "right"]].set_visible(False)
@@ -340,10 +372,10 @@ def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarra
     """
     norm = LogNorm(1, max(int(rounds[-1]), 2))
     stops = np.flatnonzero(np.abs(np.diff(places, axis=0)).max(axis=1) > 1e-12) + 1  # just arrived
-    label = "every move"
+    label = "moves of the learner"
     if len(stops) > _MAX_MOVES:
         stops = log_spaced_rounds(int(rounds[-1]), _MAX_MOVES)[1:] - 1
-        label = f"moves between {len(stops) + 1} rounds, spaced as the colours"
+        label = f"moves, at {len(stops) + 1} rounds of {int(rounds[-1]):,}"
     stops = np.concatenate([[0], stops])
     segments = list(np.stack([places[stops[:-1]], places[stops[1:]]], axis=1))
     axes.add_collection(LineCollection(segments, colors="white", linewidths=2.8, alpha=0.7, zorder=4.9))
@@ -360,17 +392,22 @@ def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarra
     spots, last, sizes = spots[large_first], last[large_first], sizes[large_first]
     look = {"cmap": TIME_COLOURS, "norm": norm, "edgecolors": "white", "linewidths": 0.8}
     _mark(axes, spots, "o", sizes, c=last, zorder=6, **look)
-    look = {"facecolors": "none", "linewidths": 1.6, "zorder": 9}
-    _mark(axes, places[0], "o", 150, label="first round", **look)
-    _mark(axes, places[-1], "s", 300, label="last round", **look)  # what a star does not hide
+    for place, marker, label in ((places[0], "o", "first round"), (places[-1], "s", "last round")):
+        disc = float(sizes[np.abs(spots - place).sum(axis=1).argmin()])
+        size = max(200.0 if marker == "o" else 330.0, 2.2 * disc)  # around what is there, a star too
+        _mark(axes, place, marker, size, facecolors="none", linewidths=4.2, zorder=9, edgecolors="white")
+        _mark(axes, place, marker, size, label=label, facecolors="none", linewidths=1.7, zorder=9.1)
     bar = figure.colorbar(
         style.colour_scale(norm, TIME_COLOURS), ax=axes, location="bottom", shrink=0.62, pad=0.06, aspect=34
     )
-    bar.set_label("round $t$ (of a disc: last visit; its area: rounds spent there)", fontsize=11)
+    bar.set_label(
+        "round $t$; a disc has the colour of its last visit, and grows with the rounds spent there",
+        fontsize=11,
+    )
 
 
 def _star(axes: Axes, place: np.ndarray, solution: Any) -> None:
-    label = f"optimum $x^*$, $U_D(x^*)$ = {float(solution.value):.4g}"
+    label = f"optimum $x^*$, $U_D(x^*)$ = {style.number(float(solution.value))}"
     _mark(axes, place, "*", 330, label=label, zorder=8, color="#F0E442", linewidths=1.2)
 
 

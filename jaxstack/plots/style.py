@@ -140,9 +140,18 @@ def literal(text: str, longest: int = 48) -> str:
     return short.replace("\\$", "$").replace("$", r"\$")
 
 
+def number(value: float, spec: str = ",.4g") -> str:
+    """A number in words, with a minus sign that is one."""
+    return format(value, spec).replace("-", "\N{MINUS SIGN}")
+
+
 def thousands(value: float, position: float | None = None) -> str:
     """A tick label; for matplotlib, which also passes the position of the tick."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    return number(value, ",.0f" if abs(value) >= 1000 else ",.4g")
+
+
+BANDS = "± 2 standard errors over draws of types"
+"""What bands and bars show, games held fixed."""
 
 
 def colour_scale(norm: Normalize, cmap: Any) -> Any:
