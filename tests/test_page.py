@@ -111,10 +111,10 @@ def test_tables_hold_the_numbers(sweep):
     # Two games whose differences are 1:2 decide nothing about games of their kind.
     assert compared[0]["on average"] == "not told apart"
     assert compared[0]["95% interval"].startswith("\N{MINUS SIGN}")
-    times = read.table("scenario", "learner", "per round")
+    times = read.table("scenario", "learner", "per round (ns)")  # one unit for a column
     assert len(times) == 18
-    assert times[0]["per round"] == "10 ns"
-    assert times[0]["compilation"] == "1.5 s"
+    assert times[0]["per round (ns)"] == "10"
+    assert times[0]["compilation (s)"] == "1.5"
 
 
 def test_reference_is_chosen_or_refused(sweep):
@@ -241,6 +241,27 @@ def test_learners_that_skip_ahead_are_not_compared():
     assert "on the same draws" not in page(data.sel(learner=["erm_joint"]), "x")
     with pytest.raises(ValueError, match=r"erm_joint skips ahead.*Take another reference"):
         page(data, "x", reference="erm_joint")
+
+
+def test_curves_are_drawn_at_every_place_of_the_grid():
+    data = results({"correlation": [0.0, 0.5, 1.0], "horizon": [100, 200]})
+    text = page(data, "x")
+    assert "Curves at other places of the grid" in text
+    for correlation in ("0", "0.5", "1"):
+        place = f"correlation = {correlation}, horizon = 200"
+        assert f"Regret against rounds, logarithmic axes at {place}" in text
+    assert (
+        text.count("Regret against rounds, logarithmic axes at ") == 2 * 3
+    )  # captions and texts for readers
+    assert "Curves at other places" not in page(results(), "x")
+
+
+def test_regions_are_drawn_of_games_that_the_spec_makes():
+    spec = '[[scenario]]\nkind = "random"\nname = "toy"\ngames = 2\nnum_leader_actions = {}\n'
+    drawn = "Best-response regions and the optimum of the first game (L = 3"
+    assert drawn in page(results(attrs={"spec": spec.format(3)}), "x")
+    for unknown in (spec.format(4), spec.format(3).replace("toy", "other"), "no spec ["):
+        assert "Best-response regions" not in page(results(attrs={"spec": unknown}), "x")
 
 
 def test_long_tables_and_many_pictures_are_cut_and_say_so(monkeypatch):

@@ -398,6 +398,13 @@ def test_triangle_is_coloured_by_the_utility_of_each_region():
     assert np.asarray(stars[0].get_offsets())[0] == pytest.approx([0.25, np.sqrt(3) / 4])
 
 
+def test_words_are_never_broken():
+    wrapped = plots.style.wrapped
+    assert wrapped("num_leader_actions", 14) == "num_leader_\nactions"
+    assert wrapped("correlation of types (0 none)", 14) == "correlation of\ntypes (0 none)"
+    assert wrapped("incomprehensibilities", 5) == "incomprehensibilities"
+
+
 def test_colours_are_stretched_where_most_of_the_set_is_as_good_as_the_optimum():
     game, types = js.scenarios.security_patrol()
     table = js.enumerate_regions(game)

@@ -14,7 +14,14 @@ from jaxstack import plots
 from jaxstack.comparison import Comparison, compare
 from jaxstack.exports.order import by_scenario, varying_axes
 from jaxstack.exports.words import Number
-from jaxstack.page.pictures import Pictures, cells_at, one_place, scenario_pictures
+from jaxstack.page.pictures import (
+    Pictures,
+    cells_at,
+    curves_elsewhere,
+    one_place,
+    region_picture,
+    scenario_pictures,
+)
 from jaxstack.page.pieces import FOLDED, escaped, figures_html, folded_html, table_html
 from jaxstack.page.tables import across_horizons, paired_table, regret_table, time_table
 from jaxstack.page.words import counted, in_words, listed, span_of
@@ -47,7 +54,7 @@ def page(dataset: xr.Dataset, title: str, reference: str | None = None) -> str:
     missing = [cell for cell in missing if cell not in told]
     pictures = Pictures()
     sections = {
-        "results": ("Results", _results(scenarios, compared, pictures)),
+        "results": ("Results", _results(scenarios, compared, pictures, str(dataset.attrs.get("spec", "")))),
         "time": ("Time", time_table(scenarios)),
         "missing": ("Missing and failed", _missing(missing, failed) + _other_code(dataset.attrs)),
         "spec": ("Spec", _spec(str(dataset.attrs.get("spec", "")))),
@@ -106,7 +113,9 @@ def _summary(
     return f'<p class="muted">{escaped("; ".join(parts))}</p>{notice}'
 
 
-def _results(scenarios: Mapping[str, list[Cell]], compared: Comparison | None, pictures: Pictures) -> str:
+def _results(
+    scenarios: Mapping[str, list[Cell]], compared: Comparison | None, pictures: Pictures, spec: str
+) -> str:
     if not scenarios:
         return "<p>No cell is finished yet.</p>"
     notes = (
@@ -129,11 +138,13 @@ def _results(scenarios: Mapping[str, list[Cell]], compared: Comparison | None, p
     return (
         notes
         + overview
-        + "".join(_scenario(name, group, compared, pictures) for name, group in scenarios.items())
+        + "".join(_scenario(name, group, compared, pictures, spec) for name, group in scenarios.items())
     )
 
 
-def _scenario(name: str, cells: list[Cell], compared: Comparison | None, pictures: Pictures) -> str:
+def _scenario(
+    name: str, cells: list[Cell], compared: Comparison | None, pictures: Pictures, spec: str
+) -> str:
     varying = varying_axes(cells)
     having = {axis: [cell for cell in cells if axis not in cell.lacks] for axis in cells[0].labels}
     shared = {
@@ -154,7 +165,8 @@ def _scenario(name: str, cells: list[Cell], compared: Comparison | None, picture
     parts = [
         f"<h3>{escaped(name)}</h3>",
         f'<p class="muted">{escaped("; ".join(fact for fact in facts if fact))}</p>',
-        figures_html(scenario_pictures(cells, varying, pictures)),
+        figures_html([*scenario_pictures(cells, varying, pictures), *region_picture(spec, name, pictures)]),
+        _elsewhere(curves_elsewhere(cells, varying, pictures)),
         "<h4>Regret after the last round</h4>",
         regret_table(cells, varying),
     ]
@@ -171,6 +183,11 @@ def _scenario(name: str, cells: list[Cell], compared: Comparison | None, picture
                 f'<p class="muted">Not compared, since skipping ahead draws by itself: {escaped(told)}</p>'
             )
     return "\n".join(parts)
+
+
+def _elsewhere(figures: list[str]) -> str:
+    """Curves at other places, folded."""
+    return folded_html(figures_html(figures), "Curves at other places of the grid", True) if figures else ""
 
 
 def _missing(missing: list[Any], failed: list[Any]) -> str:

@@ -19,10 +19,11 @@ from jaxstack.exports.words import (
     probability,
     short_number,
     signed,
+    unit_of_times,
     with_error,
 )
 from jaxstack.page.pieces import table_html
-from jaxstack.page.words import duration_words, ends_of
+from jaxstack.page.words import ends_of
 from jaxstack.regret import growth_exponent
 from jaxstack.results import Cell, axis_words, labels_on
 
@@ -122,17 +123,20 @@ def time_table(scenarios: Mapping[str, list[Cell]]) -> str:
     varying = list(dict.fromkeys(axis for group in scenarios.values() for axis in varying_axes(group)))
     first = ["scenario"] if "scenario" in cells[0].labels else []
 
+    kinds = {
+        "per round": lambda cell: cell.seconds_per_round,
+        "whole cell": lambda cell: cell.seconds["run"],
+        "compilation": lambda cell: cell.seconds["compile"],
+    }
+    units = {kind: unit_of_times(map(seconds, cells)) for kind, seconds in kinds.items()}
+
     def row(cell: Cell) -> list[Any]:
-        return [
-            *places_of(cell, [*first, *varying]),
-            cell.learner,
-            Number(duration_words(cell.seconds_per_round)),
-            Number(duration_words(cell.seconds["run"])),
-            Number(duration_words(cell.seconds["compile"])),
-        ]
+        times = [Number(short_number(seconds(cell) / units[kind][1])) for kind, seconds in kinds.items()]
+        return [*places_of(cell, [*first, *varying]), cell.learner, *times]
 
     rows = (row(cell) for group in scenarios.values() for cell in in_order(group, varying))
-    head = [*first, *map(axis_words, varying), "learner", "per round", "whole cell", "compilation"]
+    head = [*first, *map(axis_words, varying), "learner"]
+    head += [f"{kind} ({unit})" for kind, (unit, _) in units.items()]
     note = (
         "Per round: wall time of a round of one run of one game, on the hardware below, without compilation."
     )

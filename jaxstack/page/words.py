@@ -11,16 +11,6 @@ import numpy as np
 from jaxstack.results import text
 
 
-def duration_words(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    if not np.isfinite(seconds):
-        return "-"
-    for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= size or unit == "ns":
-            return f"{seconds / size:,.3g} {unit}"
-    return "-"
-
-
 def counted(count: int, word: str) -> str:
     """`1 cell`, `2 cells`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"

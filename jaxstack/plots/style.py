@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -119,7 +119,17 @@ def finish(
         figure.legend(handles, labels, **options)
     if title:
         width = int(figure.get_figwidth() * 10.5)  # letters
-        figure.suptitle("\n".join(textwrap.wrap(title, width)), fontsize=12.5, color=INK, parse_math=False)
+        figure.suptitle(wrapped(title, width), fontsize=12.5, color=INK, parse_math=False)
+
+
+def wrapped(text: str, letters: int) -> str:
+    """A text in lines of about so many letters: broken at spaces and behind underscores, never in a word."""
+    lines = [""]
+    for piece in re.split(r"(?<=[\s_])", text):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def columns(figure: Figure, labels: Sequence[str], widest: int = 3) -> int:
