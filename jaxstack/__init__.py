@@ -13,19 +13,35 @@ curve = js.simulate(jax.random.key(0), game, types, js.learners.region_ucb(), ho
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import learners, strategies
+    from jaxstack import bounds, learners, plots, scenarios, solvers, strategies
+    from jaxstack import comparison as comparison
+    from jaxstack import exports as exports
+    from jaxstack import regions as regions
+    from jaxstack import regret as regret
+    from jaxstack import results as results
+    from jaxstack import simulation as simulation
+    from jaxstack import sweeps as sweeps
+    from jaxstack import value as value
     from jaxstack.comparison import compare
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
     from jaxstack.exports.curves import results_table
     from jaxstack.game import Game, best_responses, stack, unstack
+    from jaxstack.learner_check import check_learner
+    from jaxstack.learners.posterior.reading import posterior
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+    from jaxstack.programs import cache_programs
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
+    from jaxstack.scenarios.files import load_game, save_game
     from jaxstack.simulation import play
     from jaxstack.simulation.simulate import simulate
+    from jaxstack.solvers import baselines, solve
+    from jaxstack.sweeps.load import load_results, paired_differences
+    from jaxstack.sweeps.run import run_sweep
     from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
@@ -69,20 +85,6 @@ _PUBLIC = {
     "solvers": ("jaxstack.solvers", None),
     "stack": ("jaxstack.game", "stack"),
     "unstack": ("jaxstack.game", "unstack"),
-    **{
-        room: (f"jaxstack.{room}", None)
-        for room in (
-            "comparison",
-            "exports",
-            "regions",
-            "regret",
-            "results",
-            "simulation",
-            "strategies",
-            "sweeps",
-            "value",
-        )
-    },
 }
 
 __all__ = [
@@ -128,12 +130,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name in _PUBLIC:
+        module, attribute = _PUBLIC[name]
+    elif not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}") is not None:
+        module, attribute = f"{__name__}.{name}", None  # a module, imported when it is named
+    else:
         raise AttributeError(f"module 'jaxstack' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
     loaded = importlib.import_module(module)
     return loaded if attribute is None else getattr(loaded, attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *_PUBLIC, *__all__})

@@ -10,7 +10,7 @@ import numpy as np
 from jaxstack.exports.names import Names, names_of
 from jaxstack.exports.table import Section, Table
 from jaxstack.exports.words import Number, finite_or_none
-from jaxstack.solvers.baselines import baselines
+from jaxstack.solvers.baseline import baselines
 from jaxstack.solvers.contract import Solution
 
 _Line = tuple[str, str | None, str | None, str, float | None]  # part, follower, type, action, number

@@ -113,7 +113,7 @@ def region_picture(spec: str, scenario: str, pictures: Pictures) -> list[str]:
 
     try:
         read = parse_spec(spec, "spec")
-        table = next(table for table in read.scenario if table.title == scenario)
+        table: Any = next(table for table in read.scenario if table.title == scenario)
         problem = next(iter(table.points())).build(next(iter(read.run.points())))
         game, types = problem.game, problem.types
         if game.num_games is not None:

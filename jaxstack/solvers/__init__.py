@@ -23,7 +23,7 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
 from jaxstack.regions.table import RegionTable
-from jaxstack.solvers.baselines import Baselines, baselines
+from jaxstack.solvers.baseline import Baselines, baselines
 from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
 from jaxstack.solvers.problem import NearTie, Problem, near_ties
