@@ -398,6 +398,29 @@ def test_triangle_is_coloured_by_the_utility_of_each_region():
     assert np.asarray(stars[0].get_offsets())[0] == pytest.approx([0.25, np.sqrt(3) / 4])
 
 
+def test_regions_tell_how_followers_answer_away_from_the_star():
+    # Action 1 where x_0 <= 1/4; the leader likes neither.
+    game = js.Game([[1.0, 0.6], [0.0, 0.6]], [[[[0.75, 0.0], [-0.25, 0.0]]]])
+    types = js.IndependentTypes([[1.0]])
+    table = js.enumerate_regions(game)
+    assert "0 | 1" in " | ".join(
+        sorted(t.get_text() for t in plots.regions(game, types, table).axes[0].texts)
+    )
+    game, types = js.scenarios.security_patrol()
+    table = js.enumerate_regions(game)
+    solution = js.solve(game, types, table=table)
+    axes = plots.regions(game, types, table, solution).axes[0]
+    written = {t.get_text(): np.array(t.get_position()) for t in axes.texts if t.get_text()[0].isdigit()}
+    responses = {" ".join("".join(map(str, own)) for own in W) for W in table.responses}
+    assert len(written) > 4
+    assert set(written) <= responses
+    star = np.asarray(solution.commitment) @ np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    assert min(np.linalg.norm(place - star) for place in written.values()) > 0.08
+    many = js.scenarios.random_game(0, 3, 4, 4, 2)  # 16 follower types: no room for words
+    figure = plots.regions(*many, js.enumerate_regions(many[0]))
+    assert "digits" not in texts(figure)
+
+
 def test_words_are_never_broken():
     wrapped = plots.style.wrapped
     assert wrapped("num_leader_actions", 14) == "num_leader_\nactions"
