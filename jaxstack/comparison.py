@@ -206,8 +206,8 @@ def compare(data: Any, reference: str | None = None) -> Comparison:
       ValueError: no dataset and no curves, curves that are no pairs, no such learner, or one that skips
         ahead.
 
-    Intervals assume that differences are roughly normal over games and over runs; with few games the t
-    distribution is wide, and says so.
+    Intervals assume that differences are roughly normal over games and over runs; with few games they are
+    wide, as they should be. How often they hold: `python -m experiments.intervals` (92% to 97% of 95%).
     """
     players, left_out = _players(data)
     known = list(dict.fromkeys(player.learner for player in players))

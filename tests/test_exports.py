@@ -7,13 +7,14 @@ import io
 import re
 import sys
 
-import jax
 import numpy as np
 import pytest
 
 import jaxstack as js
 from jaxstack.exports import Section, Table, words
+from jaxstack.regret import log_spaced_rounds
 from tests.datasets import results
+from tests.test_regret import curve_of
 
 NAMES = {
     "leader_names": ["north & south", "east_1"],
@@ -131,12 +132,15 @@ def test_a_batch_has_a_row_per_game() -> None:
     assert list(solution.to_dataframe()["value"]) == solution.value.tolist()
     with pytest.raises(ValueError, match="a batch of G=3"):
         js.enumerate_regions(game).to_dataframe()
+    assert js.enumerate_regions(game)._repr_html_() is None  # a notebook shows its repr
+    assert "<table>" in js.enumerate_regions(games[0][0])._repr_html_()
 
 
-def test_curves_and_differences_in_full(small) -> None:
+def test_curves_and_differences_in_full() -> None:
+    rng, rounds = np.random.default_rng(0), log_spaced_rounds(200)
+    runs = rng.random((2, 4, len(rounds))).cumsum(axis=2)
     curves = [
-        js.simulate(jax.random.key(0), *small, learner, horizon=200, num_runs=4)
-        for learner in (js.learners.erm_joint(), js.learners.uniform())
+        curve_of(own, rounds, name=name) for own, name in zip(runs, ("erm_joint", "uniform"), strict=True)
     ]
     frame = curves[1].to_dataframe()
     assert list(frame["mean"]) == curves[1].mean.tolist()
@@ -144,10 +148,14 @@ def test_curves_and_differences_in_full(small) -> None:
     rows = list(csv.DictReader(io.StringIO(curves[1].to_csv())))
     assert float(rows[-1]["mean"]) == curves[1].mean[-1]
     printed = [row[0] for row in latex_rows(curves[1].to_latex())]
-    assert printed == ["rounds", "1", "10", "99", "200"] or printed[-1] == "200"
+    assert printed == ["rounds", "1", "10", "102", "200"]  # the checkpoints next to 10 and 100
     difference = js.paired_difference(*curves)
     assert list(difference.to_dataframe()["mean"]) == difference.mean.tolist()
     assert "PairedDifference(T=200" in repr(difference)
+    assert "PairedDifference" not in difference.to_latex()
+    batch = curve_of(runs, rounds)
+    assert list(batch.to_dataframe()["game"]) == [0] * len(rounds) + [1] * len(rounds)
+    assert "average of 2 games" in batch.to_latex()
     both = js.results_table(curves)
     assert list(both.to_dataframe()["learner"]) == ["erm_joint", "uniform"]
     assert both.to_dataframe()["regret"][1] == curves[1].mean[-1]

@@ -37,19 +37,21 @@ def table_of(table: RegionTable, game: Any = None, types: Any = None, **labels: 
         vectors = region_payoff_vectors(names.game, names.types, responses)
         values = np.einsum("rvl,rl->rv", vertices, vectors)
 
-    region, vertex = np.nonzero(mask)
-    data = {
-        "region": real[region].tolist(),
-        "vertex": vertex.tolist(),
-        "full_dimensional": full[region].tolist(),
-        **{word: vertices[region, vertex, at].tolist() for at, word in enumerate(names.leader)},
-        **({} if values is None else {"value": values[region, vertex].tolist()}),
-        **{
-            f"{follower}, {kind}": [names.actions_of[i][a] for a in responses[region, i, k]]
-            for i, follower in enumerate(names.followers)
-            for k, kind in enumerate(names.types_of[i])
-        },
-    }
+    def data() -> dict[str, list[Any]]:
+        region, vertex = np.nonzero(mask)
+        return {
+            "region": real[region].tolist(),
+            "vertex": vertex.tolist(),
+            "full_dimensional": full[region].tolist(),
+            **{word: vertices[region, vertex, at].tolist() for at, word in enumerate(names.leader)},
+            **({} if values is None else {"value": values[region, vertex].tolist()}),
+            **{
+                f"{follower}, {kind}": [names.actions_of[i][a] for a in responses[region, i, k]]
+                for i, follower in enumerate(names.followers)
+                for k, kind in enumerate(names.types_of[i])
+            },
+        }
+
     order = np.arange(len(real))
     if values is not None:
         order = np.argsort(-np.where(mask, values, -np.inf).max(axis=1), kind="stable")

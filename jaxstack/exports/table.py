@@ -7,7 +7,7 @@ import dataclasses
 import html
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxstack.exports.words import Number, is_number, plain, text
@@ -31,16 +31,20 @@ class Table:
     """One table in every form that leaves the package.
 
     Attributes:
-      data: columns by name, equally long and not rounded: what `to_dataframe` and `to_csv` give.
+      data: columns by name, equally long and not rounded: what `to_dataframe` and `to_csv` give. Or a
+        function that makes them, where they are many and the print needs few.
       head: headings as printed.
       sections: rows as printed; texts, numbers (to six digits), and numbers in words (`words.Number`).
       caption: what the numbers are, with units.
     """
 
-    data: Mapping[str, Sequence[Any]]
+    data: Mapping[str, Sequence[Any]] | Callable[[], Mapping[str, Sequence[Any]]]
     head: Sequence[str]
     sections: Sequence[Section]
     caption: str = ""
+
+    def _columns(self) -> Mapping[str, Sequence[Any]]:
+        return self.data() if callable(self.data) else self.data
 
     def to_dataframe(self) -> pd.DataFrame:
         """`data` as a `pandas.DataFrame`.
@@ -55,14 +59,15 @@ class Table:
                 "to_dataframe needs pandas, which comes with xarray: pip install 'jaxstack' again, or pip "
                 "install pandas. to_csv() needs nothing."
             ) from error
-        return pandas.DataFrame({name: list(column) for name, column in self.data.items()})
+        return pandas.DataFrame({name: list(column) for name, column in self._columns().items()})
 
     def to_csv(self) -> str:
         """`data` as CSV with a row of headings; floats in full, nothing where there is no number."""
         out = io.StringIO()
         rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(self.data)
-        for row in zip(*self.data.values(), strict=True):
+        columns = self._columns()
+        rows.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
             rows.writerow([_exact(plain(value)) for value in row])
         return out.getvalue()
 
@@ -121,8 +126,11 @@ class Exported:
         """A `tabular` for papers, with the rules of booktabs."""
         return self._table().to_latex()
 
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
+    def _repr_html_(self) -> str | None:
+        try:
+            return self._table()._repr_html_()
+        except ValueError:  # no one table shows it: a notebook then takes the repr
+            return None
 
 
 class ExportedWithNames(Exported):

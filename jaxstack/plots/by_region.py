@@ -373,7 +373,7 @@ def _finish(figure: Figure, axes: Axes, title: str | None, written: bool) -> Non
     if written:
         handles.append(axes.plot([], [], color="none")[0])
         labels.append("digits: actions of the types, follower by follower")
-    style.finish(figure, handles, labels, title, ncols=2 if len(labels) > 3 else 3, markerscale=0.8)
+    style.finish(figure, handles, labels, title, ncols=2 if len(labels) > 3 else 3, markerscale=0.55)
 
 
 def _subdivided_triangle(d: int) -> tuple[np.ndarray, np.ndarray]:
