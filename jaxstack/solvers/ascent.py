@@ -28,9 +28,9 @@ from jaxstack.axes import Float, Int
 from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
+from jaxstack.solvers.bounding import upper_bound
 from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
-from jaxstack.solvers.bounding import upper_bound
 from jaxstack.strategies import Polytope
 
 NUM_STEPS = 200

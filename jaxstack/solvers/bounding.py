@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from jaxstack.solvers import milp
+from jaxstack.solvers import milp, relaxation
+from jaxstack.solvers.branching import Tree
 from jaxstack.solvers.contract import Clock
 from jaxstack.solvers.problem import Problem
 
+DEFAULT_SECONDS = 10.0
+"""How long a bound is narrowed down where there is no time limit."""
+
 MAX_VARIABLES = 20_000  # of a linear program that takes a second or two
+_SECONDS_TO_COMPILE = 1.5
 
 
 def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     """An upper bound on what any commitment earns, under either tie rule, in the problem's units.
 
-    The mixed-integer program without its integers where that is small enough, otherwise the highest payoff.
+    Branch and bound over response maps, for as long as the clock says, or DEFAULT_SECONDS; `value` where it
+    ends, and nothing better was met. Where the payoff is no sum over followers, the mixed-integer program
+    without its integers before that. The highest payoff where both are too large.
 
     Args:
       problem: one game.
       value: what some commitment earns, in the problem's units.
       clock: how much time is left.
     """
-    if milp.num_variables(problem.game) > MAX_VARIABLES or clock.is_over:
-        return problem.highest
-    return min(problem.highest, milp.Program(problem, value).relaxed(clock.left))
+    bound = problem.highest
+    seconds = DEFAULT_SECONDS if clock.left is None else clock.left
+    branches = relaxation.fits(problem)
+    is_sum = problem.game.leader.additive_terms() is not None
+    has_program = milp.num_variables(problem.game) <= MAX_VARIABLES
+    if has_program and not clock.is_over and not (is_sum and branches and seconds > _SECONDS_TO_COMPILE):
+        bound = min(bound, milp.Program(problem, value).relaxed(clock.left))
+    if branches and bound > value:
+        tree = Tree(problem, value)
+        if clock.left is None or clock.left > _SECONDS_TO_COMPILE:
+            tree.search(clock, seconds)
+        bound = min(bound, tree.upper_bound)
+    return max(bound, value)
