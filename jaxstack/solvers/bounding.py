@@ -39,8 +39,8 @@ def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     """
     bound, branches = problem.highest, relaxation.fits(problem)
     end = Clock(DEFAULT_SECONDS if clock.left is None else clock.left, None)
-    if not _is_narrowed_soon(problem, end) and milp.num_variables(problem.game) <= MAX_VARIABLES:
-        bound = min(bound, milp.Program(problem, value).relaxed(end.left)) if not end.is_over else bound
+    if not _is_narrowed_soon(problem, end):
+        bound = min(bound, _relaxed_program(problem, value, end))
     if branches and bound > value:
         tree = Tree(problem, value)
         if end.left > _SECONDS_TO_COMPILE:
@@ -55,3 +55,13 @@ def _is_narrowed_soon(problem: Problem, end: Clock) -> bool:
     is_sum = problem.game.leader.additive_terms() is not None
     there_is_time = end.left > _SECONDS_TO_COMPILE
     return is_sum and problem.strategies is None and there_is_time and relaxation.fits(problem)
+
+
+def _relaxed_program(problem: Problem, value: float, end: Clock) -> float:
+    """The mixed-integer program without its integers."""
+    if end.is_over or milp.num_variables(problem.original) > MAX_VARIABLES:
+        return problem.highest
+    # The program with all products is the tighter one.
+    is_small = milp.num_products(problem.game) <= MAX_VARIABLES
+    program = (milp.Program if is_small else milp.program_for)(problem, value)
+    return float(program.relaxed(end.left))
