@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # all that is public is loaded on first use: importing the pa
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
+    from jaxstack.sequences import SequenceTypes
     from jaxstack.simulation import play
     from jaxstack.simulation.simulate import simulate
     from jaxstack.typed_payoffs import TypedPayoff
@@ -37,6 +38,7 @@ _PUBLIC = {
     "MixtureTypes": ("jaxstack.distributions", "MixtureTypes"),
     "RegionTable": ("jaxstack.regions", "RegionTable"),
     "RegretCurve": ("jaxstack.regret", "RegretCurve"),
+    "SequenceTypes": ("jaxstack.sequences", "SequenceTypes"),
     "SeparablePayoff": ("jaxstack.payoffs", "SeparablePayoff"),
     "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
     "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
@@ -79,6 +81,7 @@ __all__ = [
     "RegionTable",
     "RegretCurve",
     "SeparablePayoff",
+    "SequenceTypes",
     "TabularPayoff",
     "TypedPayoff",
     "best_responses",

@@ -88,7 +88,8 @@ def draw_types(
     def bits(run: jax.Array) -> jax.Array:
         return jax.random.bits(_block_key(key, _TYPES, run, block), (BLOCK, sampler.num_words), jnp.uint32)
 
-    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs)), 0, -1)
+    rounds = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
+    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs), rounds), 0, -1)
 
 
 class Played(NamedTuple):
@@ -113,7 +114,7 @@ def play_round(
       State after the round, what was played, and its regret in units of the payoff range.
     """
     choice = learner.act(key, state, inputs.known, inputs.hparams, t)
-    regret = inputs.arena.regret(inputs.known, choice)
+    regret = inputs.arena.regret(inputs.known, choice, types, t)
     return learn(learner, inputs, state, choice, types, t), choice, regret
 
 

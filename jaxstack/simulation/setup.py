@@ -8,12 +8,14 @@ import jax
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types
+from jaxstack.hindsight import most_earned
 from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.sequences import SequenceTypes
 from jaxstack.simulation.rounds import Inputs
 from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
@@ -64,7 +66,8 @@ def prepare(
     _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
     # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
-    utilities = vertex_utilities(known.game, types, table)
+    known_types = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
+    utilities = vertex_utilities(known.game, known_types, table)
     flat = utilities.reshape(*utilities.shape[:-2], -1)
     best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
     gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
@@ -74,17 +77,27 @@ def prepare(
     else:
         prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
+    arena: Any = Vertices(gap) if learner.plays == "vertices" else Commitments(known_types, optimum)
+    if isinstance(types, SequenceTypes):
+        arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
     inputs = Inputs(
         check_key(key, game.num_games),
         known,
         _hparams(learner, known, hparams),
         types.sampler(),
-        Vertices(gap) if learner.plays == "vertices" else Commitments(types, optimum),
+        arena,
         np.zeros(0, np.int32),
         _schedule(learner, horizon),
     )
     value = known.payoff_low + known.payoff_range * optimum
     return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+
+
+def _gained(most: np.ndarray) -> np.ndarray:
+    """[T] ([G, T]): by how much each round raises the most earned; padded, so that few horizons differ."""
+    horizon = most.shape[-1]
+    gained = np.diff(most, axis=-1, prepend=0.0)
+    return np.pad(gained, [(0, 0)] * (most.ndim - 1) + [(0, (1 << (horizon - 1).bit_length()) - horizon)])
 
 
 def _schedule(learner: Learner, horizon: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from jaxstack.payoffs import LeaderPayoff, SeparablePayoff
 from jaxstack.scenarios.files.document import GameFile, file_of
 from jaxstack.scenarios.files.foreign import available, require_simplex
 from jaxstack.scenarios.files.names import OfFollowers
+from jaxstack.sequences import SequenceTypes
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
 
@@ -218,7 +219,7 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
     require_simplex(game, "a table")
     shape = n, _, L, _ = np.shape(game.follower)
     leader = _leader_terms(game)
-    if n > 1 and not isinstance(types, IndependentTypes):
+    if isinstance(types, SequenceTypes) or (n > 1 and not isinstance(types, IndependentTypes)):
         raise ValueError(
             f"a table holds independent types, but {types!r} may be correlated. Write .json or .npz instead."
         )
