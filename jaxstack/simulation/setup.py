@@ -54,15 +54,7 @@ def prepare(
       MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
-            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
-        )
-    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
-    _check_playable(game, learner)
-    table = enumerate_regions(game) if table is None else table
-    _check_table(game, table)
+    table = check_setting(game, learner, table)
     _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
     # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
@@ -83,14 +75,32 @@ def prepare(
     inputs = Inputs(
         check_key(key, game.num_games),
         known,
-        _hparams(learner, known, hparams),
+        hparams_of(learner, known, hparams),
         types.sampler(),
         arena,
         np.zeros(0, np.int32),
-        _schedule(learner, horizon),
+        schedule_of(learner, horizon),
     )
     value = known.payoff_low + known.payoff_range * optimum
     return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+
+
+def check_setting(game: Game, learner: Learner, table: RegionTable | None) -> RegionTable:
+    """The table of a game that a learner can play, enumerated where none is given.
+
+    Raises:
+      ValueError: no learner, one that cannot play this game, or the table of another game.
+    """
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
+            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
+        )
+    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    _check_playable(game, learner)
+    table = enumerate_regions(game) if table is None else table
+    _check_table(game, table)
+    return table
 
 
 def _gained(most: np.ndarray) -> np.ndarray:
@@ -100,7 +110,7 @@ def _gained(most: np.ndarray) -> np.ndarray:
     return np.pad(gained, [(0, 0)] * (most.ndim - 1) + [(0, (1 << (horizon - 1).bit_length()) - horizon)])
 
 
-def _schedule(learner: Learner, horizon: int) -> np.ndarray:
+def schedule_of(learner: Learner, horizon: int) -> np.ndarray:
     """[E] int32: rounds in which the learner replans, and zeros, so that few horizons differ in E."""
     if (learner.schedule is None) != (learner.replan is None):
         raise ValueError(
@@ -169,7 +179,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
         )
 
 
-def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+def hparams_of(learner: Learner, known: Known, hparams: Any) -> Any:
     """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
     overrides = checks.named_numbers("hparams", hparams)
     with jax.enable_x64(True):

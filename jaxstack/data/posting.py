@@ -1,0 +1,105 @@
+"""What a leader posts, by name; and the choice of a learner that a commitment of somebody else stands for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxstack.data.answering import response_map
+from jaxstack.data.words import Words
+from jaxstack.game import COMMITMENT_TOLERANCE, check_commitment
+from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, TypeFeedback
+
+if TYPE_CHECKING:
+    from jaxstack.data.deployment import Setting
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Posting:
+    """A commitment and the response map that goes with it.
+
+    Attributes:
+      x: [L] float64.
+      responses: [n, K] int32, what each type of each follower plays.
+      words: what they are called.
+    """
+
+    x: np.ndarray
+    responses: np.ndarray
+    words: Words
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Entries of x by leader action (or coordinate)."""
+        return dict(zip(self.words.leader, self.x.tolist(), strict=True))
+
+    @property
+    def answers(self) -> dict[str, dict[str, str]]:
+        """What each type of each follower plays, by name."""
+        return self.words.answers(self.responses)
+
+    def __repr__(self) -> str:
+        shown = [f"{name} {value:.6g}" for name, value in self.by_name.items() if abs(value) > 1e-12]
+        more = f", .. ({len(shown) - 6} more)" if len(shown) > 6 else ""
+        return f"Posting({', '.join(shown[:6])}{more})"
+
+
+def posted_choice(setting: Setting, state: Any, commitment: Any, responses: Any) -> Choice | Commitment:
+    """The choice that a learner would have made to post this.
+
+    A learner that learns at vertices gets the region of the response map, and the vertex that the commitment
+    is; where its update does not read the vertex, any will do.
+
+    Raises:
+      ValueError: a commitment that is none, or at which followers are indifferent without a response map, or
+        that the learner cannot learn from.
+    """
+    words, learner, table = setting.words, setting.learner, setting.table
+    if commitment is None:
+        raise ValueError("responses=.. goes with commitment=.., which is missing.")
+    x = check_commitment(words.game, commitment)
+    shapes = Choice(*2 * [jax.ShapeDtypeStruct((), np.int32)])  # type: ignore[arg-type]
+    reads = {"region": True, "vertex": True}
+    if learner.plays == "vertices":
+        reads = _reads(setting, state, shapes)
+        if not any(reads.values()):
+            return Choice(np.int32(0), np.int32(0))  # type: ignore[arg-type]
+    W = response_map(words, x, responses)
+    if learner.plays == "commitments":
+        return Commitment(x.astype(setting.inputs.known.dtype), W)  # type: ignore[arg-type]
+    same = (np.asarray(table.responses) == W).all(axis=(-2, -1)) & table.region_mask
+    if not same.any():
+        raise ValueError(
+            f"no region of the table has the response map {words.answers(W)}; it is one of another tie rule, "
+            f"or no best response to the commitment."
+        )
+    region = int(same.argmax())
+    distance = np.abs(table.vertices[region] - x).max(axis=-1)
+    vertex = int(np.where(table.vertex_mask[region], distance, np.inf).argmin())
+    if reads["vertex"] and distance[vertex] > COMMITMENT_TOLERANCE:
+        raise ValueError(
+            f"{learner.name} learns from the vertices of regions that it plays, but {np.round(x, 6).tolist()} is "
+            f"none; the nearest in its region is {np.round(table.vertices[region, vertex], 6).tolist()}. Use a "
+            f"learner that learns from regions or types, such as marginal_posterior."
+        )
+    return Choice(np.int32(region), np.int32(vertex))  # type: ignore[arg-type]
+
+
+def _reads(setting: Setting, state: Any, choice: Choice) -> dict[str, bool]:
+    """Which parts of a choice the learner's update reads, as its trace tells."""
+    learner, inputs = setting.learner, setting.inputs
+    known, n = inputs.known, setting.words.game.num_followers
+    each: Any = jax.ShapeDtypeStruct((n,), np.int32)
+    payoff: Any = jax.ShapeDtypeStruct((), known.dtype)
+    feedback = {"types": TypeFeedback(each), "actions": ActionFeedback(each, payoff)}.get(learner.feedback)
+    t = jax.ShapeDtypeStruct((), np.int32)
+
+    def update(choice: Choice, feedback: Any, t: Any) -> Any:
+        return learner.update(state, known, inputs.hparams, choice, feedback, t)
+
+    jaxpr = jax.make_jaxpr(update)(choice, feedback, t).jaxpr
+    used = {id(var) for equation in jaxpr.eqns for var in equation.invars} | {id(v) for v in jaxpr.outvars}
+    return {name: id(var) in used for name, var in zip(Choice._fields, jaxpr.invars, strict=False)}
