@@ -44,9 +44,9 @@ def response_map(
         if k < len(words.types[i]):
             actions = " and ".join(repr(words.actions[i][a]) for a in np.flatnonzero(near[j]))
             raise ValueError(
-                f"against {np.round(x, 6).tolist()} follower {words.followers[i]!r} of type "
-                f"{words.types[i][k]!r} is as good as indifferent between {actions}, so that the commitment "
-                f"does not tell what it plays. Say which region of the table, or which response map, was meant."
+                f"against {np.round(x, 6).tolist()} {words.followers[i]!r} as {words.types[i][k]!r} is about "
+                f"indifferent between {actions}, so that the commitment does not tell what it plays. Say "
+                f"which region of the table, or which response map, was meant."
             )
     return best.astype(np.int32)
 
@@ -56,14 +56,14 @@ def _checked(words: Words, responses: Any, near: np.ndarray) -> np.ndarray:
     game = words.game
     W = checks.finite_array("responses", responses, "n K")
     shape = (game.num_followers, game.num_types)
-    if W.shape != shape or (W != np.rint(W)).any() or W.min() < 0 or W.max() >= game.num_actions:
+    if W.shape != shape or (np.rint(W) != W).any() or W.min() < 0 or W.max() >= game.num_actions:
         raise ValueError(f"responses must hold actions 0..{game.num_actions - 1} for [n, K] = {shape} types.")
     flat = W.astype(np.int32).ravel()
     for j in np.flatnonzero(~near[np.arange(len(near)), flat]):
         i, k = divmod(int(j), game.num_types)
         if k < len(words.types[i]):
             raise ValueError(
-                f"responses say that follower {words.followers[i]!r} of type {words.types[i][k]!r} plays "
+                f"responses say that {words.followers[i]!r} as {words.types[i][k]!r} plays "
                 f"{words.actions[i][flat[j]]!r}, which is no best response to the commitment."
             )
     return W.astype(np.int32)

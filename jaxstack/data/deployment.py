@@ -15,7 +15,7 @@ from jaxstack import checks
 from jaxstack._settings import pinned, with_pinned_settings
 from jaxstack.arena import Commitments, Vertices
 from jaxstack.data import storing
-from jaxstack.data.posting import Posting, posted_choice
+from jaxstack.data.posting import Posting, posted_choice, what_update_reads
 from jaxstack.data.words import Words
 from jaxstack.distributions import check_key
 from jaxstack.game import Game
@@ -27,6 +27,7 @@ from jaxstack.simulation.batching import choice_shapes, state_shapes, told
 from jaxstack.simulation.rounds import BLOCK, Inputs, acting_key, plan, what_is_seen
 from jaxstack.simulation.setup import check_setting, hparams_of, schedule_of
 from jaxstack.simulation.simulate import MAX_HORIZON
+from jaxstack.solvers.cells import Preferences
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,6 +49,16 @@ class Setting:
     inputs: Inputs
     run: int
     replans: frozenset[int]
+
+    @functools.cached_property
+    def reads(self) -> dict[str, bool]:
+        """Which parts of a choice the learner's update reads."""
+        return what_update_reads(self.learner, self.inputs)
+
+    @functools.cached_property
+    def preferences(self) -> Preferences:
+        """Of the game's followers."""
+        return Preferences(self.words.game)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +95,7 @@ class Deployment:
 
     @property
     def info(self) -> dict[str, np.ndarray]:
-        """What the learner tells after round t - 1, by name; nothing before round 1, or if it has no `info`."""
+        """What the learner tells after round t - 1, by name; nothing before round 1."""
         learner, known = self.setting.learner, self.setting.inputs.known
         if self.played is None:
             return {}
@@ -115,8 +126,8 @@ class Deployment:
           payoff: what the commitment earned by it, payoff units, expected over the leader's own mixing;
             needed where the leader's payoff depends on types and these were not seen.
           types: [n], what followers were. A learner that sees actions gets what these types play.
-          commitment: [L], what was posted, if it was not `commitment`; a region's vertex where the learner
-            learns from the vertex that it plays.
+          commitment: [L], what was posted, if it was not `commitment`: for learners with `off_policy`. A
+            vertex of a region, where the learner learns from the vertex that it plays.
           responses: [n, K], the response map that went with it; needed where followers are indifferent.
 
         Raises:
@@ -126,7 +137,7 @@ class Deployment:
         setting, choice = self.setting, self._require_round()
         learner, inputs = setting.learner, setting.inputs
         if commitment is not None or responses is not None:
-            choice = posted_choice(setting, self.state, commitment, responses)
+            choice = posted_choice(setting, choice, commitment, responses)
         feedback = self._feedback(choice, actions, payoff, types)
         state = _learn(learner, inputs, self.state, choice, feedback, np.int32(self.t))
         return _before(setting, self.t + 1, state, choice)
@@ -228,7 +239,7 @@ class Deployment:
         if payoff is None:
             if words.game.leader.num_types is not None:
                 raise ValueError(
-                    f"in {words.game!r} the leader's payoff depends on types, so that actions do not tell it: "
+                    f"in {words.game!r} the leader's payoff depends on types, and actions do not tell it: "
                     f"pass payoff=.., what the commitment earned in this round."
                 )
             return _seen_actions(learner, inputs, choice, played)
@@ -244,9 +255,9 @@ class Deployment:
             if action not in possible:
                 played = ", ".join(repr(words.actions[i][a]) for a in possible)
                 raise ValueError(
-                    f"follower {words.followers[i]!r} is said to have played {words.actions[i][action]!r}, but "
-                    f"against {posting!r} its types play {played} only. Was another commitment posted "
-                    f"(commitment=[..])? Otherwise the game's payoffs of this follower are not what it goes by."
+                    f"{words.followers[i]!r} is said to have played {words.actions[i][action]!r}, "
+                    f"but against {posting!r} its types play {played} only. Was another commitment posted "
+                    f"(commitment=..)? Or the game's payoffs are not what this follower goes by."
                 )
 
 
@@ -301,7 +312,9 @@ def _setting(
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
     table = check_setting(words.game, learner, table)
     if learner.feedback == "optimum":
-        raise ValueError(f"{learner.name} is told the optimum, which nobody knows here. Deploy another learner.")
+        raise ValueError(
+            f"{learner.name} is told the optimum, which nobody knows here. Deploy another learner."
+        )
     known = know(words.game, table, horizon)
     prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))
     known = with_prepared(known, prepared)
@@ -353,5 +366,3 @@ _seen = jax.jit(what_is_seen, static_argnums=0)
 def _seen_actions(learner: Learner, inputs: Inputs, choice: Any, actions: Any) -> ActionFeedback:
     payoff = (inputs.arena.commitment(inputs.known, choice) * inputs.known.unit_payoff_vector(actions)).sum()
     return ActionFeedback(actions, payoff)
-
-

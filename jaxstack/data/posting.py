@@ -11,7 +11,9 @@ import numpy as np
 from jaxstack.data.answering import response_map
 from jaxstack.data.words import Words
 from jaxstack.game import COMMITMENT_TOLERANCE, check_commitment
-from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, TypeFeedback
+from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, Learner, TypeFeedback
+from jaxstack.simulation.batching import choice_shapes, one_game, state_shapes
+from jaxstack.simulation.rounds import Inputs
 
 if TYPE_CHECKING:
     from jaxstack.data.deployment import Setting
@@ -47,8 +49,8 @@ class Posting:
         return f"Posting({', '.join(shown[:6])}{more})"
 
 
-def posted_choice(setting: Setting, state: Any, commitment: Any, responses: Any) -> Choice | Commitment:
-    """The choice that a learner would have made to post this.
+def posted_choice(setting: Setting, own: Any, commitment: Any, responses: Any) -> Choice | Commitment:
+    """The choice that a learner would have made to post this; `own` is the one that it made.
 
     A learner that learns at vertices gets the region of the response map, and the vertex that the commitment
     is; where its update does not read the vertex, any will do.
@@ -57,49 +59,60 @@ def posted_choice(setting: Setting, state: Any, commitment: Any, responses: Any)
       ValueError: a commitment that is none, or at which followers are indifferent without a response map, or
         that the learner cannot learn from.
     """
-    words, learner, table = setting.words, setting.learner, setting.table
+    words, learner = setting.words, setting.learner
     if commitment is None:
         raise ValueError("responses=.. goes with commitment=.., which is missing.")
     x = check_commitment(words.game, commitment)
-    shapes = Choice(*2 * [jax.ShapeDtypeStruct((), np.int32)])  # type: ignore[arg-type]
-    reads = {"region": True, "vertex": True}
-    if learner.plays == "vertices":
-        reads = _reads(setting, state, shapes)
-        if not any(reads.values()):
-            return Choice(np.int32(0), np.int32(0))  # type: ignore[arg-type]
-    W = response_map(words, x, responses)
+    if learner.off_policy and not any(setting.reads.values()):
+        return own
+    W = response_map(words, x, responses, setting.preferences)
+    choice = _choice(setting, x, W)
+    if not learner.off_policy and any(
+        (a != b).any() for a, b in zip(map(np.asarray, choice), own, strict=True)
+    ):
+        raise ValueError(
+            f"{learner.name} learns only from what it posts itself, but {np.round(x, 6).tolist()} was posted "
+            f"in this round. Learners with off_policy=True, such as erm_product, learn from any."
+        )
+    return choice
+
+
+def _choice(setting: Setting, x: np.ndarray, W: np.ndarray) -> Choice | Commitment:
+    """What a learner plays that posts x with the response map W."""
+    words, learner, table = setting.words, setting.learner, setting.table
     if learner.plays == "commitments":
         return Commitment(x.astype(setting.inputs.known.dtype), W)  # type: ignore[arg-type]
     same = (np.asarray(table.responses) == W).all(axis=(-2, -1)) & table.region_mask
     if not same.any():
         raise ValueError(
-            f"no region of the table has the response map {words.answers(W)}; it is one of another tie rule, "
-            f"or no best response to the commitment."
+            f"no region of the table has the response map {words.answers(W)}: it is one of another tie rule."
         )
     region = int(same.argmax())
     distance = np.abs(table.vertices[region] - x).max(axis=-1)
     vertex = int(np.where(table.vertex_mask[region], distance, np.inf).argmin())
-    if reads["vertex"] and distance[vertex] > COMMITMENT_TOLERANCE:
+    if (setting.reads["vertex"] or not learner.off_policy) and distance[vertex] > COMMITMENT_TOLERANCE:
         raise ValueError(
-            f"{learner.name} learns from the vertices of regions that it plays, but {np.round(x, 6).tolist()} is "
-            f"none; the nearest in its region is {np.round(table.vertices[region, vertex], 6).tolist()}. Use a "
-            f"learner that learns from regions or types, such as marginal_posterior."
+            f"{learner.name} learns from vertices of regions that it plays, but {np.round(x, 6).tolist()} "
+            f"is none; the nearest in its region is {np.round(table.vertices[region, vertex], 6).tolist()}. "
+            f"Use a learner that learns from regions or types, such as region_ucb or erm_product."
         )
     return Choice(np.int32(region), np.int32(vertex))  # type: ignore[arg-type]
 
 
-def _reads(setting: Setting, state: Any, choice: Choice) -> dict[str, bool]:
+def what_update_reads(learner: Learner, inputs: Inputs) -> dict[str, bool]:
     """Which parts of a choice the learner's update reads, as its trace tells."""
-    learner, inputs = setting.learner, setting.inputs
-    known, n = inputs.known, setting.words.game.num_followers
-    each: Any = jax.ShapeDtypeStruct((n,), np.int32)
-    payoff: Any = jax.ShapeDtypeStruct((), known.dtype)
+    choice = choice_shapes(learner, inputs)
+    known, hparams = one_game(inputs)
+    each: Any = jax.ShapeDtypeStruct((known.game.num_followers,), np.int32)
+    payoff: Any = jax.ShapeDtypeStruct((), inputs.known.dtype)
     feedback = {"types": TypeFeedback(each), "actions": ActionFeedback(each, payoff)}.get(learner.feedback)
     t = jax.ShapeDtypeStruct((), np.int32)
 
-    def update(choice: Choice, feedback: Any, t: Any) -> Any:
-        return learner.update(state, known, inputs.hparams, choice, feedback, t)
+    def update(choice: Any, *rest: Any) -> Any:
+        state, known, hparams, feedback, t = rest
+        return learner.update(state, known, hparams, choice, feedback, t)
 
-    jaxpr = jax.make_jaxpr(update)(choice, feedback, t).jaxpr
+    rest = (state_shapes(learner, inputs), known, hparams, feedback, t)
+    jaxpr = jax.make_jaxpr(update)(choice, *rest).jaxpr
     used = {id(var) for equation in jaxpr.eqns for var in equation.invars} | {id(v) for v in jaxpr.outvars}
-    return {name: id(var) in used for name, var in zip(Choice._fields, jaxpr.invars, strict=False)}
+    return {name: id(var) in used for name, var in zip(choice._fields, jaxpr.invars, strict=False)}

@@ -23,8 +23,8 @@ _WHOLE = ("horizon", "run", "t")
 _OF = {
     "game": "was saved with another game",
     "table": "was saved with another region table (pass the same as table=..)",
-    "code": "was saved by other code of its learner, or by another version of jaxstack, which may not read its "
-    "state aright",
+    "code": "was saved by other code of its learner, or by another version of jaxstack, to which its numbers "
+    "may mean something else",
     "float": "was saved under another float type (jax_enable_x64)",
 }
 
@@ -78,8 +78,8 @@ def check(path: str | os.PathLike[str], saved: dict[str, Any], now: dict[str, An
     for field, told in _OF.items():
         if saved[field] != now[field]:
             raise ValueError(
-                f"{os.fspath(path)}: it {told}. Load it as it was saved, or deploy anew and observe the rounds "
-                f"of your log again."
+                f"{os.fspath(path)}: it {told}. Load it as it was saved, or deploy anew and observe the "
+                f"rounds of your log again."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
@@ -67,14 +68,16 @@ class Words:
         if isinstance(entries, str | numbers.Integral):
             entries = [entries]
         if not isinstance(entries, Sequence | np.ndarray) or np.ndim(entries) != 1:
-            raise ValueError(f"{what} must be one entry for each follower, but {checks.brief(entries)} arrived.")
+            raise ValueError(
+                f"{what} must be one entry for each follower, but {checks.brief(entries)} arrived."
+            )
         if len(entries) != len(self.followers):
             raise ValueError(
                 f"{what} must hold an entry for each of {len(self.followers)} followers, but {len(entries)} "
                 f"arrived."
             )
         one = what.removesuffix("s")
-        told = [f"{one} of follower {name}" for name in self.followers]
+        told = [f"{one} of {name!r}" for name in self.followers]
         found = [place(*parts) for parts in zip(told, entries, names, strict=True)]
         return np.array(found, np.int32)
 
@@ -97,10 +100,8 @@ def place(what: str, entry: Any, names: Sequence[str]) -> int:
     if isinstance(entry, str) and entry.strip() in names:
         return names.index(entry.strip())
     number = None
-    try:
+    with contextlib.suppress(ValueError):
         number = int(entry) if isinstance(entry, str) else checks.whole_number(entry)
-    except ValueError:
-        pass
     if number is not None and 0 <= number < len(names):
         return number
     told = "nothing" if isinstance(entry, str) and not entry.strip() else checks.brief(entry)

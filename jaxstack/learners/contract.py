@@ -161,6 +161,8 @@ class Learner:
       schedule: horizon -> [E] rounds in which it replans, fixed before round 1 and the same for all runs.
       replan: (key, state, known, hparams, t) -> state, before `act` in those rounds: work that is too dear
         for every round.
+      off_policy: whether `update` learns as well from a choice that `act` did not make: from rounds that
+        somebody else played (`jaxstack.deploy`).
       info: (state, known, choice) -> mapping of numbers or arrays that a reader may want to see
         (`simulate(record=True)`); after round t, in which `choice` was played.
     """
@@ -180,6 +182,7 @@ class Learner:
     draws: bool = False
     schedule: Callable[[int], np.ndarray] | None = None
     replan: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Pytree] | None = None
+    off_policy: bool = False
     info: Callable[[Pytree, Known, Any], dict[str, jax.Array]] | None = None
 
 

@@ -258,7 +258,16 @@ def game_of_csv(text: str, source: str) -> GameFile:
     """The game in the text of a CSV file, whose first row names the columns.
 
     Raises:
-      ValueError: rows of different lengths, a column named twice, and as `game_of_columns`.
+      ValueError: as `columns_of_csv` and `game_of_columns`.
+    """
+    return game_of_columns(columns_of_csv(text, source), source, first_row=2)
+
+
+def columns_of_csv(text: str, source: str) -> dict[str, list[str]]:
+    """Entries by column of the text of a CSV file, whose first row names the columns.
+
+    Raises:
+      ValueError: rows of different lengths, or a column named twice.
     """
     try:
         header, *rows = csv.reader(io.StringIO(text.rstrip()), strict=True, skipinitialspace=True)
@@ -273,8 +282,7 @@ def game_of_csv(text: str, source: str) -> GameFile:
         if header.count(name) > 1:
             raise ValueError(f"{source}: column {name!r} is there twice.")
     entries = zip(*rows, strict=True) if rows else [()] * len(header)
-    columns = {name.strip(): list(column) for name, column in zip(header, entries, strict=True)}
-    return game_of_columns(columns, source, first_row=2)
+    return {name.strip(): list(column) for name, column in zip(header, entries, strict=True)}
 
 
 def csv_of_game(file: GameFile) -> str:
