@@ -31,7 +31,7 @@ def most_earned(game: Game, types: SequenceTypes, table: RegionTable, horizon: i
       MemoryError: what every vertex earns by every joint type that occurs would not fit.
     """
     if game.num_games is not None:
-        each = [tuple(unstack(part, g) for part in (game, types, table)) for g in range(game.num_games)]
+        each = [(unstack(game, g), unstack(types, g), unstack(table, g)) for g in range(game.num_games)]
         return np.stack([most_earned(*one, horizon) for one in each])
     rows, which = np.unique(types.up_to(horizon), axis=0, return_inverse=True)
     values = _values(game, rows, table)  # [U, M]

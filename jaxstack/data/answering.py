@@ -16,6 +16,10 @@ DOUBT = 1e-4
 _ALLOWED = 1e-3  # relative lead of another action over the one that is said to be played
 
 
+class Indifferent(ValueError):
+    """A commitment that does not tell what some type plays."""
+
+
 def response_map(
     words: Words, x: Float[np.ndarray, "L"], responses: Any = None, preferences: Preferences | None = None
 ) -> Int[np.ndarray, "n K"]:
@@ -28,8 +32,8 @@ def response_map(
       preferences: of the game's followers, if they are at hand.
 
     Raises:
-      ValueError: a type that is as good as indifferent (`DOUBT`) where no map is given; or a map that is no
-        best response, rounding of the commitment included.
+      Indifferent: a type is as good as indifferent (`DOUBT`), and no map is given.
+      ValueError: a map that is no best response, rounding of the commitment allowed for.
     """
     game = words.game
     preferences = Preferences(game) if preferences is None else preferences
@@ -43,7 +47,7 @@ def response_map(
         i, k = divmod(int(j), game.num_types)
         if k < len(words.types[i]):
             actions = " and ".join(repr(words.actions[i][a]) for a in np.flatnonzero(near[j]))
-            raise ValueError(
+            raise Indifferent(
                 f"against {np.round(x, 6).tolist()} {words.followers[i]!r} as {words.types[i][k]!r} is about "
                 f"indifferent between {actions}, so that the commitment does not tell what it plays. Say "
                 f"which region of the table, or which response map, was meant."

@@ -337,7 +337,8 @@ def _before(setting: Setting, t: int, state: Any, played: Any) -> Deployment:
     if t in setting.replans:
         state = _plan(learner, inputs, state, run, block, step)
     choice = _act(learner, inputs, state, run, block, step)
-    return Deployment(setting, t, *jax.tree.map(np.asarray, (state, choice)), played)
+    state, choice = jax.tree.map(np.asarray, (state, choice))
+    return Deployment(setting, t, state, choice, played)
 
 
 @functools.partial(jax.jit, static_argnums=0)

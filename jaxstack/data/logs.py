@@ -24,7 +24,7 @@ import numpy as np
 
 from jaxstack import checks
 from jaxstack.axes import Float, Int
-from jaxstack.data.answering import response_map
+from jaxstack.data.answering import Indifferent, response_map
 from jaxstack.data.columns import Columns, Where, columns_of, numbers
 from jaxstack.data.words import Words, place
 from jaxstack.game import Game, check_commitment
@@ -241,19 +241,20 @@ def _posted(
     L = 0 if commitments is None else len(words.leader)
     preferences = Preferences(words.game)
     shape = (len(words.followers), words.game.num_types)
-    x, maps = np.empty((len(rows), L)), []
-    for row, at in zip(rows, first.tolist(), strict=True):
+    x, maps = np.empty((len(rows), L)), np.empty((len(rows), *shape), np.int32)
+    for number, (row, at) in enumerate(zip(rows, first.tolist(), strict=True)):
         W = row[L:].reshape(shape).astype(np.int32) if responses is not None else None
         try:
             if L:
-                x[len(maps)] = check_commitment(words.game, row[:L])
-                W = response_map(words, x[len(maps)], W, preferences)
-            maps.append(W)
+                x[number] = check_commitment(words.game, row[:L])
+                W = response_map(words, x[number], W, preferences)
         except ValueError as error:
-            if "indifferent" in str(error) and not needed:  # nothing is made of it
-                return None, None, x[which] if L else None
+            if isinstance(error, Indifferent) and not needed:
+                return None, None, np.stack([check_commitment(words.game, own) for own in rows])[which]
             raise ValueError(f"{where(at)}: {error}") from error
-    distinct, place_of = np.unique(np.stack(maps), axis=0, return_inverse=True)
+        assert W is not None
+        maps[number] = W
+    distinct, place_of = np.unique(maps, axis=0, return_inverse=True)
     return distinct, place_of.reshape(-1)[which].astype(np.int32), x[which] if L else None
 
 

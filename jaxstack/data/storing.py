@@ -98,7 +98,7 @@ def restored(path: str | os.PathLike[str], saved: dict[str, Any], shapes: Any) -
     expected, structure = jax.tree.flatten(shapes)
     if not saved and expected:
         return None
-    found = [saved.get(str(i)) for i in range(len(expected))]
+    found: list[Any] = [saved.get(str(i)) for i in range(len(expected))]
     wanted = [(leaf.shape, np.dtype(np.uint8 if leaf.dtype == bool else leaf.dtype)) for leaf in expected]
     if len(saved) != len(expected) or any(
         not isinstance(array, np.ndarray) or (array.shape, array.dtype) != kind

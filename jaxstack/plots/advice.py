@@ -38,7 +38,8 @@ def advice(advice: Advice, title: str | None = None) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     _bars(left, shown, rows, [names[row] for row in rows], advice.next.words.game.strategies is None)
     _earnings(right, advice)
-    style.finish(figure, *left.get_legend_handles_labels(), title, ncols=len(shown))
+    handles, labels = left.get_legend_handles_labels()
+    style.finish(figure, handles, labels, title, ncols=len(shown))
     return figure
 
 

@@ -146,7 +146,7 @@ def test_rounds_that_somebody_else_posted(named: Any) -> None:
     wrong = np.where((W[:, :1] == W).all(axis=1), 1 - W[:, 0], W[:, 0])
     with pytest.raises(ValueError, match=r"is said to have played .* its types play .* only"):
         now.observe(wrong, commitment=inside)
-    # One that learns at vertices cannot learn from what is none; one that counts by its plan learns from that.
+    # One that learns at vertices cannot learn from what is none, one that counts by its plan from no other.
     oful = js.deploy(js.learners.oful(), named, horizon=50, table=table)
     assert oful.observe(actions, commitment=corner, responses=W).t == 2
     with pytest.raises(ValueError, match="learns from vertices of regions that it plays"):
