@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,13 @@ def _facts(advice: Advice, file: Any, log: Path) -> Table:
     maps = "" if advice.log.maps is None else f", {len(advice.log.maps):,} response maps posted"
     by = f"what {advice.learner} would post" if advice.learner else "best under the fitted types"
     value = f"{advice.expected.value:.6g}"
-    interval = f", 95 % interval {low:.6g} to {high:.6g}" if low > -float("inf") else ", precision unknown"
+    interval = f", 95 % interval {low:.6g} to {high:.6g}"
+    if not math.isfinite(low):
+        interval = "; how precisely, the log does not tell"
+        if not advice.learner:
+            interval = (
+                f", and {advice.stakes.low:.6g} to {advice.stakes.high:.6g} under types that fit as well"
+            )
     exact = "with the types that were seen" if advice.types_seen else "under the fitted types"
     rows = {
         **({"title": file.title} if file.title else {}),

@@ -97,8 +97,8 @@ class FittedTypes:
             value, slope = _earned_and_slope(self.types, words.game.leader, x, W)
         gradient = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(slope)]).astype(np.float64)
         error = float(np.sqrt(max(gradient @ self.precision.covariance @ gradient, 0.0)))
-        size = np.abs(gradient - gradient.mean()).max(initial=0.0)
-        if np.abs(gradient @ self.precision.loose).max(initial=0.0) > 1e-9 * max(size, 1e-300):
+        size = np.abs(gradient).max(initial=0.0)
+        if np.abs(gradient @ self.precision.loose).max(initial=0.0) > 1e-9 * size:
             error = np.inf
         return Expected(float(value), error)
 

@@ -92,15 +92,16 @@ def test_advice_is_the_optimum_of_the_fit_and_of_hindsight(guided: Any) -> None:
 def test_what_the_log_cannot_tell_is_said(guided: Any, tmp_path: Path) -> None:
     folder, names, _ = guided
     game = names["game"]
-    x = [1.0, 0.0, 0.0]  # asleep: joker and guest stay away alike
-    js.log_of(game, actions=[[0]] * 3 + [[1]] * 7, commitments=x).save(tmp_path / "log.csv")
+    x = [1.0, 0.0, 0.0]  # asleep: thief and fool steal alike
+    js.log_of(game, actions=[[0]] * 5 + [[1]] * 5, commitments=x).save(tmp_path / "log.csv")
     done = invoke("advise", folder / "game.json", tmp_path / "log.csv")
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.replace("│", " ").split())
-    assert "types that answer alike to all that was posted: joker and guest of visitor" in text
+    assert "types that answer alike to all that was posted: thief and fool of visitor" in text
     stakes = js.fit_types(game, tmp_path / "log.csv", "independent").stakes()
-    assert stakes.matters == ("to find out" in text)
     assert stakes.matters
+    assert f"another one up to {stakes.loss:.3g} more: post it for a while to find out" in text
+    assert f"and {stakes.low:.6g} to {stakes.high:.6g} under types that fit as well" in text
 
 
 @pytest.mark.parametrize(
