@@ -15,7 +15,7 @@ from jaxstack import checks
 from jaxstack._settings import pinned, with_pinned_settings
 from jaxstack.arena import Commitments, Vertices
 from jaxstack.data import storing
-from jaxstack.data.posting import Posting, posted_choice, what_update_reads
+from jaxstack.data.posting import Posting, posted_choice
 from jaxstack.data.words import Words
 from jaxstack.distributions import check_key
 from jaxstack.game import Game
@@ -49,11 +49,6 @@ class Setting:
     inputs: Inputs
     run: int
     replans: frozenset[int]
-
-    @functools.cached_property
-    def reads(self) -> dict[str, bool]:
-        """Which parts of a choice the learner's update reads."""
-        return what_update_reads(self.learner, self.inputs)
 
     @functools.cached_property
     def preferences(self) -> Preferences:
@@ -126,8 +121,8 @@ class Deployment:
           payoff: what the commitment earned by it, payoff units, expected over the leader's own mixing;
             needed where the leader's payoff depends on types and these were not seen.
           types: [n], what followers were. A learner that sees actions gets what these types play.
-          commitment: [L], what was posted, if it was not `commitment`: for learners with `off_policy`. A
-            vertex of a region, where the learner learns from the vertex that it plays.
+          commitment: [L], what was posted, if it was not `commitment`: for learners with `off_policy`
+            (`jaxstack.learners.Learner`).
           responses: [n, K], the response map that went with it; needed where followers are indifferent.
 
         Raises:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from jaxstack.data.answering import response_map
 from jaxstack.data.words import Words
 from jaxstack.game import COMMITMENT_TOLERANCE, check_commitment
-from jaxstack.learners.contract import ActionFeedback, Choice, Commitment, Learner, TypeFeedback
-from jaxstack.simulation.batching import choice_shapes, one_game, state_shapes
-from jaxstack.simulation.rounds import Inputs
+from jaxstack.learners.contract import Choice, Commitment
 
 if TYPE_CHECKING:
     from jaxstack.data.deployment import Setting
@@ -52,8 +49,8 @@ class Posting:
 def posted_choice(setting: Setting, own: Any, commitment: Any, responses: Any) -> Choice | Commitment:
     """The choice that a learner would have made to post this; `own` is the one that it made.
 
-    A learner that learns at vertices gets the region of the response map, and the vertex that the commitment
-    is; where its update does not read the vertex, any will do.
+    A learner that plays vertices gets the region of the response map, and the vertex that the commitment is;
+    where it learns from regions, any vertex will do.
 
     Raises:
       ValueError: a commitment that is none, or at which followers are indifferent without a response map, or
@@ -63,16 +60,16 @@ def posted_choice(setting: Setting, own: Any, commitment: Any, responses: Any) -
     if commitment is None:
         raise ValueError("responses=.. goes with commitment=.., which is missing.")
     x = check_commitment(words.game, commitment)
-    if learner.off_policy and not any(setting.reads.values()):
+    if learner.off_policy == "all":
         return own
     W = response_map(words, x, responses, setting.preferences)
     choice = _choice(setting, x, W)
-    if not learner.off_policy and any(
+    if learner.off_policy == "none" and any(
         (a != b).any() for a, b in zip(map(np.asarray, choice), own, strict=True)
     ):
         raise ValueError(
             f"{learner.name} learns only from what it posts itself, but {np.round(x, 6).tolist()} was posted "
-            f"in this round. Learners with off_policy=True, such as erm_product, learn from any."
+            f"in this round. Learners whose off_policy is another, such as erm_product, learn from more."
         )
     return choice
 
@@ -90,29 +87,10 @@ def _choice(setting: Setting, x: np.ndarray, W: np.ndarray) -> Choice | Commitme
     region = int(same.argmax())
     distance = np.abs(table.vertices[region] - x).max(axis=-1)
     vertex = int(np.where(table.vertex_mask[region], distance, np.inf).argmin())
-    if (setting.reads["vertex"] or not learner.off_policy) and distance[vertex] > COMMITMENT_TOLERANCE:
+    if learner.off_policy != "regions" and distance[vertex] > COMMITMENT_TOLERANCE:
         raise ValueError(
             f"{learner.name} learns from vertices of regions that it plays, but {np.round(x, 6).tolist()} "
             f"is none; the nearest in its region is {np.round(table.vertices[region, vertex], 6).tolist()}. "
             f"Use a learner that learns from regions or types, such as region_ucb or erm_product."
         )
     return Choice(np.int32(region), np.int32(vertex))  # type: ignore[arg-type]
-
-
-def what_update_reads(learner: Learner, inputs: Inputs) -> dict[str, bool]:
-    """Which parts of a choice the learner's update reads, as its trace tells."""
-    choice = choice_shapes(learner, inputs)
-    known, hparams = one_game(inputs)
-    each: Any = jax.ShapeDtypeStruct((known.game.num_followers,), np.int32)
-    payoff: Any = jax.ShapeDtypeStruct((), inputs.known.dtype)
-    feedback = {"types": TypeFeedback(each), "actions": ActionFeedback(each, payoff)}.get(learner.feedback)
-    t = jax.ShapeDtypeStruct((), np.int32)
-
-    def update(choice: Any, *rest: Any) -> Any:
-        state, known, hparams, feedback, t = rest
-        return learner.update(state, known, hparams, choice, feedback, t)
-
-    rest = (state_shapes(learner, inputs), known, hparams, feedback, t)
-    jaxpr = jax.make_jaxpr(update)(choice, *rest).jaxpr
-    used = {id(var) for equation in jaxpr.eqns for var in equation.invars} | {id(v) for v in jaxpr.outvars}
-    return {name: id(var) in used for name, var in zip(choice._fields, jaxpr.invars, strict=False)}

@@ -74,7 +74,12 @@ def _earnings(axes: Axes, advice: Advice) -> None:
             axes.plot([low, high], [place, place], color=colour, linewidth=2.2, zorder=1)
         axes.plot(value, place, _MARKERS.get(name, _BEST_MARKER), color=colour, markersize=8, zorder=2)
         axes.annotate(
-            f"{value:.4g}", (value, place), (0, 8), textcoords="offset points", ha="center", color=INK
+            f"{value:.4g}".replace("-", "\N{MINUS SIGN}"),
+            (value, place),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+            color=INK,
         )
     axes.set_yticks(range(len(points)), list(points))
     axes.set_ylim(len(points) - 0.5, -0.5)

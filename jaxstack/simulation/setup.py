@@ -12,7 +12,7 @@ from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types
 from jaxstack.hindsight import most_earned
-from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
+from jaxstack.learners.contract import OFF_POLICY, PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.sequences import SequenceTypes
@@ -97,6 +97,7 @@ def check_setting(game: Game, learner: Learner, table: RegionTable | None) -> Re
             f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
         )
     checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    checks.one_of(f"off_policy of {learner.name}", learner.off_policy, OFF_POLICY)
     _check_playable(game, learner)
     table = enumerate_regions(game) if table is None else table
     _check_table(game, table)

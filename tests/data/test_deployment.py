@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxstack as js
-from jaxstack.learners import ROSTER
+from jaxstack.learners import ROSTER, Choice
+from jaxstack.simulation.rounds import what_is_seen
 from tests.conftest import small_game
 from tests.games import leader_payoff
 from tests.test_arena import committing
@@ -151,11 +153,38 @@ def test_rounds_that_somebody_else_posted(named: Any) -> None:
     assert oful.observe(actions, commitment=corner, responses=W).t == 2
     with pytest.raises(ValueError, match="learns from vertices of regions that it plays"):
         oful.observe(actions, commitment=inside)
-    selfish = js.deploy(dataclasses.replace(learner, off_policy=False), named, horizon=50, table=table)
+    selfish = js.deploy(dataclasses.replace(learner, off_policy="none"), named, horizon=50, table=table)
     mine = selfish.commitment
     assert selfish.observe(mine.responses[:, 0], commitment=mine.x, responses=mine.responses).t == 2
     with pytest.raises(ValueError, match="learns only from what it posts itself"):
         selfish.observe(actions, commitment=corner, responses=W)
+
+
+@pytest.mark.parametrize("name", ["erm_joint", "erm_product", "region_ucb", "oful", "vector_oful", "uniform"])
+def test_learners_say_what_of_a_choice_their_update_reads(name: str) -> None:
+    learner = js.learners.by_name(name)
+    now = js.deploy(learner, SMALL.game, horizon=50, table=SMALL.table)
+    inputs, theta = now.setting.inputs, np.array([0, 1], np.int32)
+    region = int(np.flatnonzero(SMALL.table.vertex_mask.sum(axis=1) > 2)[0])
+    full = [Choice(np.int32(region), np.int32(v)) for v in (0, 1)]
+    other = Choice(np.int32((region + 1) % int(SMALL.table.num_regions)), np.int32(0))
+
+    @jax.jit
+    def update(choice: Choice) -> Any:
+        state = jax.tree.map(jnp.asarray, now.state)
+        seen = what_is_seen(learner, inputs, full[0], jnp.asarray(theta))
+        return learner.update(state, inputs.known, inputs.hparams, choice, seen, jnp.int32(1))
+
+    def after(choice: Choice) -> list[np.ndarray]:
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(update(choice))]
+
+    def same(one: list[np.ndarray], two: list[np.ndarray]) -> bool:
+        return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+    vertices = not same(*map(after, full))
+    regions = not same(after(full[0]), after(other))
+    reads = "vertices" if vertices else "regions" if regions else "all"
+    assert learner.off_policy == reads
 
 
 def test_files_of_something_else(tmp_path: Path) -> None:
