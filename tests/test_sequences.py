@@ -14,6 +14,7 @@ from jaxstack.sweeps import load_spec, plan
 from tests.conftest import small_game
 from tests.games import leader_payoff, type_distribution
 from tests.reference import hindsight
+from tests.test_arena import committing
 
 KEY = jax.random.key(0)
 T = 150  # more than a block
@@ -43,6 +44,20 @@ def test_regret_is_against_the_best_in_hindsight_at_every_round() -> None:
     best = js.solve(small.game, types.empirical(T), table=small.table)
     assert curve.optimum == pytest.approx(hindsight.most_earned(small.game, small.table, given)[-1] / T)
     assert curve.optimum == pytest.approx(best.value)
+
+
+@pytest.mark.once
+def test_commitments_that_are_no_vertices_have_the_same_regret() -> None:
+    small = small_game(8)
+    types = js.SequenceTypes(adversary(2, 2))
+    learners = (js.learners.erm_joint(), committing(js.learners.erm_joint()))
+    first, second = (
+        js.simulate(KEY, small.game, types, each, horizon=100, num_runs=1, table=small.table)
+        for each in learners
+    )
+    np.testing.assert_allclose(first.mean, second.mean, atol=1e-5)
+    trace = js.play(KEY, small.game, types, learners[1], horizon=100, table=small.table)
+    np.testing.assert_allclose(trace.regret[first.rounds - 1], first.mean, atol=1e-5)
 
 
 @pytest.mark.parametrize("payoff", ["separable", "typed tabular"])

@@ -104,7 +104,8 @@ def place(what: str, entry: Any, names: Sequence[str]) -> int:
         number = int(entry) if isinstance(entry, str) else checks.whole_number(entry)
     if number is not None and 0 <= number < len(names):
         return number
-    told = "nothing" if isinstance(entry, str) and not entry.strip() else checks.brief(entry)
+    missing = entry is None or entry != entry or (isinstance(entry, str) and not entry.strip())
+    told = "nothing" if missing else checks.brief(entry)
     hint = checks.did_you_mean(entry, names) if isinstance(entry, str) else ""
     shown = ", ".join(names[:12]) + (", .." if len(names) > 12 else "")
     raise ValueError(f"{what} must be one of {shown} (or its number), but {told} arrived.{hint}")
