@@ -11,6 +11,7 @@ import pytest
 import jaxstack as js
 from jaxstack.hindsight import most_earned
 from jaxstack.sweeps import load_spec, plan
+from jaxstack.sweeps.games import problem_of
 from tests.conftest import small_game
 from tests.games import leader_payoff, type_distribution
 from tests.reference import hindsight
@@ -75,15 +76,20 @@ def test_hindsight_of_every_kind_of_payoff(payoff: str) -> None:
         np.testing.assert_allclose(trace.regret, expected, atol=1e-9)
 
 
-@pytest.mark.once
 def test_a_batch_plays_each_game_against_its_own_rounds() -> None:
     games = [small_game(seed).game for seed in (1, 8)]
     types = [js.SequenceTypes(adversary(2, 2)), js.SequenceTypes(1 - adversary(2, 2))]
-    learner = js.learners.erm_product()
-    both = js.simulate(KEY, js.stack(games), js.stack(types), learner, horizon=100, num_runs=1)
-    for g in range(2):
-        alone = js.play(KEY, games[g], types[g], learner, horizon=100)
-        np.testing.assert_allclose(both.mean[g], alone.regret[both.rounds - 1], atol=2e-5)
+    oracle = js.learners.oracle()
+    both = js.simulate(
+        KEY, js.stack(games), js.stack(types), oracle, horizon=100, num_runs=1, checkpoints=[60]
+    )
+    for g, (game, given) in enumerate(zip(games, types, strict=True)):
+        table = js.enumerate_regions(game)
+        best = js.solve(game, given, table=table)
+        got = [hindsight.earned(game, best.commitment, best.response, theta) for theta in given.rounds]
+        expected = hindsight.most_earned(game, table, given.rounds) - np.cumsum(got)
+        np.testing.assert_allclose(both.mean[g], expected[[59, 99]], atol=2e-5)
+        assert expected[99] == pytest.approx(0)
 
 
 def test_the_empirical_distribution() -> None:
@@ -143,7 +149,6 @@ def test_files_hold_sequences(tmp_path: Path, suffix: str) -> None:
         js.scenarios.to_dataset(game, types)
 
 
-@pytest.mark.once
 def test_a_scenario_plays_the_types_of_a_log(tmp_path: Path) -> None:
     game = small_game(1).game
     js.save_game(
@@ -161,16 +166,28 @@ kind = "sequence"
 path = "game.json"
 log = "log.csv"
 """
-    (tmp_path / "spec.toml").write_text(text)
-    results = js.run_sweep(load_spec(tmp_path / "spec.toml"), tmp_path / "out")
-    trace = js.play(KEY, game, js.SequenceTypes(adversary(2, 2)), js.learners.erm_joint(), horizon=90)
-    assert float(results["regret"].sel(scenario="log").values.ravel()[-1]) == pytest.approx(
-        trace.regret[-1], abs=1e-4
-    )
+    spec = tmp_path / "spec.toml"
+    for order in ("once", "cyclic", "resampled"):
+        spec.write_text(f'{text}order = "{order}"')
+        (cell,) = plan(load_spec(spec)).cells
+        types = problem_of(cell.game_key).types
+        if order == "resampled":
+            expected = js.SequenceTypes(adversary(2, 2)).empirical().probabilities
+            np.testing.assert_array_equal(types.probabilities, expected)
+        else:
+            assert types.order == order
+            np.testing.assert_array_equal(types.rounds, adversary(2, 2))
+    keys = {plan(load_spec(spec)).cells[0].key}
+    js.log_of(file, types=1 - adversary(2, 2)).save(tmp_path / "log.csv")
+    assert plan(load_spec(spec)).cells[0].key not in keys  # other rounds, other results
 
-    (tmp_path / "spec.toml").write_text(text.replace("runs = 2", "runs = 2\nskip_ahead = true"))
+    spec.write_text(text.replace("runs = 2", "runs = 2\nskip_ahead = true"))
     with pytest.raises(ValueError, match="gives every round its own"):
-        plan(load_spec(tmp_path / "spec.toml"))
-    (tmp_path / "spec.toml").write_text(text + 'order = "sometimes"')
+        plan(load_spec(spec))
+    spec.write_text(text + 'order = "sometimes"')
     with pytest.raises(ValueError, match="order"):
-        load_spec(tmp_path / "spec.toml")
+        load_spec(spec)
+    js.log_of(file, actions=[[0, 0]], regions=[0]).save(tmp_path / "log.csv")
+    spec.write_text(text)
+    with pytest.raises(ValueError, match="this log has actions alone"):
+        plan(load_spec(spec))

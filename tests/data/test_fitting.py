@@ -94,7 +94,7 @@ def test_types_that_are_seen_are_counted() -> None:
 
 @pytest.mark.once
 def test_mixtures_are_as_likely_as_any_that_is_found() -> None:
-    game, log, maps, actions = rounds(3, 40, 10, "mixture")
+    game, log, maps, actions = rounds(3, 30, 4, "mixture")
     sets = fits.possible_types(maps, actions)
     fitted = js.fit_types(game, log, "mixture", restarts=6)
     weights, marginals = (np.asarray(part) for part in fitted.types.mixture())
