@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack import bounds, memory
+from jaxstack.exports.words import exponent_with_interval, finite_or_none, with_error
 from jaxstack.fingerprints import package_fingerprint
 from jaxstack.game import Game, unstack
 from jaxstack.regions.table import RegionTable
@@ -62,19 +63,19 @@ def record(
         "horizon": curve.horizon,
         "runs": curve.num_runs,
         "ties": curve.ties,
-        "regret": _number(mean[-1]),
-        "stderr": _number(stderr[-1]),
+        "regret": finite_or_none(mean[-1]),
+        "stderr": finite_or_none(stderr[-1]),
         "exponent": {
-            "estimate": _number(exponent.estimate),
-            "low": _number(exponent.low),
-            "high": _number(exponent.high),
+            "estimate": finite_or_none(exponent.estimate),
+            "low": finite_or_none(exponent.low),
+            "high": finite_or_none(exponent.high),
             "window": list(exponent.window),
         },
-        "rate": _number(mean_rate(theorem, games, curve.horizon)),
+        "rate": finite_or_none(mean_rate(theorem, games, curve.horizon)),
         "optimum": np.asarray(curve.optimum).tolist(),
         "regions": np.asarray(table.num_regions).tolist(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in curve.seconds.items()},
-        "rounds_per_second": _number(played / max(curve.seconds["run"], 1e-9)),
+        "rounds_per_second": finite_or_none(played / max(curve.seconds["run"], 1e-9)),
     }
 
 
@@ -117,24 +118,6 @@ def _notes(r: dict[str, Any]) -> list[str]:
     """What all learners of a scenario share."""
     games = [f"{r['games']} games"] if r["games"] > 1 else []
     return [*games, f"{_range(r['regions'], ',')} regions", f"U_D(x*) {_range(r['optimum'], '.3g')}"]
-
-
-def with_error(value: float | None, error: float | None) -> str:
-    """`12.34 ± 0.56`: two significant digits of the error, and the value to the same place."""
-    if value is None:
-        return "-"
-    if not error:
-        return f"{value:,.4g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
-
-
-def exponent_with_interval(exponent: dict[str, Any]) -> str:
-    """`0.50 (0.45, 0.55)`, as far as it is known."""
-    known = [
-        f"{round(exponent[k], 2) + 0.0:.2f}" for k in ("estimate", "low", "high") if exponent[k] is not None
-    ]
-    return f"{known[0]} ({known[1]}, {known[2]})" if len(known) == 3 else known[0] if known else "-"
 
 
 def curves_csv(curves: Iterable[tuple[str, RegretCurve]]) -> str:
@@ -185,10 +168,6 @@ def require_writable(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """`write_file` of JSON that any reader accepts (no NaN)."""
     write_file(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _range(values: Any, spec: str) -> str:
