@@ -97,6 +97,16 @@ def test_examples_run(tmp_path: Path) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
+def test_links_to_files_lead_somewhere() -> None:
+    """In the repository, where pages are read without the site, too."""
+    lost = []
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES):
+        for link in re.findall(r"\]\((?![a-z]+:)([^)#\s]+)", page.read_text()):
+            if not (page.parent / link).exists():
+                lost.append(f"{page.relative_to(ROOT)}: {link}")
+    assert lost == []
+
+
 # What is told ---------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,9 @@ def on_config(config: Any) -> Any:
         entries = next(iter(section.values())) if isinstance(section, dict) else ()
         for entry in entries:
             if "API reference" in entry:
-                entry["API reference"] = [{f"jaxstack.{room}": f"api/{room}.md"} for room in reference.rooms()]
+                entry["API reference"] = [
+                    {f"jaxstack.{room}": f"api/{room}.md"} for room in reference.rooms()
+                ]
     return config
 
 
