@@ -16,12 +16,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import learners, strategies
+    from jaxstack import data, learners, strategies
+    from jaxstack.data import Deployment, FittedTypes, Log, advise, deploy, fit_types, log_of, read_log
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
     from jaxstack.game import Game, best_responses, stack, unstack
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
+    from jaxstack.scenarios.files import load_game_file
+    from jaxstack.sequences import SequenceTypes
     from jaxstack.simulation import play
     from jaxstack.simulation.simulate import simulate
     from jaxstack.typed_payoffs import TypedPayoff
@@ -31,30 +34,41 @@ __version__ = "0.2.0"
 
 _PUBLIC = {
     "AnonymousPayoff": ("jaxstack.payoffs", "AnonymousPayoff"),
+    "Deployment": ("jaxstack.data", "Deployment"),
+    "FittedTypes": ("jaxstack.data", "FittedTypes"),
     "Game": ("jaxstack.game", "Game"),
     "IndependentTypes": ("jaxstack.distributions", "IndependentTypes"),
     "JointTypes": ("jaxstack.distributions", "JointTypes"),
+    "Log": ("jaxstack.data", "Log"),
     "MixtureTypes": ("jaxstack.distributions", "MixtureTypes"),
     "RegionTable": ("jaxstack.regions", "RegionTable"),
     "RegretCurve": ("jaxstack.regret", "RegretCurve"),
     "SeparablePayoff": ("jaxstack.payoffs", "SeparablePayoff"),
+    "SequenceTypes": ("jaxstack.sequences", "SequenceTypes"),
     "TabularPayoff": ("jaxstack.payoffs", "TabularPayoff"),
     "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
+    "advise": ("jaxstack.data", "advise"),
     "best_responses": ("jaxstack.game", "best_responses"),
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
+    "data": ("jaxstack.data", None),
+    "deploy": ("jaxstack.data", "deploy"),
     "enumerate_regions": ("jaxstack.regions", "enumerate_regions"),
     "expected_utility": ("jaxstack.value", "expected_utility"),
+    "fit_types": ("jaxstack.data", "fit_types"),
     "growth_exponent": ("jaxstack.regret", "growth_exponent"),
     "learners": ("jaxstack.learners", None),
     "load_game": ("jaxstack.scenarios.files", "load_game"),
+    "load_game_file": ("jaxstack.scenarios.files", "load_game_file"),
     "load_results": ("jaxstack.sweeps.load", "load_results"),
+    "log_of": ("jaxstack.data", "log_of"),
     "paired_difference": ("jaxstack.regret", "paired_difference"),
     "paired_differences": ("jaxstack.sweeps.load", "paired_differences"),
     "play": ("jaxstack.simulation", "play"),
     "plots": ("jaxstack.plots", None),
     "posterior": ("jaxstack.learners.posterior.reading", "posterior"),
+    "read_log": ("jaxstack.data", "read_log"),
     "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "sample_types": ("jaxstack.distributions", "sample_types"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
@@ -72,30 +86,41 @@ _PUBLIC = {
 
 __all__ = [
     "AnonymousPayoff",
+    "Deployment",
+    "FittedTypes",
     "Game",
     "IndependentTypes",
     "JointTypes",
+    "Log",
     "MixtureTypes",
     "RegionTable",
     "RegretCurve",
     "SeparablePayoff",
+    "SequenceTypes",
     "TabularPayoff",
     "TypedPayoff",
+    "advise",
     "best_responses",
     "bounds",
     "cache_programs",
     "check_learner",
+    "data",
+    "deploy",
     "enumerate_regions",
     "expected_utility",
+    "fit_types",
     "growth_exponent",
     "learners",
     "load_game",
+    "load_game_file",
     "load_results",
+    "log_of",
     "paired_difference",
     "paired_differences",
     "play",
     "plots",
     "posterior",
+    "read_log",
     "run_sweep",
     "sample_types",
     "save_game",

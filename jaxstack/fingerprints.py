@@ -28,7 +28,7 @@ _ROOT = Path(__file__).parent
 
 # What tells of results and makes none: editing it renames nothing.
 _TELLS = frozenset(
-    {"cli", "page", "plots", "report", "results", "learner_check", "sweeps/load", "sweeps/other_code"}
+    {"cli", "data", "page", "plots", "report", "results", "learner_check", "sweeps/load", "sweeps/other_code"}
 )
 # Their versions are recorded with results, and name none: whatever else is installed counts with its version.
 _NUMERICAL = frozenset({"jax", "jaxlib", "numpy"})

@@ -152,6 +152,47 @@ def inspect(
 
 
 @app.command()
+def advise(
+    context: typer.Context,
+    game: Annotated[
+        Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
+    ],
+    log: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LOG",
+            help="Rounds, one a row: .csv or .parquet with what was posted and what followers did or were.",
+            show_default=False,
+        ),
+    ],
+    learner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Post what this learner would. Default: the best commitment under the fitted types.",
+        ),
+    ] = None,
+    types: Annotated[
+        Literal["joint", "independent", "mixture"] | None,
+        typer.Option(help="Kind of types to fit. Default: that of the game file."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Rounds that the learner plans for. Default: twice the log's.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture (.png, .pdf, .svg).")] = None,
+) -> None:
+    """What to post next by a log of rounds, what it should earn, and the best fixed commitment so far."""
+    with clean_errors(context):
+        from jaxstack import report
+        from jaxstack.cli.advising import print_advice
+
+        if plot is not None:
+            require_picture_name(plot)
+            report.require_writable(plot.parent)
+        print_advice(game, log, learner, types, horizon, plot, Terminal())
+
+
+@app.command()
 def convert(
     context: typer.Context,
     source: Annotated[

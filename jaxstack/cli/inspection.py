@@ -72,7 +72,7 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
     for name, probability in zip(leaders, solution.commitment, strict=True):
         commitment.add_row(Text(name), f"{probability:.6f}")
     console.print(commitment)
-    console.print(_responses(solution.response, file))
+    console.print(response_table(solution.response, file, "responses at the optimum"))
 
     if out is None:
         return
@@ -85,15 +85,15 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
     console.print(Text(f"Picture: {out}"))
 
 
-def _responses(responses: Any, file: Any) -> Table:
-    """What every follower type does at the optimum."""
+def response_table(responses: Any, file: Any, title: str) -> Table:
+    """What every follower type does against a commitment."""
     n, K = len(responses), file.game.num_types
     followers = file.follower_names or [f"follower {i}" for i in range(n)]
     # A heading is for a column of types: those of followers who name their own stand in the cells.
     own_types = bool(file.type_names) and not isinstance(file.type_names[0], str)
     kinds = [f"type {k}" for k in range(K)] if own_types or not file.type_names else file.type_names
     shown = range(min(n, _MAX_ROWS))
-    table = Table(title="responses at the optimum", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("follower")
     for kind in kinds[:_MAX_COLUMNS]:
         table.add_column(Text(kind))

@@ -88,7 +88,8 @@ def draw_types(
     def bits(run: jax.Array) -> jax.Array:
         return jax.random.bits(_block_key(key, _TYPES, run, block), (BLOCK, sampler.num_words), jnp.uint32)
 
-    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs)), 0, -1)
+    rounds = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
+    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs), rounds), 0, -1)
 
 
 class Played(NamedTuple):
@@ -113,7 +114,7 @@ def play_round(
       State after the round, what was played, and its regret in units of the payoff range.
     """
     choice = learner.act(key, state, inputs.known, inputs.hparams, t)
-    regret = inputs.arena.regret(inputs.known, choice)
+    regret = inputs.arena.regret(inputs.known, choice, types, t)
     return learn(learner, inputs, state, choice, types, t), choice, regret
 
 
@@ -152,7 +153,7 @@ def play_block(
 ) -> Carry:
     """The next BLOCK rounds of a tile."""
     types = draw_types(inputs.key, inputs.sampler, runs, block)
-    keys = jax.vmap(lambda run: _block_key(inputs.key, _ACT, run, block))(runs)
+    keys = jax.vmap(lambda run: acting_key(inputs, run, block))(runs)
     axes = run_axes(learner, inputs)
 
     def one_round(so_far: tuple[Any, jax.Array], drawn: tuple[jax.Array, ...]) -> Any:
@@ -212,6 +213,11 @@ def within(rounds: Array, block: jax.Array) -> jax.Array:
     """[BLOCK] bool: which rounds of a block are among `rounds`."""
     steps = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
     return (jnp.asarray(rounds)[:, None] == steps[None]).any(axis=0)
+
+
+def acting_key(inputs: Inputs, run: jax.Array, block: jax.Array) -> jax.Array:
+    """Key from which the learner's own draws in a block of one run come: one for every step."""
+    return _block_key(inputs.key, _ACT, run, block)
 
 
 def _block_key(key: jax.Array, stream: int, run: jax.Array, block: jax.Array) -> jax.Array:

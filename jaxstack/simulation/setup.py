@@ -8,12 +8,14 @@ import jax
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types, unstack
-from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
+from jaxstack.hindsight import most_earned
+from jaxstack.learners.contract import OFF_POLICY, PLAYS, Choice, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.sequences import SequenceTypes
 from jaxstack.simulation.rounds import Inputs
 from jaxstack.strategies.framing import on_frame
 from jaxstack.strategies.sets_of_games import StrategySets
@@ -53,19 +55,12 @@ def prepare(
       MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
-            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
-        )
-    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
-    _check_playable(game, learner)
-    table = enumerate_regions(game) if table is None else table
-    _check_table(game, table)
+    table = check_setting(game, learner, table)
     _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
     # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
-    utilities = vertex_utilities(known.game, types, table)
+    known_types = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
+    utilities = vertex_utilities(known.game, known_types, table)
     flat = utilities.reshape(*utilities.shape[:-2], -1)
     best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
     gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
@@ -75,20 +70,49 @@ def prepare(
     else:
         prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
+    arena: Any = Vertices(gap) if learner.plays == "vertices" else Commitments(known_types, optimum)
+    if isinstance(types, SequenceTypes):
+        arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
     inputs = Inputs(
         check_key(key, game.num_games),
         known,
-        _hparams(learner, known, hparams),
+        hparams_of(learner, known, hparams),
         types.sampler(),
-        Vertices(gap) if learner.plays == "vertices" else Commitments(types, optimum),
+        arena,
         np.zeros(0, np.int32),
-        _schedule(learner, horizon),
+        schedule_of(learner, horizon),
     )
     value = known.payoff_low + known.payoff_range * optimum
     return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
 
 
-def _schedule(learner: Learner, horizon: int) -> np.ndarray:
+def check_setting(game: Game, learner: Learner, table: RegionTable | None) -> RegionTable:
+    """The table of a game that a learner can play, enumerated where none is given.
+
+    Raises:
+      ValueError: no learner, one that cannot play this game, or the table of another game.
+    """
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
+            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
+        )
+    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    checks.one_of(f"off_policy of {learner.name}", learner.off_policy, OFF_POLICY)
+    _check_playable(game, learner)
+    table = enumerate_regions(game) if table is None else table
+    _check_table(game, table)
+    return table
+
+
+def _gained(most: np.ndarray) -> np.ndarray:
+    """[T] ([G, T]): by how much each round raises the most earned; padded, so that few horizons differ."""
+    horizon = most.shape[-1]
+    gained = np.diff(most, axis=-1, prepend=0.0)
+    return np.pad(gained, [(0, 0)] * (most.ndim - 1) + [(0, (1 << (horizon - 1).bit_length()) - horizon)])
+
+
+def schedule_of(learner: Learner, horizon: int) -> np.ndarray:
     """[E] int32: rounds in which the learner replans, and zeros, so that few horizons differ in E."""
     if (learner.schedule is None) != (learner.replan is None):
         raise ValueError(
@@ -164,7 +188,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
         )
 
 
-def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+def hparams_of(learner: Learner, known: Known, hparams: Any) -> Any:
     """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
     overrides = checks.named_numbers("hparams", hparams)
     with jax.enable_x64(True):
