@@ -71,6 +71,15 @@ def run(
         Literal["optimistic", "robust"] | None,
         typer.Option(help="Tie rule of scenarios that do not state their own."),
     ] = None,
+    table: Annotated[
+        bool | None,
+        typer.Option(
+            "--table/--no-table",
+            help="Play with a table of the regions or fail; or without one, by learners that can. Default: "
+            "with one where it is soon made.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
@@ -114,7 +123,8 @@ def run(
             use_every_core()
             if cache:
                 keep_programs()
-            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+            settings = {"horizon": horizon, "runs": runs, "seed": seed, "ties": ties, "table": table}
+            spec = wanted_spec(source, learners, **settings)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())

@@ -39,7 +39,7 @@ def write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: fl
     groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
     problems = [games.problem_of(group[0].game_key) for group in groups]
     for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
-        table = games.table_of(group[0].game_key, False)
+        table = games.table_of(group[0].game_key, False, group[0].run.table)
         played = [run.curve_of(out, cell) for cell in group]
         for cell, curve in zip(group, played, strict=True):
             curves.append((problem.name, curve))
@@ -48,7 +48,7 @@ def write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: fl
         title = f"{problem.name}: {sizes(problem.game)}, {spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
-        if problem.game.dimension in (1, 2):
+        if table is not None and problem.game.dimension in (1, 2):
             draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
     write_file(out / "curves.csv", report.curves_csv(curves))
     report.write_json(

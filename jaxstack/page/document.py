@@ -136,6 +136,7 @@ def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pict
     }
     optimum = span_of(np.concatenate([np.ravel(cell.optimum) for cell in cells]), ".4g")
     regions = span_of(np.concatenate([np.ravel(cell.num_regions) for cell in cells]))
+    gaps = np.concatenate([np.ravel(cell.optimum_gap) for cell in cells])
     horizons = "" if "horizon" in cells[0].labels else span_of([cell.horizon for cell in cells])
     facts = [
         describe(shared),
@@ -143,6 +144,7 @@ def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pict
         counted(max(len(cell.final_regret) for cell in cells), "game"),
         f"{regions} regions" if regions else "",
         f"optimum {optimum} payoff units per round" if optimum else "",
+        f"at most {np.nanmax(gaps):.2g} more is not excluded" if (gaps > 0).any() else "",
     ]
     parts = [
         f"<h3>{escaped(name)}</h3>",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -11,26 +11,34 @@ from jaxstack import checks
 from jaxstack.arena import Commitments, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types
-from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
+from jaxstack.learners.contract import PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
-from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regions import RegionTable
+from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.simulation.tables import table_of, without_table
 from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
-from jaxstack.value import vertex_utilities
 
 
 class Setup(NamedTuple):
     """Host side of a simulation.
 
-    optimum: [] or [G] float64, U_D(x*), payoff units.
+    learner: who plays: the one that was asked for, or without a table the one that plays in its place.
+    table: regions of the game, or None.
+    ties: tie rule, by which the optimum is one.
+    optimum: [] or [G] float64, U_D(x*), payoff units; without a table, of the best commitment known.
+    optimum_gap: [] or [G] float64, payoff units: how much more another commitment may earn; 0 with a table,
+      nan where nothing is known.
     unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
     """
 
     inputs: Inputs
     learner: Learner
-    table: RegionTable
+    table: RegionTable | None
+    ties: str
     optimum: np.ndarray
+    optimum_gap: np.ndarray
     unit: np.ndarray
     num_games: int
 
@@ -42,10 +50,10 @@ def prepare(
     learner: Learner,
     *,
     horizon: int,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
 ) -> Setup:
-    """Check everything, solve the game exactly, and gather what the rounds read.
+    """Check everything, solve the game, exactly where there is a table, and gather what the rounds read.
 
     Raises:
       ValueError: as `simulate`.
@@ -59,18 +67,18 @@ def prepare(
         )
     checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
     _check_playable(game, learner)
-    table = enumerate_regions(game) if table is None else table
-    _check_table(game, table)
-    _check_equal_actions(game, types, table)
+    if table is None:
+        table = table_of(game)
+    if table is None or table is False:
+        table, learner = None, without_table(learner)
+    else:
+        _check_table(game, table)
+        _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
-    # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
-    utilities = vertex_utilities(known.game, types, table)
-    flat = utilities.reshape(*utilities.shape[:-2], -1)
-    best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
-    gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
+    best = of_search(game, known.game, types) if table is None else of_table(known.game, types, table)
     if learner.feedback == "optimum":
-        places = np.unravel_index(best, utilities.shape[-2:])
-        prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
+        by_commitment: Any = Commitment(best.x, best.responses)  # type: ignore[arg-type]
+        prepared: Any = best.vertex if learner.plays == "vertices" else by_commitment
     else:
         prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
@@ -79,12 +87,13 @@ def prepare(
         known,
         _hparams(learner, known, hparams),
         types.sampler(),
-        Vertices(gap) if learner.plays == "vertices" else Commitments(types, optimum),
+        Vertices(best.loss) if learner.plays == "vertices" else Commitments(types, best.value),
         np.zeros(0, np.int32),
         _schedule(learner, horizon),
     )
-    value = known.payoff_low + known.payoff_range * optimum
-    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+    optimum = known.payoff_low + known.payoff_range * best.value
+    ties = "optimistic" if table is None else table.ties
+    return Setup(inputs, learner, table, ties, optimum, best.gap, known.payoff_range, game.num_games or 1)
 
 
 def _schedule(learner: Learner, horizon: int) -> np.ndarray:

@@ -44,9 +44,14 @@ def tile_size(setup: Setup, platform: str) -> int:
 
 
 def working_bytes(setup: Setup) -> int:
-    """What one run of one game keeps and reads in a round: its state, and a score for every vertex."""
-    vertices = int(setup.table.vertex_mask.sum(axis=(-2, -1)).max())
-    return tree_bytes(state_shapes(setup.learner, setup.inputs)) + vertices * _float_bytes()
+    """What one run of one game keeps and reads in a round: its state, and a score for every vertex.
+
+    Without a table: its state, and what it plays.
+    """
+    state = tree_bytes(state_shapes(setup.learner, setup.inputs))
+    if setup.table is None:
+        return state + tree_bytes(choice_shapes(setup.learner, setup.inputs))
+    return state + int(setup.table.vertex_mask.sum(axis=(-2, -1)).max()) * _float_bytes()
 
 
 def held_bytes(
@@ -81,11 +86,12 @@ def choose_tiles(
     if num_processes > 1:  # all must come to the same answer
         free = int(hosts.gather(np.asarray(free, np.int64)).min())
     per_run, shared = _bytes(setup, num_checkpoints)
+    regions = "no regions" if setup.table is None else f"R = {setup.table.padded_regions:,} regions"
     memory.require(
         shared + tile * per_run,
         what=f"simulating {setup.learner.name} with {setup.num_games} game(s) x {tile} run(s) on each device",
         driver=f"{memory.readable(working_bytes(setup))} of learner state per run "
-        f"(R = {setup.table.padded_regions:,} regions) and {memory.readable(shared)} of tables",
+        f"({regions}) and {memory.readable(shared)} of tables",
         remedy="fewer games at once, or fewer devices that share the memory (batch_size limits them)",
         available=free,
     )
@@ -97,7 +103,7 @@ def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int]:
     floats = _float_bytes()
     setup_shapes = setup.learner, setup.inputs
     info, choice = tree_bytes(info_shapes(*setup_shapes)), tree_bytes(choice_shapes(*setup_shapes))
-    types = setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4
+    types = setup.inputs.sampler.num_words * 4 + setup.inputs.known.game.num_followers * 4
     drawn = BLOCK * (types + choice + info + floats)
     # Twice the state: one copy is read while the next is written.
     kept = num_checkpoints * (2 * floats + info) + 2 * floats
