@@ -95,7 +95,7 @@ def _content_of(problem: Problem) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def table_of(key: GameKey, padded: bool, wanted: bool | None) -> RegionTable | None:
+def table_of(key: GameKey, padded: bool, wanted: bool | None = None) -> RegionTable | None:
     """Regions of a game; padded, games of equal sizes mostly have tables of equal shape.
 
     Args:
