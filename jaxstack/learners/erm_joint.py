@@ -79,7 +79,7 @@ def erm_joint() -> Learner:
         theorem="erm_joint",
         info=_info,
         jumps=Jumps(product=False, init=_init, act=_act, update=_update),
-        without_table=erm_by_search("erm_joint"),
+        without_table=erm_by_search("erm_joint", product=False),
     )
 
 

@@ -1,22 +1,23 @@
 """Commitments that are searched for, where there is no table of regions to choose from.
 
-What is learnt of types changes slowly, and so does the best commitment: it is looked for anew in epochs, by a
-local search (`jaxstack.solvers.walk`) that begins where the last one ended, and once more at a corner of the
-strategy set that is drawn at random. So the cost of a round does not grow with the number of regions, and what
-is played is a vertex of some region, if not always the best one.
+What is learnt of types changes slowly, and so does the best commitment: it is looked for anew in epochs, by
+a local search (`jaxstack.solvers.walk`) that begins where the last one ended, and once more at a corner of
+the strategy set that is drawn at random. So the cost of a round does not grow with the number of regions, and
+what is played is a vertex of some region, if not always the best one.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack.axes import DeviceArray, Float
+from jaxstack.distributions import IndependentTypes, JointTypes
 from jaxstack.game import Game, unstack
-from jaxstack.learners.contract import Commitment, Known, tie_tolerance
+from jaxstack.learners.contract import Known, tie_tolerance
 from jaxstack.solvers.walk import Arrangement, Place, arrangement, climb
 from jaxstack.stacking import stack
 
@@ -48,16 +49,39 @@ def nowhere(known: Known) -> Place:
     return Place(x, responses, jnp.zeros((), known.dtype), corners[0])
 
 
-def search(key: jax.Array, known: Known, weights: Float[DeviceArray, "n K"], last: Place) -> Place:
-    """The best commitment that is found for followers' types with these probabilities, from the last one."""
+def of_marginals(known: Known, marginals: Float[DeviceArray, "n K"]) -> Any:
+    """Weights of a search where followers' types are independent, or where marginals tell everything."""
+    return IndependentTypes(marginals) if known.prepared.terms is None else marginals
+
+
+def of_joint(known: Known, probabilities: Float[DeviceArray, "J"]) -> Any:
+    """Weights of a search from the probabilities of all K**n joint types, in C order."""
+    table = probabilities.reshape((known.game.num_types,) * known.game.num_followers)
+    if known.prepared.terms is None:
+        return JointTypes(table)
+    axes = range(table.ndim)
+    return jnp.stack([table.sum(axis=tuple(other for other in axes if other != i)) for i in axes])
+
+
+def search(key: jax.Array, known: Known, weights: Any, last: Place) -> Place:
+    """The best commitment that is found, from the last one.
+
+    Args:
+      key: of the random moves.
+      known: `prepared` by `prepare_search`.
+      weights: how likely types are, as `climb` has it.
+      last: where the last search ended.
+    """
     arr: Arrangement = known.prepared
     corners = jnp.asarray(arr.corners)
     for_corner, *keys = jax.random.split(key, 3)
     corner = corners[jax.random.randint(for_corner, (), 0, len(corners), jnp.int32)]
 
-    def from_vertex(key: jax.Array, active: jax.Array) -> Place:
+    def from_vertex(start: tuple[jax.Array, jax.Array]) -> Place:
+        key, active = start
         return climb(key, arr, weights, last._replace(active=active), steps=STEPS, kicks=KICKS)
 
-    found = jax.vmap(from_vertex)(jnp.stack(keys), jnp.stack([last.active, corner]))
+    # One after the other: side by side, two searches of a run take longer.
+    found = jax.lax.map(from_vertex, (jnp.stack(keys), jnp.stack([last.active, corner])))
     moves = found.value[1] > found.value[0] + tie_tolerance(known.dtype)
     return jax.tree.map(lambda leaf: jnp.where(moves, leaf[1], leaf[0]), found)
