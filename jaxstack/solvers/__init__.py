@@ -27,7 +27,7 @@ from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
 from jaxstack.solvers.problem import NearTie, Problem, near_ties
 
-METHODS = ("vertices", "programs", "milp", "ascent")
+METHODS = ("vertices", "programs", "milp", "walk", "ascent")
 
 __all__ = ["METHODS", "NEAR_TIE", "Estimate", "NearTie", "Solution", "estimate", "near_ties", "solve"]
 

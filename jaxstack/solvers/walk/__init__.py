@@ -6,5 +6,6 @@
 
 from jaxstack.solvers.walk.arrangement import Arrangement, arrangement
 from jaxstack.solvers.walk.climb import Place, climb
+from jaxstack.solvers.walk.search import solve
 
-__all__ = ["Arrangement", "Place", "arrangement", "climb"]
+__all__ = ["Arrangement", "Place", "arrangement", "climb", "solve"]
