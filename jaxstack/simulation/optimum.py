@@ -87,5 +87,5 @@ def _solved(game: Game, types: TypeDistribution) -> solvers.Solution:
         if content not in _FOUND:
             while len(_FOUND) >= _KEPT:
                 del _FOUND[next(iter(_FOUND))]
-            _FOUND[content] = solvers.solve(game, types, method="ascent")
+            _FOUND[content] = solvers.solve(game, types, method="walk")
         return _FOUND[content]
