@@ -20,7 +20,6 @@ import jax
 import numpy as np
 
 import jaxstack as js
-import platform
 from tests import games, polytopes
 from tests.games import Case, Shape
 

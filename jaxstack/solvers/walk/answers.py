@@ -53,14 +53,12 @@ def turned_vectors(
     arr: Arrangement, types: TypeDistribution, responses: Int[DeviceArray, "nK"]
 ) -> tuple[Float[DeviceArray, "D"], Float[DeviceArray, "nK A D"]]:
     """The payoff vector of a response map, and of every map that differs from it in one follower type."""
-    num_items, A, _ = arr.rows.shape
+    num_items, A, D = arr.rows.shape
     items = jnp.arange(num_items, dtype=jnp.int32)
-
-    def turned(item: jax.Array, action: jax.Array) -> jax.Array:
-        return payoff_vector(arr, types, jnp.where(items == item, action, responses))
-
-    every = jax.vmap(jax.vmap(turned, (None, 0)), (0, None))
-    return payoff_vector(arr, types, responses), every(items, jnp.arange(A, dtype=jnp.int32))
+    at, action = jnp.repeat(items, A)[:, None], jnp.tile(jnp.arange(A, dtype=jnp.int32), num_items)[:, None]
+    maps = jnp.concatenate([responses[None], jnp.where(items == at, action, responses)])
+    vectors = jax.vmap(lambda answers: payoff_vector(arr, types, answers))(maps)
+    return vectors[0], vectors[1:].reshape(num_items, A, D)
 
 
 def shortlist(arr: Arrangement) -> int:

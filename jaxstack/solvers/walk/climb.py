@@ -39,7 +39,7 @@ class Place(NamedTuple):
 
 
 class _Vertex(NamedTuple):
-    """D - 1 constraints and sum x = 1 as rows of a matrix, and its inverse, whose last column is the vertex."""
+    """D - 1 constraints and sum x = 1 as rows of a matrix; the last column of its inverse is the vertex."""
 
     active: Int[DeviceArray, "D-1"]
     matrix: Float[DeviceArray, "D D"]
@@ -70,25 +70,40 @@ def climb(
       kicks: random moves away from a local optimum, 1 to `kicks` of them; static.
     """
     here = _start(arr, weights, start)
-    if here.active.shape[0] == 0:
+    if here.active.shape[0] == 0 and arr.terms is not None:
         return _place(arr, weights, here)
-    bits = jax.random.bits(key, (steps, 2), jnp.uint32)
+    seed = jax.random.bits(key, (), jnp.uint32)
 
-    def step(state: _State, bits: jax.Array) -> tuple[_State, None]:
-        return _step(arr, weights, state, bits, kicks), None
+    def step(state: _State, number: jax.Array) -> tuple[_State, None]:
+        if here.active.shape[0] == 0:  # the only commitment
+            turned = _turned(
+                arr,
+                state.here,
+                arr.rows[:, :, 0],
+                arr.sizes[:, 0],
+                *turned_vectors(arr, weights, state.here.responses),
+            )
+            return _State(turned, turned, state.kicks), None
+        return _step(arr, weights, state, _mixed(seed + number), kicks), None
 
-    return _place(arr, weights, jax.lax.scan(step, _State(here, here, jnp.int32(0)), bits)[0].best)
+    state = _State(here, here, jnp.int32(0))
+    return _place(arr, weights, jax.lax.scan(step, state, jnp.arange(steps, dtype=jnp.uint32))[0].best)
 
 
 def _start(arr: Arrangement, weights: Any, start: Place | Any) -> _Vertex:
-    """The vertex to start from."""
+    """The vertex to start from; its value is -inf where `_turned` is to tell it."""
     active = start.active if isinstance(start, Place) else jnp.asarray(arr.corners)[start]
     rows = jax.vmap(lambda constraint: _row(arr, constraint))(active)
     matrix = jnp.concatenate([rows, jnp.ones((1, arr.rows.shape[2]), arr.rows.dtype)])
     inverse = _on_sides(active, jnp.linalg.inv(matrix))
-    held = start.responses.reshape(-1) if isinstance(start, Place) else None
-    responses, value = respond(arr, weights, inverse[:, -1], held)
-    return _Vertex(active, matrix, inverse, responses, value)
+    if arr.terms is not None:
+        return _Vertex(active, matrix, inverse, *respond(arr, weights, inverse[:, -1]))
+    followers, sizes = (jnp.matmul(form, inverse[:, -1], precision=_EXACT) for form in (arr.rows, arr.sizes))
+    best = held = tied(arr, followers, tolerances(inverse.dtype).tie * sizes)
+    if isinstance(start, Place):
+        held = best & (jnp.arange(best.shape[1]) == start.responses.reshape(-1, 1))
+    responses = jnp.argmax(jnp.where(held.any(axis=1, keepdims=True), held, best), axis=1).astype(jnp.int32)
+    return _Vertex(active, matrix, inverse, responses, jnp.array(-jnp.inf, inverse.dtype))
 
 
 def _row(arr: Arrangement, constraint: Int[DeviceArray, ""]) -> Float[DeviceArray, "D"]:
@@ -114,7 +129,7 @@ def _step(arr: Arrangement, weights: Any, state: _State, bits: jax.Array, kicks:
     """One move: uphill, or at random; or back to the best vertex, from where random moves start."""
     here = state.here
     lines = lines_through(arr, here.inverse)
-    shuffled = jnp.where(lines.exists, _shuffled(lines.at.shape, bits[0]), -1)
+    shuffled = jnp.where(lines.exists, _shuffled(lines.at.shape, bits), -1)
     kicking = state.kicks > 0
     if arr.terms is not None:
         leader = jnp.matmul(arr.terms, here.inverse, precision=_EXACT)
@@ -123,44 +138,55 @@ def _step(arr: Arrangement, weights: Any, state: _State, bits: jax.Array, kicks:
         value, responses = worth.reshape(-1)[chosen], here.responses  # of the best vertex, in the end
         turned, turning = here, jnp.asarray(False)
     else:
-        chosen, value, responses, turned, turning = _of_any_payoff(
-            arr, weights, here, lines, jnp.where(kicking, _first(shuffled), -1)
-        )
-    margin = _BETTER * jnp.finfo(value.dtype).eps * (1 + jnp.abs(here.value))
-    uphill = value > here.value + margin
+        base, turns = turned_vectors(arr, weights, here.responses)
+        turned = _turned(arr, here, lines.followers[:, :, -1], lines.sizes[:, -1], base, turns)
+        turning = ~kicking & (turned.value > here.value + _margin(turned.value))
+        wanted = jnp.where(kicking, _first(shuffled), -1)
+        chosen, value, responses = _promising(arr, weights, here, lines, base, turns - base, wanted)
+    uphill = value > here.value + _margin(here.value)
     moved, moves = _moved(arr, here, lines, chosen)
     moved = moved._replace(value=value, responses=responses)
     moves &= kicking | uphill
     stuck = ~kicking & ~uphill & ~turning
     here = _either(turning, turned, _either(stuck, state.best, _either(moves, moved, here)))
-    left = jnp.where(kicking, state.kicks - 1, jnp.where(stuck, 1 + bits[1] % kicks, 0)).astype(jnp.int32)
+    left = jnp.where(kicking, state.kicks - 1, jnp.where(stuck, 1 + bits % kicks, 0)).astype(jnp.int32)
     return _State(here, _either(here.value > state.best.value, here, state.best), left)
 
 
-def _of_any_payoff(
-    arr: Arrangement, types: TypeDistribution, here: _Vertex, lines: Lines, wanted: Int[DeviceArray, ""]
-) -> tuple[jax.Array, jax.Array, jax.Array, _Vertex, jax.Array]:
-    """A point to move to, its value and responses; or a follower's ties to turn at the vertex itself.
-
-    What a follower type's answers are worth is taken from the responses at the vertex. That is exact where
-    one follower changes its mind; of other points, the most promising are looked at themselves.
-
-    Args:
-      wanted: a point, flat; or -1: the best.
-    """
-    base, turns = turned_vectors(arr, types, here.responses)
-    leader = jnp.matmul(turns - base, here.inverse, precision=_EXACT)
-    best = tied(arr, lines.followers[:, :, -1], tolerances(base.dtype).tie * lines.sizes[:, -1])
-    responses, gains = favourite(arr, best, leader[:, :, -1])
+def _turned(
+    arr: Arrangement,
+    here: _Vertex,
+    followers: Float[DeviceArray, "nK A"],
+    sizes: Float[DeviceArray, "nK"],
+    base: Float[DeviceArray, "D"],
+    turns: Float[DeviceArray, "nK A D"],
+) -> _Vertex:
+    """The vertex with the ties of that follower turned to whom it is worth most: exact for one follower."""
+    x = here.inverse[:, -1]
+    best = tied(arr, followers, tolerances(x.dtype).tie * sizes)
+    responses, gains = favourite(arr, best, jnp.matmul(turns - base, x, precision=_EXACT))
     by_follower = gains.reshape(arr.shape).sum(axis=1)
     follower = jnp.argmax(by_follower)
     own = jnp.repeat(jnp.arange(arr.shape[0]) == follower, arr.shape[1])
-    turned = here._replace(
-        responses=jnp.where(own, responses, here.responses), value=here.value + by_follower[follower]
-    )
-    turning = by_follower[follower] > _BETTER * jnp.finfo(base.dtype).eps * (1 + jnp.abs(here.value))
+    value = jnp.dot(base, x, precision=_EXACT) + by_follower[follower]
+    return here._replace(responses=jnp.where(own, responses, here.responses), value=value)
 
-    ahead = jnp.matmul(base, here.inverse, precision=_EXACT)
+
+def _promising(
+    arr: Arrangement,
+    types: TypeDistribution,
+    here: _Vertex,
+    lines: Lines,
+    base: Float[DeviceArray, "D"],
+    gains: Float[DeviceArray, "nK A D"],
+    wanted: Int[DeviceArray, ""],
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The best of the points that promise most, or the one that is `wanted` (-1: none), value and responses.
+
+    What a follower type's answers promise is taken from the responses at the vertex. That is exact where one
+    follower changes its mind.
+    """
+    leader, ahead = (jnp.matmul(form, here.inverse, precision=_EXACT) for form in (gains, base))
     worth = earned(arr, lines, leader, jnp.ones(len(leader), base.dtype))
     worth = jnp.where(lines.exists, worth + ahead[-1] + lines.at * ahead[:-1, None], -jnp.inf).reshape(-1)
     _, points = jax.lax.top_k(worth, min(worth.size, shortlist(arr)))
@@ -168,7 +194,7 @@ def _of_any_payoff(
     answers, values = jax.vmap(lambda point: _answers_at(arr, types, here, lines, leader, point))(points)
     values = jnp.where(lines.exists.reshape(-1)[points], values, -jnp.inf)
     first = jnp.argmax(values)
-    return points[first], values[first], answers[first], turned, turning & (wanted < 0)
+    return points[first], values[first], answers[first]
 
 
 def _answers_at(
@@ -187,6 +213,18 @@ def _answers_at(
     responses, _ = favourite(arr, best, leader[:, :, -1] + at * leader[:, :, line])
     x = here.inverse[:, -1] + at * here.inverse[:, line]
     return responses, jnp.dot(payoff_vector(arr, types, responses), x, precision=_EXACT)
+
+
+def _margin(value: Float[DeviceArray, ""]) -> jax.Array:
+    """By how much another value must be better to count: not by rounding."""
+    return _BETTER * jnp.finfo(value.dtype).eps * (1 + jnp.abs(value))
+
+
+def _mixed(number: jax.Array) -> jax.Array:
+    """32 bits that look random, of a number. Source: Wellons, hash function prospector (lowbias32)."""
+    number = (number ^ (number >> 16)) * jnp.uint32(0x7FEB352D)
+    number = (number ^ (number >> 15)) * jnp.uint32(0x846CA68B)
+    return number ^ (number >> 16)
 
 
 def _shuffled(shape: tuple[int, ...], bits: jax.Array) -> Float[DeviceArray, "D-1 P2"]:
@@ -219,7 +257,7 @@ def _moved(arr: Arrangement, here: _Vertex, lines: Lines, chosen: jax.Array) -> 
     on_row = jnp.where(is_facet, lines.facets[facet], on_row)
     own = jnp.arange(D, dtype=jnp.int32) == line
     pivot = on_row[line]
-    usable = jnp.where(is_facet, True, tie) & (pivot != 0)
+    usable = lines.exists.reshape(-1)[chosen] & (is_facet | tie) & (pivot != 0)
     usable &= ~(constraint == here.active).any()
     active = jnp.where(own[:-1], constraint, here.active)
     matrix = jnp.where(own[:, None], row, here.matrix)
@@ -253,21 +291,16 @@ def _tie_at(
 
 
 def respond(
-    arr: Arrangement, weights: Any, x: Float[DeviceArray, "D"], held: Int[DeviceArray, "nK"] | None = None
+    arr: Arrangement, weights: Float[DeviceArray, "n K"], x: Float[DeviceArray, "D"]
 ) -> tuple[Int[DeviceArray, "nK"], Float[DeviceArray, ""]]:
     """Followers' best responses to a commitment, ties in the leader's favour, and what they earn it.
 
-    Where the leader's payoff is no sum over followers, ties go to the responses `held` before, if these tie,
-    or to the lowest index: `climb` turns them one follower at a time.
+    Of a payoff that is a sum over followers.
     """
-    followers = jnp.matmul(arr.rows, x, precision=_EXACT)
-    slack = tolerances(x.dtype).tie * jnp.matmul(arr.sizes, x, precision=_EXACT)
-    best = tied(arr, followers, slack)
-    if arr.terms is None:
-        kept = False if held is None else jnp.arange(best.shape[1]) == held[:, None]
-        responses = jnp.argmax(jnp.where(best, 1 + kept, 0), axis=1).astype(jnp.int32)
-        return responses, jnp.dot(payoff_vector(arr, weights, responses), x, precision=_EXACT)
-    responses, gains = favourite(arr, best, jnp.matmul(arr.terms, x, precision=_EXACT))
+    followers, sizes, leader = (
+        jnp.matmul(form, x, precision=_EXACT) for form in (arr.rows, arr.sizes, arr.terms)
+    )
+    responses, gains = favourite(arr, tied(arr, followers, tolerances(x.dtype).tie * sizes), leader)
     return responses, jnp.dot(weights.reshape(-1), gains, precision=_EXACT)
 
 
@@ -275,6 +308,8 @@ def _place(arr: Arrangement, weights: Any, vertex: _Vertex) -> Place:
     """A vertex as a person sees it."""
     shares = jnp.maximum(vertex.inverse[:, -1], 0)
     shares = shares / shares.sum()
-    responses, value = respond(arr, weights, shares, vertex.responses)
+    responses, value = vertex.responses, vertex.value
+    if arr.terms is not None:
+        responses, value = respond(arr, weights, shares)
     x = shares if arr.points is None else jnp.matmul(shares, arr.points, precision=_EXACT)
     return Place(x, responses.reshape(arr.shape), value, vertex.active.astype(jnp.int32))

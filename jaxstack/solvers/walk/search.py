@@ -74,7 +74,7 @@ class _Search:
         size = len(starts.active)
         width = -(-size // -(-size // self._side_by_side(size)))  # equal parts: one compiled program
         parts = {first: np.arange(first, first + width) % size for first in range(0, size, width)}
-        places = {first: jax.tree.map(lambda leaf: leaf[own], starts) for first, own in parts.items()}
+        places = {first: Place(*(leaf[own] for leaf in starts)) for first, own in parts.items()}
         for turn in range(_ROUNDS):
             for first, own in parts.items():
                 arguments = (own + turn * size, self.arrangement, self.weights, places[first])
@@ -93,7 +93,9 @@ class _Search:
                 f"{problem.original.strategies!r}. Use method='programs' or 'milp'."
             )
         size = max(LEAST_STARTS, corners.shape[1] + 1)
-        chosen = np.arange(size) % len(corners) if len(corners) <= size else np.arange(size) * len(corners) // size
+        chosen = (
+            np.arange(size) % len(corners) if len(corners) <= size else np.arange(size) * len(corners) // size
+        )
         responses = problem.preferences.best_responses(problem.preferences.centre[None])[0]
         return Place(
             x=np.zeros((size, corners.shape[1] + 1)),
