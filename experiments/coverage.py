@@ -30,7 +30,7 @@ AGREED = 1e-9  # on payoffs from -10 to 10
 SECONDS = 2.0  # by the estimate, up to which a region table is made
 PROGRAMS = 300.0  # regions, by the estimate, up to which each has its linear program
 LARGEST = 40_000  # variables of a mixed-integer program
-TIME_LIMIT = 30.0  # seconds for one answer; what is not proved optimal by then is not counted
+TIME_LIMIT = 120.0  # seconds for one answer; what is not proved optimal by then is not counted
 
 
 class Pair(NamedTuple):
@@ -59,15 +59,18 @@ def normal_form(game: js.Game, guards: int) -> js.Game:
 
 
 def methods_for(game: js.Game, ties: str) -> Iterable[str]:
-    """Methods that can solve a game in seconds."""
+    """Methods that can solve a game in seconds; where there is none, one that may take a minute or two."""
     guess = js.solvers.estimate(game)
-    if guess.seconds < SECONDS:
-        yield "vertices"
-    if guess.regions < PROGRAMS:
-        yield "programs"
     n, K, L, A = game.follower.shape
-    if ties == "optimistic" and n * K * L * A < LARGEST:
-        yield "milp"
+    can = {
+        "vertices": guess.seconds < SECONDS,
+        "programs": guess.regions < PROGRAMS,
+        "milp": ties == "optimistic" and n * K * L * A < LARGEST,
+    }
+    if any(can.values()):
+        yield from (method for method, soon in can.items() if soon)
+    else:
+        yield "vertices" if guess.seconds < TIME_LIMIT else "programs"
 
 
 def optima(pair: Pair, ties: str) -> dict[str, float]:

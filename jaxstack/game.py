@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, ties, unequal
-from jaxstack._pytree import is_traced, pytree_dataclass, set_field, static_field
+from jaxstack._pytree import is_traced, pytree_dataclass, set_field
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import TypeDistribution
@@ -19,6 +19,7 @@ from jaxstack.stacking import stack as stack
 from jaxstack.stacking import unstack as unstack
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import differences_of
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
 
 COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
@@ -41,7 +42,7 @@ class Game:
       strategies: what the leader may commit to. None, the simplex of mixed strategies over L actions, or a
         `jaxstack.strategies.Polytope`: then l is a coordinate of the commitment x, payoffs are <x, u(., a)>,
         and some combination of coordinates is constant on the set, so that constants are payoffs too. A batch
-        has one set for all its games.
+        has one set for all its games, or a `StrategySets` (made by `stack`).
       available: [n, K, A] bool, or lists [n][K_i][A_i]: True where follower i of type k has action a. None:
         all that `follower` has payoffs for. A follower's last types may be False throughout: it does not
         have them. Payoffs of what is False are not read, and may be nan.
@@ -57,7 +58,7 @@ class Game:
 
     leader: Any
     follower: Any
-    strategies: Polytope | None = static_field(default=None)
+    strategies: Any = None
     available: Any = None
 
     def __post_init__(self) -> None:
@@ -141,8 +142,8 @@ class Game:
         return self.follower.shape[-1]
 
     @property
-    def dimension(self) -> int:
-        """Of the leader's strategy set: L - 1 for the simplex."""
+    def dimension(self) -> Any:
+        """Of the leader's strategy set: L - 1 for the simplex; [G] where the games of a batch differ."""
         return self.num_leader_actions - 1 if self.strategies is None else self.strategies.dimension
 
     @property
@@ -186,6 +187,14 @@ class Game:
         """n, K and A: games of one L that agree in these have arrays of one shape."""
         return self.num_followers, self.num_types, self.num_actions
 
+    def on(self, strategies: Polytope | StrategySets | None) -> Game:
+        """The same numbers with another strategy set, which is not checked."""
+        moved = object.__new__(Game)
+        for name in ("leader", "follower", "available"):
+            set_field(moved, name, getattr(self, name))
+        set_field(moved, "strategies", strategies)
+        return moved
+
     def padded_to(self, num_followers: int, num_types: int, num_actions: int) -> Game:
         """The same game in larger arrays, with `available`; followers are added who have no choice.
 
@@ -215,6 +224,10 @@ class Game:
         """
         if self.strategies is None:
             return self.leader.bounds(played)
+        if isinstance(self.strategies, StrategySets):
+            of_games = [None] * len(self.strategies.sets) if played is None else list(played)
+            bounds = [unstack(self, g).payoff_bounds(own) for g, own in enumerate(of_games)]
+            return tuple(np.array(bound) for bound in zip(*bounds, strict=True))
         return self.leader.at(self.strategies.outline).bounds(played)
 
 
@@ -226,10 +239,10 @@ def _in_words(counts: Int[np.ndarray, "*batch n"]) -> str:
     return str(tuple(counts.tolist())) if counts.ndim == 1 and counts.size <= 8 else f"{low}..{high}"
 
 
-def _strategies(value: Any, length: tuple[int, ...]) -> Polytope | None:
+def _strategies(value: Any, length: tuple[int, ...]) -> Any:
     """The set, if payoffs of this length fit it; None for the simplex itself."""
-    if value is None:
-        return None
+    if value is None or isinstance(value, StrategySets):
+        return value
     checks.instance("strategies", value, Polytope, "jaxstack.strategies makes them, such as box or coverage.")
     if length != (value.num_coordinates,):
         raise ValueError(
@@ -337,6 +350,11 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
         )
     if game.strategies is None:
         differences = ties.differences(game.follower)
+    elif isinstance(game.strategies, StrategySets):
+        raise ValueError(
+            f"best responses in compiled rounds need one strategy set for all games of a batch, but those of "
+            f"{game!r} differ. Play these games one by one: jaxstack.unstack(game, g)."
+        )
     else:  # the same rule in the frame's shares
         commitment = game.strategies.frame.shares(commitment)
         differences = differences_of(game.follower, game.strategies)

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxstack import checks
 from jaxstack.distributions import TypeDistribution
+from jaxstack.strategies.sets_of_games import StrategySets, together
 
 _Stackable = TypeVar("_Stackable")
 
@@ -19,11 +20,10 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
 
     Games of one L and one kind of payoff may differ in followers, types and actions, type distributions and
     tables too: all are padded to the largest (`Game.available` says what is real; followers who are added
-    have no choice). Stack the games and their types in the same order. All have one strategy set.
+    have no choice). Their strategy sets may differ. Stack the games and their types in the same order.
 
     Raises:
-      ValueError: no list, an empty one, or members of different kinds, numbers of leader actions, or
-        strategy sets.
+      ValueError: no list, an empty one, or members of different kinds or numbers of leader actions.
     """
     checks.instance("what is stacked", trees, Iterable, "Pass a list: jaxstack.stack([game, ...]).")
     trees = _of_one_shape(list(trees))
@@ -37,9 +37,8 @@ def stack(trees: Sequence[_Stackable]) -> _Stackable:
     for position, tree in enumerate(trees):
         if describe(tree) != expected:
             raise ValueError(
-                f"stack needs members of one kind, one number of leader actions and one strategy set, but "
-                f"member {position} is {tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds "
-                f"separately."
+                f"stack needs members of one kind and one number of leader actions, but member {position} is "
+                f"{tree!r} and member 0 is {trees[0]!r}. Handle games of other kinds separately."
             )
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
@@ -49,6 +48,8 @@ def _of_one_shape(trees: list[Any]) -> list[Any]:
     kinds = {type(tree) for tree in trees}
     if len(kinds) != 1 or not hasattr(trees[0], "padded_to"):
         return trees
+    if hasattr(trees[0], "strategies"):
+        trees = together(trees)
     sizes = [tree.padded_sizes for tree in trees]
     if len(set(sizes)) == len({jax.tree.structure(tree) for tree in trees}) == 1:
         return trees
@@ -68,4 +69,8 @@ def unstack(batch: _Stackable, index: int) -> _Stackable:
         single = getattr(batch, "num_games", ()) is None
     if single:
         raise ValueError(f"unstack needs a stacked batch, but {batch!r} is a single one. Use it as it is.")
-    return jax.tree.map(lambda leaf: leaf[index], batch)
+
+    def pick(part: Any) -> Any:
+        return part.sets[index] if isinstance(part, StrategySets) else part[index]
+
+    return jax.tree.map(pick, batch, is_leaf=lambda part: isinstance(part, StrategySets))

@@ -15,7 +15,7 @@ import pytest
 from experiments.benchmarks import cuda_loops, measure, numpy_loops, report
 from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.alias import alias_table
-from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, rows, solve
+from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, loading, rows, solve
 from experiments.benchmarks.setting import Setting, make_setting, random_game
 from experiments.benchmarks.simulation import LEARNERS
 from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
@@ -155,6 +155,11 @@ def test_peak_memory_is_that_of_the_process_alone() -> None:
 
 
 # --- the command ---
+
+
+def test_cells_that_are_read_are_those_of_the_sweep():
+    (row,) = loading.run(TOY, cells=3)
+    assert (row.contestant, row.work, row.unit) == ("load_results", 3, "cells")
 
 
 def test_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

@@ -290,8 +290,62 @@ def test_a_batch_equals_its_games() -> None:
         np.testing.assert_array_equal(table.responses[g, :count], single.responses)
         mask = single.vertex_mask
         np.testing.assert_array_equal(table.vertices[g, :count, : mask.shape[1]][mask], single.vertices[mask])
-    with pytest.raises(ValueError, match="one strategy set"):
-        js.stack([games[0], js.scenarios.random_coverage_game(0, 3, 2, 1, 2)[0]])
+
+
+def games_on_different_sets() -> tuple[list[js.Game], list[Any]]:
+    """L = 4 on sets of 2 and 3 dimensions and 4 to 8 vertices, the simplex among them, one set twice."""
+    rng = np.random.default_rng(4)
+    sets = [
+        strategies.coverage(3, 1),
+        strategies.product_of_simplices([2, 2]),
+        None,
+        strategies.coverage(3, 2),
+        strategies.box(np.zeros(3), [1.0, 2.0, 3.0]),
+        strategies.coverage(3, 1),
+    ]
+    pairs = []
+    for n, K, A, one in zip((1, 2, 1, 2, 1, 2), (2, 1, 3, 2, 2, 1), (3, 2, 2, 2, 3, 3), sets, strict=True):
+        leader = js.SeparablePayoff(rng.normal(size=(n, 4, A)))
+        game = js.Game(leader, rng.normal(size=(n, K, 4, A)), one)
+        pairs.append((game, js.IndependentTypes(rng.dirichlet(np.ones(K), n))))
+    return [game for game, _ in pairs], [types for _, types in pairs]
+
+
+@pytest.mark.parametrize("ties", ["optimistic", "robust"])
+def test_a_batch_on_different_sets_has_the_regions_and_optima_of_its_games(ties: str) -> None:
+    games, types = games_on_different_sets()
+    batch = js.stack(games)
+    assert batch.dimension.tolist() == [3, 2, 3, 3, 3, 3]
+    table = js.enumerate_regions(batch, ties=ties)
+    solution = js.solve(batch, js.stack(types), table=table, ties=ties)
+    for g, game in enumerate(games):
+        assert js.unstack(batch, g).strategies == game.strategies
+        single, (n, K) = js.enumerate_regions(game, ties=ties), (game.num_followers, game.num_types)
+        count, mask = int(single.num_regions), single.vertex_mask
+        assert int(table.num_regions[g]) == count
+        np.testing.assert_array_equal(table.responses[g, :count, :n, :K], single.responses)
+        np.testing.assert_array_equal(table.vertices[g, :count, : mask.shape[1]][mask], single.vertices[mask])
+        alone = js.solve(game, types[g], ties=ties)
+        assert solution.value[g] == alone.value
+        np.testing.assert_array_equal(solution.commitment[g], alone.commitment)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("learner", ["erm_product", "region_ucb"])
+def test_a_batch_on_different_sets_is_played_as_its_games_are(learner: str) -> None:
+    games, types = (of_all[1:4] for of_all in games_on_different_sets())
+    settings: Any = {"learner": js.learners.by_name(learner), "horizon": 200, "num_runs": 3}
+    key = jax.random.key(3)
+    together = js.simulate(key, js.stack(games), js.stack(types), **settings)
+    for game, own, row in zip(games, types, together.regret, strict=True):
+        np.testing.assert_array_equal(row, js.simulate(key, game, own, **settings).regret)
+
+
+def test_rounds_of_a_batch_on_different_sets_ask_for_no_best_responses() -> None:
+    batch = js.stack(games_on_different_sets()[0])
+    one_row = jax.tree.map(lambda leaf: leaf[0], batch)
+    with pytest.raises(ValueError, match="one strategy set for all games of a batch"):
+        js.best_responses(one_row, np.full(4, 0.25))
 
 
 def test_pictures() -> None:

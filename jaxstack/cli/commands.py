@@ -123,17 +123,17 @@ def run(
             use_every_core()
             if cache:
                 keep_programs()
+            if multihost and not dry_run:  # before anything uses a device: learners of one's own may
+                from jaxstack.sweeps.multihost import end_in_one_line, join
+
+                end_in_one_line()
+                join(coordinator, processes, process_id)
             settings = {"horizon": horizon, "runs": runs, "seed": seed, "ties": ties, "table": table}
             spec = wanted_spec(source, learners, **settings)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
             return
-        if multihost:
-            from jaxstack.sweeps.multihost import end_in_one_line, join
-
-            end_in_one_line()
-            join(coordinator, processes, process_id)
         run_spec(spec, name, out, Engines(workers, scheduler, multihost))
 
 

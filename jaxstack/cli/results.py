@@ -6,8 +6,9 @@ import itertools
 import re
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -20,49 +21,96 @@ if TYPE_CHECKING:  # the commands import what they need, so that `--help` answer
 
     from jaxstack.regret import RegretCurve
     from jaxstack.sweeps.cells import Plan
+    from jaxstack.sweeps.run import Outcome
     from jaxstack.sweeps.spec import Problem, Spec
 
 
-def write_results(spec: Spec, plan: Plan, out: Path, console: Console, began: float) -> None:
-    """Table, curves and pictures of a spec without axes."""
-    from jaxstack import plots, report
-    from jaxstack.sweeps import cells, games, run
+class _Described(NamedTuple):
+    """What is told of one scenario."""
 
-    records: list[dict[str, Any]] = []
-    curves: list[tuple[str, RegretCurve]] = []
-    files: list[str] = []
+    records: list[dict[str, Any]]
+    curves: list[tuple[str, RegretCurve]]
+    pictures: list[str]
 
-    def draw(name: str, figure: Figure) -> None:
-        write_file(out / name, lambda file: figure.savefig(file, format="png", dpi=DOTS_PER_INCH))
-        files.append(name)
 
-    groups = [list(group) for _, group in itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])]
-    problems = [games.problem_of(group[0].game_key) for group in groups]
-    for group, problem, stem in zip(groups, problems, _file_stems(problems), strict=True):
+class Results:
+    """Table, curves and pictures of a spec without axes; of each scenario as soon as its cells are there.
+
+    They are made in a thread of their own, since cells play outside of Python. A context; `finish` within it.
+    """
+
+    def __init__(self, spec: Spec, plan: Plan, out: Path):
+        from jaxstack.sweeps import games
+
+        self._spec, self._out = spec, out
+        by_scenario = itertools.groupby(plan.cells, key=lambda cell: cell.at["scenario"])
+        self._groups = [list(group) for _, group in by_scenario]
+        self._left = [{cell.key for cell in group} for group in self._groups]
+        self._problems = [games.problem_of(group[0].game_key) for group in self._groups]
+        self._stems = _file_stems(self._problems)
+        self._described: dict[int, Future[_Described]] = {}
+        self._pool = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def on_outcome(self, outcome: Outcome) -> None:
+        """Be told that a cell is there."""
+        if outcome.status == "failed":
+            return
+        for at, left in enumerate(self._left):
+            left.discard(outcome.cell.key)
+            if not left and at not in self._described:
+                self._described[at] = self._pool.submit(self._describe, at)
+
+    def finish(self, console: Console, began: float) -> None:
+        """Write and tell what there is of all scenarios, once all cells are there."""
+        from jaxstack import report
+
+        described = [self._described[at].result() for at in range(len(self._groups))]
+        records, curves, pictures = (list(itertools.chain(*parts)) for parts in zip(*described, strict=True))
+        write_file(self._out / "curves.csv", report.curves_csv(curves))
+        report.write_json(
+            self._out / "results.json",
+            {
+                "results": records,
+                "spec": self._spec.model_dump(),
+                "environment": report.environment(),
+                "seconds": round(time.perf_counter() - began, 2),
+                "pictures": pictures,
+            },
+        )
+        console.print(report.results_table(records))
+        files = ", ".join(("results.json", "curves.csv", "spec.toml", *pictures))
+        console.print(Text(f"Written to {self._out}: {files}"))
+
+    def _describe(self, at: int) -> _Described:
+        """Read the cells of a scenario, and draw them."""
+        from jaxstack import plots, report
+        from jaxstack.sweeps import cells, games, run
+
+        group, problem, stem = self._groups[at], self._problems[at], self._stems[at]
+        told = _Described([], [], [])
+
+        def draw(name: str, figure: Figure) -> None:
+            write_file(self._out / name, lambda file: figure.savefig(file, format="png", dpi=DOTS_PER_INCH))
+            told.pictures.append(name)
+
         table = games.table_of(group[0].game_key, False, group[0].run.table)
-        played = [run.curve_of(out, cell) for cell in group]
+        played = [run.curve_of(self._out, cell) for cell in group]
         for cell, curve in zip(group, played, strict=True):
-            curves.append((problem.name, curve))
             theorem = cells.learner_of(cell).theorem
-            records.append(report.record(problem.name, problem.game, table, curve, theorem))
-        title = f"{problem.name}: {sizes(problem.game)}, {spec.run.runs:,} runs"
+            told.curves.append((problem.name, curve))
+            told.records.append(report.record(problem.name, problem.game, table, curve, theorem))
+        title = f"{problem.name}: {sizes(problem.game)}, {self._spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
         if table is not None and problem.game.dimension in (1, 2):
-            draw(f"{stem}-regions.png", _picture_of_regions(spec, problem, table))
-    write_file(out / "curves.csv", report.curves_csv(curves))
-    report.write_json(
-        out / "results.json",
-        {
-            "results": records,
-            "spec": spec.model_dump(),
-            "environment": report.environment(),
-            "seconds": round(time.perf_counter() - began, 2),
-            "pictures": files,
-        },
-    )
-    console.print(report.results_table(records))
-    console.print(Text(f"Written to {out}: results.json, curves.csv, spec.toml, {', '.join(files)}"))
+            draw(f"{stem}-regions.png", _picture_of_regions(self._spec, problem, table))
+        return told
 
 
 def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:

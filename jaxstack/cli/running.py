@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -9,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from jaxstack.cli.cells import print_cells, print_other_code
 from jaxstack.cli.engines import Engines
 from jaxstack.cli.progress import interruptible, progress_bar
-from jaxstack.cli.results import write_results
+from jaxstack.cli.results import Results
 from jaxstack.terminal import Terminal
 
 if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
+    from jaxstack.sweeps.cells import Plan
+    from jaxstack.sweeps.run import Outcome, Summary
     from jaxstack.sweeps.spec import Spec
 
 
@@ -44,23 +48,61 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     console = Terminal()
     began = time.perf_counter()
     with console.status("planning the cells"):
-        from jaxstack import hosts
-        from jaxstack.sweeps import cells, run
+        from jaxstack.sweeps import cells
 
         plan = cells.plan(spec, source)
+    with contextlib.ExitStack() as stack:
+        results = None if spec.is_sweep() else stack.enter_context(Results(spec, plan, out))
+        summary = _compute(plan, out, engines, console, results)
+        if summary is None:
+            return
+        for path in summary.damaged:
+            console.print(Text(f"Damaged, set aside as {path} and computed again."))
+        print_other_code(summary.other_code, console)
+        if results is None:
+            print_cells(plan, summary, out, console)
+        elif not summary.failed:
+            with console.status("drawing"):
+                results.finish(console, began)
+    if summary.failed:
+        errors = Terminal(stderr=True)
+        for outcome in summary.failed:
+            what = Text(f"{outcome.cell.title}: {outcome.error}")
+            errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
+        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
+        errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _compute(
+    plan: Plan, out: Path, engines: Engines, console: Console, results: Results | None
+) -> Summary | None:
+    """Compute what the folder lacks; None in a process that others lead.
+
+    Ends the process where it is interrupted, or loses its hosts.
+    """
+    from jaxstack import hosts
+    from jaxstack.sweeps import run
+
     try:
         if engines.multihost and _process_index() > 0:
             from jaxstack.sweeps import multihost
 
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # process 0 tells how to go on
             multihost.follow(plan)
-            return
+            return None
         with (
             interruptible() as check,
             progress_bar(console, plan, check) as (on_outcome, on_progress),
             engines.engine(plan, on_progress) as engine,
         ):
-            summary = run.run_plan(plan, out, engine, on_outcome)
+
+            def tell(outcome: Outcome) -> None:
+                on_outcome(outcome)
+                if results is not None:
+                    results.on_outcome(outcome)
+
+            return run.run_plan(plan, out, engine, tell)
     except KeyboardInterrupt:
         told = "Interrupted. What is finished is safe; to go on, run the same command again."
         Terminal(stderr=True).print(Text(told), soft_wrap=True)
@@ -71,22 +113,6 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
         told = f"{error}. What is finished is safe; to go on, start all processes again."
         Terminal(stderr=True).print(Text("Error: ", style="bold red") + Text(told), soft_wrap=True)
         os._exit(2)
-    for path in summary.damaged:
-        console.print(Text(f"Damaged, set aside as {path} and computed again."))
-    print_other_code(summary.other_code, console)
-    if spec.is_sweep():
-        print_cells(plan, summary, out, console)
-    elif not summary.failed:
-        with console.status("drawing"):
-            write_results(spec, plan, out, console, began)
-    if summary.failed:
-        errors = Terminal(stderr=True)
-        for outcome in summary.failed:
-            what = Text(f"{outcome.cell.title}: {outcome.error}")
-            errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
-        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
-        errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
-        raise typer.Exit(1)
 
 
 def _process_index() -> int:

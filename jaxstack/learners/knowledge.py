@@ -8,11 +8,12 @@ import numpy as np
 
 from jaxstack._pytree import set_field
 from jaxstack.axes import Bool, Float
-from jaxstack.game import Game, unstack
+from jaxstack.game import Game, stack, unstack
 from jaxstack.learners.contract import Known
 from jaxstack.payoffs import LeaderPayoff
 from jaxstack.regions.table import RegionTable
 from jaxstack.strategies.framing import on_frame
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.value import all_payoff_vectors
 
 _FEW_JOINT_ACTIONS = 1 << 12
@@ -120,6 +121,9 @@ def _leader_units(game: Game, low: np.ndarray, size: np.ndarray, played: np.ndar
     """The leader's payoff, low at 0 and size 1: on a polytope in its values, not in its coefficients."""
     if game.strategies is None:
         return game.leader.in_units(low, size, played)
+    if isinstance(game.strategies, StrategySets):
+        each = enumerate(zip(low, size, played, strict=True))
+        return stack([_leader_units(unstack(game, g), *own) for g, own in each])
     assert game.strategies.unit is not None
     return game.leader.shifted(-low, game.strategies.unit, 1 / size)
 

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.game import Game, stack
+from jaxstack.game import Game, stack, unstack
 from jaxstack.regions.assembly import (
     WORKING_COPIES,
     Codec,
@@ -48,6 +48,7 @@ from jaxstack.regions.corners import corner_work, from_corners
 from jaxstack.regions.planes import scaled
 from jaxstack.regions.table import RegionTable
 from jaxstack.strategies.framing import on_frame
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import TIE_TOLERANCE
 
 TIE_RULES = ("optimistic", "robust")
@@ -87,6 +88,8 @@ def enumerate_regions(
     if not isinstance(game, Game | Sequence):
         checks.instance("game", game, Game, "Load one with jaxstack.load_game, or make one.")
     batch = game if isinstance(game, Game) else stack(list(game))
+    if isinstance(batch.strategies, StrategySets):
+        return _set_by_set(batch, ties, max_regions)
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"
     require_vertices(batch)
@@ -100,6 +103,15 @@ def enumerate_regions(
     if batch.strategies is not None:
         regions = regions._replace(points=batch.strategies.frame.commitments(regions.points))
     return dense_table(batch, codec, regions, ties)
+
+
+def _set_by_set(batch: Game, ties: str, max_regions: int) -> RegionTable:
+    """The tables of a batch of games with different strategy sets, those with one set side by side."""
+    tables: dict[int, RegionTable] = {}
+    for members in batch.strategies.groups():
+        found = enumerate_regions([unstack(batch, g) for g in members], ties, max_regions)
+        tables |= {int(g): unstack(found, place) for place, g in enumerate(members)}
+    return stack([tables[g] for g in sorted(tables)])
 
 
 @dataclasses.dataclass

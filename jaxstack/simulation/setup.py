@@ -10,7 +10,7 @@ import numpy as np
 from jaxstack import checks
 from jaxstack.arena import Commitments, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
-from jaxstack.game import Game, check_types
+from jaxstack.game import Game, check_types, unstack
 from jaxstack.learners.contract import PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable
@@ -18,6 +18,7 @@ from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
 from jaxstack.simulation.tables import table_of, without_table
 from jaxstack.strategies.framing import on_frame
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import equal_actions
 
 
@@ -140,6 +141,13 @@ def _check_table(game: Game, table: RegionTable) -> None:
         )
 
 
+def _equal_actions(game: Game) -> np.ndarray:
+    """`jaxstack.ties.equal_actions` on the strategy set of every game."""
+    if isinstance(game.strategies, StrategySets):
+        return np.stack([_equal_actions(unstack(game, g)) for g in range(len(game.strategies.sets))])
+    return equal_actions(on_frame(game))
+
+
 def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable) -> None:
     """Raise ValueError where a learner could choose an answer that is not its own to choose.
 
@@ -150,7 +158,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
     if table.ties != "robust":
         return
     played = played_actions(game, table) & (types.marginals() > 0)[..., None]  # [.., n, K, A]
-    equal = equal_actions(on_frame(game)) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
+    equal = _equal_actions(game) & ~np.eye(game.num_actions, dtype=bool) & played[..., None]
     if not equal.any():
         return
     wrong = equal & game.leader.tells_apart(played)

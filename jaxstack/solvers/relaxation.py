@@ -17,6 +17,9 @@ def upper_bound(problem: Problem, reached: float) -> float:
       problem: one game.
       reached: what some commitment earns.
     """
-    if milp.num_variables(problem.game) > MAX_VARIABLES or problem.clock.is_over:
+    if milp.num_variables(problem.original) > MAX_VARIABLES or problem.clock.is_over:
         return problem.highest
-    return min(problem.highest, milp.Program(problem, reached).relaxed(problem.clock.left))
+    # The program with all products is the tighter one.
+    is_small = milp.num_products(problem.game) <= MAX_VARIABLES
+    program = (milp.Program if is_small else milp.program_for)(problem, reached)
+    return min(problem.highest, program.relaxed(problem.clock.left))

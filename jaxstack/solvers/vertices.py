@@ -16,6 +16,7 @@ from jaxstack.regions.clipping import enumerate_regions
 from jaxstack.regions.table import RegionTable
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem, framed_game, in_units
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.value import region_payoff_vectors
 
 ROUNDING = 64 * np.finfo(np.float64).eps  # utilities closer than this, relative to the largest, are tied
@@ -43,13 +44,15 @@ def solve(
     if table is None:
         table = enumerate_regions(game, ties=ties)
     _check_table(game, table, ties)
-    vectors = region_payoff_vectors(in_units(framed_game(game))[0], types, table.responses)
     if game.num_games is None:
+        vectors = _payoff_vectors(game, types, table)
         return _of_one_game(Problem(game, types, ties, clock), table, vectors)
+    together = None if isinstance(game.strategies, StrategySets) else _payoff_vectors(game, types, table)
     solutions = []
     for g in range(game.num_games):
-        problem = Problem(unstack(game, g), unstack(types, g), ties, clock)
-        solutions.append(_of_one_game(problem, unstack(table, g), vectors[g]))
+        one, own = (unstack(game, g), unstack(types, g)), unstack(table, g)
+        vectors = _payoff_vectors(*one, own) if together is None else together[g]
+        solutions.append(_of_one_game(Problem(*one, ties, clock), own, vectors))
     return Solution(
         commitment=np.array([solution.commitment for solution in solutions]),
         response=np.array([solution.response for solution in solutions]),
@@ -59,6 +62,11 @@ def solve(
         upper_bound=np.array([solution.upper_bound for solution in solutions]),
         near_ties=np.array([solution.near_ties for solution in solutions]),
     )
+
+
+def _payoff_vectors(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "*G R L"]:
+    """Expected payoff vectors of all regions, in the solver's units and at the points of the frame."""
+    return region_payoff_vectors(in_units(framed_game(game))[0], types, table.responses)
 
 
 def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray, "R L"]) -> Solution:

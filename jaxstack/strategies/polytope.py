@@ -7,6 +7,7 @@ import functools
 from fractions import Fraction
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxstack import checks, exact
@@ -18,6 +19,7 @@ MEMBERSHIP_TOLERANCE = 1e-6  # on every inequality and equation, relative to its
 _HULL = 64  # vertices looked for by linear programs where there are too many to list
 
 
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True, eq=False)
 class Polytope:
     """The bounded set {x in R^L : G x <= h, E x = f}, of any dimension, as a leader's strategy set.

@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -157,7 +158,7 @@ def read_cell(folder: Path, key: str) -> tuple[dict[str, np.ndarray], dict[str, 
     content = read_sealed(path)
     try:
         with h5py.File(io.BytesIO(content), "r") as file:  # every netCDF 4 file is one
-            arrays = {name: _own_array(file, name, len(content)) for name in file}
+            arrays = {name.decode(): _own_array(file.id, name, len(content)) for name in file.id}
             attrs = dict(file.attrs)
         _require_cell(key, arrays, attrs)
     except Exception as error:  # odd bytes make HDF5 raise almost anything
@@ -166,26 +167,28 @@ def read_cell(folder: Path, key: str) -> tuple[dict[str, np.ndarray], dict[str, 
     return arrays, attrs
 
 
-def _own_array(file: Any, name: str, num_bytes: int) -> np.ndarray:
-    """One array of an HDF5 file, stored as `write_cell` does: in one piece, within the file itself."""
-    import h5py
+def _own_array(group: Any, name: bytes, num_bytes: int) -> np.ndarray:
+    """One array of an HDF5 file, stored as `write_cell` does: in one piece, within the file itself.
 
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name!r} is a link to another place")
-    dataset = file[name]
-    if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{name!r} is not an array")
-    properties = dataset.id.get_create_plist()
-    if properties.get_external_count() or properties.get_layout() not in (
-        h5py.h5d.CONTIGUOUS,
-        h5py.h5d.COMPACT,
-    ):
-        raise ValueError(f"{name!r} is not stored in one piece within the file")
-    if dataset.dtype.kind not in "fiu" or dataset.nbytes > num_bytes:
-        raise ValueError(
-            f"{name!r} is {dataset.dtype}{list(dataset.shape)}, which is not what the file holds"
-        )
-    return np.asarray(dataset[()])
+    By h5py's low-level interface: a third of the time, which counts for thousands of small cells.
+    """
+    from h5py import h5d, h5g, h5l, h5s
+
+    title = name.decode()
+    if group.links.get_info(name).type != h5l.TYPE_HARD:
+        raise ValueError(f"{title!r} is a link to another place")
+    if h5g.get_objinfo(group, name).type != h5g.DATASET:
+        raise ValueError(f"{title!r} is not an array")
+    dataset = h5d.open(group, name)
+    properties = dataset.get_create_plist()
+    if properties.get_external_count() or properties.get_layout() not in (h5d.CONTIGUOUS, h5d.COMPACT):
+        raise ValueError(f"{title!r} is not stored in one piece within the file")
+    dtype, shape = dataset.dtype, dataset.shape
+    if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize > num_bytes:
+        raise ValueError(f"{title!r} is {dtype}{list(shape)}, which is not what the file holds")
+    array = np.empty(shape, dtype)
+    dataset.read(h5s.ALL, h5s.ALL, array)
+    return array
 
 
 def _require_cell(key: str, arrays: dict[str, np.ndarray], attrs: dict[str, Any]) -> None:

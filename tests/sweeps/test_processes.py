@@ -22,13 +22,19 @@ SPEC = """
 horizon = [100, 40_000]
 runs = 8
 seed = [0, 1]
-learners = ["uniform", "region_ucb"]
 batch_size = 4
 
 [[scenario]]
 kind = "random"
 num_followers = 1
 num_types = 2
+
+[[learner]]
+name = "uniform"
+
+[[learner]]
+name = "region_ucb"
+radius_scale = 0.5
 """
 CELLS = 8
 # A library run that saves its state as often as it can, and tells how many cells it computed.
