@@ -20,6 +20,7 @@ from jaxstack.game import Game, unstack
 from jaxstack.learners.contract import Known, tie_tolerance
 from jaxstack.solvers.walk import Arrangement, Place, arrangement, climb
 from jaxstack.stacking import stack
+from jaxstack.strategies.sets_of_games import StrategySets
 
 STEPS = 40  # moves of a search; 10 leave much regret
 KICKS = 4  # random moves away from a local optimum, at most
@@ -35,9 +36,18 @@ def epochs(growth: float, horizon: int) -> np.ndarray:
 
 
 def prepare_search(game: Game, table: object) -> Arrangement:
-    """What searches need to know of a game, or of every game of a batch."""
+    """What searches need to know of a game, or of every game of a batch.
+
+    Raises:
+      ValueError: games of a batch differ in their strategy sets, and so in what vertices are made of.
+    """
     if game.num_games is None:
         return arrangement(game)
+    if isinstance(game.strategies, StrategySets):
+        raise ValueError(
+            f"games that are played together without a region table share a strategy set, but {game!r} "
+            f"arrived. Simulate them one by one: jaxstack.unstack(game, g)."
+        )
     return stack([arrangement(unstack(game, g)) for g in range(game.num_games)])
 
 
