@@ -295,9 +295,25 @@ def test_the_same_numbers_in_any_batch_and_after_an_interruption() -> None:
     np.testing.assert_array_equal(told.mean[..., -1].sum(axis=-1), [HORIZON, HORIZON])
 
 
-def test_learners_without_a_table_keep_the_contract() -> None:
-    js.check_learner(first_action(), horizon=200)
+def test_learners_without_a_table_keep_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxstack.learners.searching.STEPS", 4)
     js.check_learner(js.learners.erm_product().without_table, horizon=130)
+    tabled = js.learners.region_ucb()
+
+    def read(known: Known, hparams: NoParams) -> jax.Array:
+        return jnp.zeros(known.table.padded_regions, known.dtype)
+
+    for broken, message in (
+        (
+            dataclasses.replace(first_action(), init=read),
+            "init reads known.table.padded_regions, but",
+        ),
+        (dataclasses.replace(first_action(), needs_table=1), "needs_table must be True or False, but 1"),
+        (dataclasses.replace(tabled, needs_table=False), "region_ucb plays vertices of a table, so it needs"),
+        (dataclasses.replace(tabled, without_table=tabled), "without_table must be a Learner with needs_tab"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            js.check_learner(broken, horizon=130)
 
 
 # --- sweeps ---
