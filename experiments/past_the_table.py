@@ -37,8 +37,8 @@ class Sizes(NamedTuple):
 class Row(NamedTuple):
     """A learner on games of one size; regret over the range of the leader's payoffs, over games and runs.
 
-    mean: at 10, 10^3, 10^4, .. and T. largest: of all runs at T. lowest: of all rounds told, below 0 where the
-    learner beat the commitment that it is measured by. gap: the largest. seconds: of playing, all runs.
+    mean: at 10, 10^3, 10^4, .. and T. largest: of all runs at T. lowest: of all rounds told, below 0 where
+    the learner beat the commitment that it is measured by. gap: the largest. seconds: of all there is to do.
     """
 
     who: str

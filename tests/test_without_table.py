@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import jaxstack as js
+from experiments import past_the_table
 from jaxstack.learners import erm_search
 from jaxstack.learners.contract import Commitment, Known, Learner, NoParams
 from jaxstack.learners.knowledge import played_actions, possible_actions
@@ -378,3 +379,19 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert all(row["optimum_gap"] >= 0 and row["rate"] is None for row in rows)
     page = CliRunner().invoke(app, ["report", str(out), "--out", str(tmp_path / "page.html")])
     assert page.exit_code == 0, page.output
+
+
+# --- the experiment ---
+
+
+def test_the_experiment_past_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    past_the_table.main(["loss", "--sizes", "3x2", "--small", "2", "--games", "16", "--horizon", "300"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "16 games x 8 runs, T = 300; games from 0",
+        "L=3",
+        "L=3",
+    ]
+    tabled, free = (float(line.split("/")[1].split()[0]) for line in lines[1:])
+    assert free < 1.2 * tabled
+    assert past_the_table.bound(past_the_table.Sizes(3, 2), 10_000) == pytest.approx(60_000**0.5)

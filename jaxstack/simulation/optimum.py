@@ -77,8 +77,8 @@ def of_search(game: Game, units: Game, types: TypeDistribution) -> Optimum:
     solution = _solved(game, types)
     responses = solution.response.astype(np.int32)
     value = region_payoff_vectors(units, types, responses[None])[0] @ solution.commitment
-    gap = np.nan if solution.gap is None else max(float(solution.gap), 0.0)
-    return Optimum(np.asarray(value), solution.commitment, responses, None, None, np.asarray(gap))
+    above = np.nan if solution.gap is None else max(float(solution.gap), 0.0)
+    return Optimum(np.asarray(value), solution.commitment, responses, None, None, np.asarray(above))
 
 
 def _solved(game: Game, types: TypeDistribution) -> solvers.Solution:

@@ -32,7 +32,6 @@ from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
 from jaxstack.learners.searching import epochs
 from jaxstack.regions.table import RegionTable
-from jaxstack.solvers.walk import Place
 
 
 class Rule(NamedTuple):
@@ -77,7 +76,7 @@ class Prepared(NamedTuple):
 class Plan(NamedTuple):
     """What is played in a part of an epoch, and the slot that counts what is seen."""
 
-    choice: Choice | Place
+    choice: Any  # Choice; without a table, the Place that a search has found
     slot: Int[DeviceArray, ""]
 
 

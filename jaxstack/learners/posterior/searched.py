@@ -91,7 +91,7 @@ def _init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
 def _act(
     key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array
 ) -> Commitment:
-    place: Any = rules.plan_of(state, t).choice
+    place = rules.plan_of(state, t).choice
     return Commitment(place.x, place.responses)
 
 
@@ -120,7 +120,7 @@ def _replan(
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
     types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
     weights = jax.vmap(lambda of_types: _weights(rule, known, of_types))(types)
-    last: Any = state.exploit.choice
+    last = state.exploit.choice
 
     def searched(start: tuple[jax.Array, Any]) -> Any:
         return search(start[0], known, start[1], last)
