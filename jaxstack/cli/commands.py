@@ -85,6 +85,15 @@ def run(
             "(a list is an axis); may be repeated.",
         ),
     ] = None,
+    table: Annotated[
+        bool | None,
+        typer.Option(
+            "--table/--no-table",
+            help="Play with a table of the regions or fail; or without one, by learners that can. Default: "
+            "with one where it is soon made.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
@@ -133,7 +142,8 @@ def run(
 
                 end_in_one_line()
                 join(coordinator, processes, process_id)
-            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+            settings = {"horizon": horizon, "runs": runs, "seed": seed, "ties": ties, "table": table}
+            spec = wanted_spec(source, learners, **settings)
             if assignments:
                 from jaxstack.sweeps.spec.overrides import overridden
 

@@ -140,7 +140,7 @@ def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
 
 
 def response_table(responses: Any, file: Any, title: str) -> Table:
-    """What every follower type does against a commitment, a row each: names have room however many there are."""
+    """What every follower type does against a commitment, a row each: long names have room."""
     followers = file.follower_names or [f"follower {i}" for i in range(len(responses))]
     rows = [
         (followers[i] if k == 0 else "", kind, file.actions_of(i)[responses[i][k]])

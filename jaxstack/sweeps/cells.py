@@ -329,5 +329,7 @@ def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettin
     }
     if run.record:
         identity["record"] = True
+    if run.table is not None:  # by default it follows from the game
+        identity["table"] = run.table
     settings = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
     return f"{settings}-{code}"
