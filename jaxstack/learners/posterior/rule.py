@@ -80,9 +80,13 @@ class Plan(NamedTuple):
 
 
 class PosteriorState(NamedTuple):
-    """Counts, and the two plans of the epoch; `probe_until` is the last round that probes."""
+    """Counts, the mode fitted to them last, and the two plans of the epoch.
+
+    mode: [P, J], from which the next fits start. probe_until: the last round that probes.
+    """
 
     slots: Slots
+    mode: Float[DeviceArray, "P J"]
     probe: Plan
     exploit: Plan
     probe_until: Int[DeviceArray, ""]
@@ -154,9 +158,10 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     """Before round 1: nothing seen; the first epoch begins with it, and plans."""
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
-    num_problems = known.prepared.outcomes.of_type.shape[-2]
+    num_problems, num_types = known.prepared.outcomes.of_type.shape[-2:]
     counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
-    return PosteriorState(counts, plan, plan, zero)
+    uniform = jnp.full((num_problems, num_types), 1 / num_types, known.dtype)
+    return PosteriorState(counts, uniform, plan, plan, zero)
 
 
 def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
@@ -183,13 +188,15 @@ def replan(
     """The two plans of the epoch that begins with round t."""
     both = [sample(key, state.slots, known, params), mode(state.slots, known)]
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
-    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
-    probed, exploited = (best(known, of_types) for of_types in types)
+    start = jnp.concatenate([state.mode, state.mode])
+    fitted, found = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
+    probed, exploited = best(known, fitted), best(known, found)
     after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.region, exploit_slot)
     length = jnp.maximum(jnp.floor(rule.growth * t.astype(known.dtype)), 1)
     probing = jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32)
-    return PosteriorState(after, Plan(probed, probe_slot), Plan(exploited, exploit_slot), t + probing - 1)
+    probe, exploit = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
+    return PosteriorState(after, found, probe, exploit, t + probing - 1)
 
 
 def mode(seen: Slots, known: Known) -> Fit:
