@@ -124,7 +124,16 @@ def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepar
         draws=True,
         schedule=Ruled(schedule, rule),
         replan=Ruled(replan, rule),
+        info=info,
     )
+
+
+def info(state: PosteriorState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    """For readers: visits [R] of remembered regions, the last mode [P, J], the last round that probes."""
+    visits = state.slots.counts[:, 0].sum(axis=1)
+    of_regions = jnp.zeros(known.table.padded_regions, jnp.int32)
+    of_regions = of_regions.at[jnp.maximum(state.slots.region, 0)].add(visits)
+    return {"visits": of_regions, "mode": state.mode, "probe_until": state.probe_until}
 
 
 def _checked(rule: Rule) -> Rule:
