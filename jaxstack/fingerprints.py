@@ -31,6 +31,7 @@ _TELLS = frozenset(
     {
         "cli",
         "comparison",
+        "data",
         "exports",  # of which results inherit how they show themselves
         "learner_check",
         "page",

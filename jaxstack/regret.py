@@ -43,10 +43,14 @@ class RegretCurve(Exported):
       final_regret: [S] float64 of every run at the horizon; at most of the first 16,384.
       regret: [S, C] float64 of every run, or None (`keep_runs=False`).
       num_runs: S.
-      optimum: U_D(x*), [] or [G] float64, payoff units per round.
+      optimum: U_D(x*), [] or [G] float64, payoff units per round; without a region table, of the best
+        commitment known, so that regret may be negative, by little.
       ties: tie rule of the region table: what the optimum means (see `enumerate_regions`).
       seconds: wall time of "compile" and "run".
       info: what the learner told (`simulate(record=...)`), by name.
+      optimum_gap: [] or [G] float64, payoff units per round: no commitment earns more than that above
+        `optimum`, so that regret is at most T times that larger. 0 with a region table; nan where no upper
+        bound is known.
     """
 
     learner: str
@@ -62,6 +66,7 @@ class RegretCurve(Exported):
     seconds: dict[str, float]
     quantile_levels: tuple[float, ...] = QUANTILE_LEVELS
     info: dict[str, Recorded] = dataclasses.field(default_factory=dict)
+    optimum_gap: Any = 0.0
 
     @property
     def horizon(self) -> int:

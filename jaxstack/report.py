@@ -32,14 +32,14 @@ PACKAGES = ("jaxstack", "jax", "jaxlib", "numpy")
 
 
 def record(
-    scenario: str, game: Game, table: RegionTable, curve: RegretCurve, theorem: str | None = None
+    scenario: str, game: Game, table: RegionTable | None, curve: RegretCurve, theorem: str | None = None
 ) -> dict[str, Any]:
     """Numbers of one scenario and one learner, ready for JSON (what is not a number becomes null).
 
     Args:
       scenario: its name.
       game: one game, or a stacked batch of G.
-      table: the regions that were played.
+      table: the regions that were played, or None.
       curve: from `simulate`.
       theorem: that of the learner (`Learner.theorem`); the curve knows its label alone.
 
@@ -48,8 +48,11 @@ def record(
       regret, stderr: after `horizon` rounds, payoff units. Of G games, the average over the games with its
         standard error over draws of types, the games held fixed.
       exponent: slope of log regret on log T over a window, with a 95% interval from resampled runs and games.
-      rate: the theorem's rate with constant 1, payoff units (average over games; null without a theorem).
-      optimum, regions: U_D(x*) in payoff units per round, and number of regions; lists of G for a batch.
+      rate: the theorem's rate with constant 1, payoff units (average over games; null without a theorem, or
+        without a table).
+      optimum, optimum_gap, regions: U_D(x*) in payoff units per round, how much more another commitment may
+        earn (null where that is not known), and number of regions (null without a table); lists of G for a
+        batch.
       rounds_per_second: rounds x runs x games, compilation left out.
     """
     mean, stderr = average_over_games(curve)
@@ -71,9 +74,10 @@ def record(
             "high": finite_or_none(exponent.high),
             "window": list(exponent.window),
         },
-        "rate": finite_or_none(mean_rate(theorem, games, curve.horizon)),
+        "rate": finite_or_none(mean_rate(None if table is None else theorem, games, curve.horizon)),
         "optimum": np.asarray(curve.optimum).tolist(),
-        "regions": np.asarray(table.num_regions).tolist(),
+        "optimum_gap": _numbers(curve.optimum_gap),
+        "regions": None if table is None else np.asarray(table.num_regions).tolist(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in curve.seconds.items()},
         "rounds_per_second": finite_or_none(played / max(curve.seconds["run"], 1e-9)),
     }
@@ -117,7 +121,14 @@ def results_table(records: Sequence[dict[str, Any]]) -> Table:
 def _notes(r: dict[str, Any]) -> list[str]:
     """What all learners of a scenario share."""
     games = [f"{r['games']} games"] if r["games"] > 1 else []
-    return [*games, f"{_range(r['regions'], ',')} regions", f"U_D(x*) {_range(r['optimum'], '.3g')}"]
+    regions = "no region table" if r["regions"] is None else f"{_range(r['regions'], ',')} regions"
+    return [*games, regions, f"U_D(x*) {_range(r['optimum'], '.3g')}{_beyond(r['optimum_gap'])}"]
+
+
+def _beyond(gap: Any) -> str:
+    """What is not known of the optimum."""
+    most = np.max([np.nan if g is None else g for g in np.ravel(gap)])
+    return "" if most == 0 else " or more" if np.isnan(most) else f" to {most:.2g} more"
 
 
 def curves_csv(curves: Iterable[tuple[str, RegretCurve]]) -> str:
@@ -168,6 +179,12 @@ def require_writable(folder: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     """`write_file` of JSON that any reader accepts (no NaN)."""
     write_file(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def _numbers(values: Any) -> Any:
+    """A number, or a list of them; null for what is none."""
+    found = [finite_or_none(value) for value in np.ravel(values)]
+    return found if np.ndim(values) else found[0]
 
 
 def _range(values: Any, spec: str) -> str:

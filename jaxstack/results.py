@@ -24,7 +24,7 @@ WITHIN = ("game", "run", "quantile", "checkpoint")
 """Dimensions within a cell; every other one is an axis of the sweep."""
 
 _NEEDED = ("mean", "stderr", "final_regret", "round")
-_OPTIONAL = ("regret", "optimum", "num_regions", "bound", "num_runs")
+_OPTIONAL = ("regret", "optimum", "optimum_gap", "num_regions", "bound", "num_runs")
 _SECONDS = ("seconds_compile", "seconds_run")
 _LACKING = {"learner": "lacks", "scenario": "scenario_lacks"}  # attributes: the axes that each label lacks
 _OF_LEARNERS = ("skips_ahead", "theorem")  # coordinates that are no place
@@ -47,7 +47,8 @@ class Cell:
       final_regret: [G, S], of at most the first 16,384 runs.
       num_runs: S.
       optimum: [G], U_D(x*), payoff units per round.
-      num_regions: [G].
+      optimum_gap: [G], how much more another commitment may earn; 0 with a region table (`RegretCurve`).
+      num_regions: [G]; nan without a table.
       bound: the theorem's rate at the horizon, payoff units; nan without a theorem.
       seconds: wall time of "compile" and "run".
     """
@@ -64,6 +65,7 @@ class Cell:
     final_regret: np.ndarray
     num_runs: int
     optimum: np.ndarray
+    optimum_gap: np.ndarray
     num_regions: np.ndarray
     bound: float
     seconds: Mapping[str, float]
@@ -207,6 +209,7 @@ def _cell(
         final_regret=final,
         num_runs=int(num_runs) if np.isfinite(num_runs) else final.shape[1],
         optimum=np.broadcast_to(numbers("optimum"), games.shape)[games],
+        optimum_gap=np.broadcast_to(numbers("optimum_gap"), games.shape)[games],
         num_regions=np.broadcast_to(numbers("num_regions"), games.shape)[games],
         bound=float(numbers("bound")),
         seconds={stage: float(numbers(f"seconds_{stage}")) for stage in ("compile", "run")},

@@ -85,6 +85,15 @@ def run(
             "(a list is an axis); may be repeated.",
         ),
     ] = None,
+    table: Annotated[
+        bool | None,
+        typer.Option(
+            "--table/--no-table",
+            help="Play with a table of the regions or fail; or without one, by learners that can. Default: "
+            "with one where it is soon made.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only print the cells, with memory and size of each; plays nothing."),
@@ -133,7 +142,8 @@ def run(
 
                 end_in_one_line()
                 join(coordinator, processes, process_id)
-            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+            settings = {"horizon": horizon, "runs": runs, "seed": seed, "ties": ties, "table": table}
+            spec = wanted_spec(source, learners, **settings)
             if assignments:
                 from jaxstack.sweeps.spec.overrides import overridden
 
@@ -217,6 +227,47 @@ def scenarios(
     """The kinds of games that a spec may name, with their keys and defaults."""
     with clean_errors(context):
         print_scenarios(as_json, Terminal())
+
+
+@app.command()
+def advise(
+    context: typer.Context,
+    game: Annotated[
+        Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
+    ],
+    log: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LOG",
+            help="Rounds, one a row: .csv or .parquet with what was posted and what followers did or were.",
+            show_default=False,
+        ),
+    ],
+    learner: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Post what this learner would. Default: the best commitment under the fitted types.",
+        ),
+    ] = None,
+    types: Annotated[
+        Literal["joint", "independent", "mixture"] | None,
+        typer.Option(help="Kind of types to fit. Default: that of the game file."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Rounds that the learner plans for. Default: twice the log's.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture (.png, .pdf, .svg).")] = None,
+) -> None:
+    """What to post next by a log of rounds, what it should earn, and the best fixed commitment so far."""
+    with clean_errors(context):
+        from jaxstack import report
+        from jaxstack.cli.advising import print_advice
+
+        if plot is not None:
+            require_picture_name(plot)
+            report.require_writable(plot.parent)
+        print_advice(game, log, learner, types, horizon, plot, Terminal())
 
 
 @app.command()

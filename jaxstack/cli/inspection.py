@@ -110,7 +110,7 @@ def _print_solution(file: Any, solution: Any, console: Console) -> None:
     for name, probability in zip(_leaders(file), solution.commitment, strict=True):
         commitment.add_row(Text(name), f"{probability:.6f}")
     console.print(commitment)
-    console.print(_responses(solution.response, file))
+    console.print(response_table(solution.response, file, "responses at the optimum"))
 
 
 def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
@@ -139,15 +139,15 @@ def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
     }
 
 
-def _responses(responses: Any, file: Any) -> Table:
-    """What every follower type does at the optimum, a row each: names have room however many there are."""
+def response_table(responses: Any, file: Any, title: str) -> Table:
+    """What every follower type does against a commitment, a row each: long names have room."""
     followers = file.follower_names or [f"follower {i}" for i in range(len(responses))]
     rows = [
         (followers[i] if k == 0 else "", kind, file.actions_of(i)[responses[i][k]])
         for i in range(min(len(responses), _MAX_ROWS))
         for k, kind in enumerate(file.types_of(i))
     ]
-    table = Table(title="responses at the optimum", title_justify="left")
+    table = Table(title=title, title_justify="left")
     for heading in ("follower", "type", "response"):
         table.add_column(heading, overflow="fold")
     for row in rows[:_MAX_ROWS]:

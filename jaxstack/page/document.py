@@ -154,6 +154,7 @@ def _scenario(
     }
     optimum = span_of(np.concatenate([np.ravel(cell.optimum) for cell in cells]), ".4g")
     regions = span_of(np.concatenate([np.ravel(cell.num_regions) for cell in cells]))
+    gaps = np.concatenate([np.ravel(cell.optimum_gap) for cell in cells])
     horizons = "" if "horizon" in cells[0].labels else span_of([cell.horizon for cell in cells])
     facts = [
         describe(shared),
@@ -161,6 +162,7 @@ def _scenario(
         counted(max(len(cell.final_regret) for cell in cells), "game"),
         f"{regions} regions" if regions else "",
         f"optimum {optimum} payoff units per round" if optimum else "",
+        f"at most {np.nanmax(gaps):.2g} more is not excluded" if (gaps > 0).any() else "",
     ]
     parts = [
         f"<h3>{escaped(name)}</h3>",

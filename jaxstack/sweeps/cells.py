@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from jaxstack import jumps
 from jaxstack.fingerprints import learner_fingerprint
 from jaxstack.learners import Learner
 from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, problem_of
@@ -163,7 +164,9 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                 game = game_key_of(scenario, run, file=file)
                 file = game.file
                 if game.text not in built:
-                    problem_of(game)
+                    problem = problem_of(game)
+                    if any(spec.skips(player) for player, _, _ in players):
+                        jumps.check_types(problem.types)
                     built.add(game.text)
             except (ValueError, MemoryError) as error:
                 where = "".join(f", {key} = {value!r}" for key, value in _chosen(of_table, scenario).items())
@@ -326,5 +329,7 @@ def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettin
     }
     if run.record:
         identity["record"] = True
+    if run.table is not None:  # by default it follows from the game
+        identity["table"] = run.table
     settings = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
     return f"{settings}-{code}"

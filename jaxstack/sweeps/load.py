@@ -42,8 +42,11 @@ def load_results(folder: str | Path) -> Any:
       quantiles [axes.., game, quantile, checkpoint].
       regret [axes.., game, run, checkpoint]: every run, where runs were kept.
       final_regret [axes.., game, run]: at the horizon, of up to 16,384 runs.
-      optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
-      bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
+      optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions, nan where
+        a game was played without a table of them.
+      optimum_gap [axes.., game]: how much more another commitment may earn; 0 with a table (`RegretCurve`).
+      bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem, or
+        without a table.
       seconds_run, seconds_compile, num_runs [axes..].
       info_NAME, info_NAME_stderr [axes.., game, own axes.., checkpoint]: what learners told (`record = true`
         in the spec), mean over runs and its standard error; nan for learners that do not tell it.

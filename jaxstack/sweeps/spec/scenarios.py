@@ -17,6 +17,7 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, stack
 from jaxstack.scenarios import platform, security, toll
 from jaxstack.scenarios.moving_target import CONFIGURATIONS
+from jaxstack.sequences import SequenceTypes
 from jaxstack.sweeps.spec.axes import Table, some
 from jaxstack.sweeps.spec.run import RunSettings, Ties
 
@@ -227,7 +228,52 @@ class FileScenario(_Scenario):
         return Problem(self.title, file.game, file.types, self.ties or run.ties, file.leader_names)
 
 
-Scenario = RandomScenario | HardScenario | ParityScenario | CoverageScenario | WorkedScenario | FileScenario
+class SequenceScenario(FileScenario):
+    """`kind = "sequence"`: the game of a file, against the types of a log's rounds (`jaxstack.data.logs`).
+
+    `order`: as they are ("once"; then `horizon` is at most their number), "cyclic", or drawn at random
+    ("resampled").
+    """
+
+    kind: Literal["sequence"] = "sequence"  # type: ignore[assignment]
+    log: str = Field(min_length=1)
+    order: Literal["once", "cyclic", "resampled"] = "once"
+
+    never_axes = frozenset({"kind", "name", "zip", "path", "log", "order"})
+
+    @field_validator("log")
+    @classmethod
+    def _log_from_the_spec(cls, log: str, info: ValidationInfo) -> str:
+        return cls._from_the_spec(log, info)
+
+    @property
+    def title(self) -> str:
+        return self.name or Path(self.log).stem
+
+    def build(self, run: RunSettings) -> Problem:
+        from jaxstack.data.logs import read_log
+
+        file = scenarios.load_game_file(self.path)
+        log = read_log(file, self.log)
+        if log.kind != "types":
+            raise ValueError(
+                f"{self.log}: kind='sequence' plays the types of rounds, but this log has actions alone. Fit "
+                f"types to it (jaxstack.fit_types), and play the game with these."
+            )
+        types = SequenceTypes(log.seen, file.game.num_types, "once" if self.order == "once" else "cyclic")
+        of_run = types.empirical() if self.order == "resampled" else types
+        return Problem(self.title, file.game, of_run, self.ties or run.ties, file.leader_names)
+
+
+Scenario = (
+    RandomScenario
+    | HardScenario
+    | ParityScenario
+    | CoverageScenario
+    | WorkedScenario
+    | FileScenario
+    | SequenceScenario
+)
 
 
 def _kind(table: Any) -> Any:
@@ -247,6 +293,7 @@ AnyScenario = Annotated[
     | Annotated[WorkedScenario, Tag("moving_target")]
     | Annotated[ParityScenario, Tag("hidden_parity")]
     | Annotated[CoverageScenario, Tag("coverage")]
-    | Annotated[FileScenario, Tag("file")],
+    | Annotated[FileScenario, Tag("file")]
+    | Annotated[SequenceScenario, Tag("sequence")],
     Discriminator(_kind),
 ]

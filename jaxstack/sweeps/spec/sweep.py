@@ -56,7 +56,15 @@ class Spec(Strict):
             raise ValueError("learners are named both in [run] and in [[learner]] tables; keep one of them.")
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
+            without_table = False in self.run.lists().get("table", (self.run.table,))
+            if without_table:
+                simulation.without_table(learner.player())
             if self.skips(learner):
+                if without_table:
+                    raise ValueError(
+                        f"[run], key 'table': {learner.title} skips ahead between vertices of a region "
+                        f"table, and cannot without one. Set skip_ahead = false, or leave out table = false."
+                    )
                 jumps.check_learner(learner.player())
                 longest = jumps.MAX_HORIZON
             if self.run.longest > longest:
