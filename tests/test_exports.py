@@ -81,6 +81,22 @@ def test_known_types_are_worth_more() -> None:
     assert robust.known_types == 1.0
 
 
+def test_robust_baselines_count_on_what_can_be_enforced() -> None:
+    one = js.IndependentTypes([[1.0]])
+    leader = js.TabularPayoff([[0.0, 1.0], [0.0, 0.5]])
+    # Indifferent at x = (1, 0) alone, and by any nudge for the action that pays the leader nothing.
+    at_a_corner = js.Game(leader, [[[[1.0, 1.0], [1.0, 0.0]]]])
+    assert js.baselines(at_a_corner, one).pure == 1.0
+    for table in (None, js.enumerate_regions(at_a_corner), js.enumerate_regions(at_a_corner, ties="robust")):
+        assert js.baselines(at_a_corner, one, "robust", table).pure == 0.0
+    # Indifferent everywhere: the worse of the two answers.
+    everywhere = js.Game(leader, [[[[1.0, 1.0], [1.0, 1.0]]]])
+    assert js.baselines(everywhere, one).uniform == 0.75
+    robust = js.baselines(everywhere, one, "robust")
+    assert robust.uniform == 0.0
+    assert np.isnan(robust.known_types)  # not known with equal actions
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_baselines_against_a_slow_search(seed: int) -> None:
     game, types = js.scenarios.random_game(seed, 3, 2, 2, 2, types="joint")
