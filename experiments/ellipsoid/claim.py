@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_least, at_most, interval, panels
+from experiments.claims import COLOURS, Check, Claim, at_least, at_most, interval, panels, reference
 from jaxstack.learners.knowledge import with_prepared
 from jaxstack.learners.vector_oful import radius
 
@@ -85,7 +85,9 @@ def draw(data: Distances, checks: list[Check]) -> Figure:
     figure, (axis,) = panels(1)
     scales = np.linspace(0, 1.2, 121)
     for ratios in data.ratio:
-        axis.plot(scales, [(ratios > scale).mean() for scale in scales], color="#0072B2", linewidth=1)
-    axis.axhline(DELTA, color="#999999", linewidth=1)
-    axis.set(title="a line for every game", xlabel="part of the radius", ylabel="share of runs outside")
+        axis.plot(scales, [(ratios > scale).mean() for scale in scales], color=COLOURS[0], linewidth=1)
+    reference(axis, DELTA, f"promised: at most {DELTA:g}")
+    axis.set(
+        title="a line for every game", xlabel="part of the theorem's radius", ylabel="share of runs outside"
+    )
     return figure

@@ -10,7 +10,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_least, at_most, errors, interval, panels, power_fit, slope
+from experiments.claims import (
+    Check,
+    Claim,
+    at_least,
+    at_most,
+    errors,
+    interval,
+    panels,
+    power_fit,
+    reference,
+    shared_legend,
+    slope,
+)
 from jaxstack.plots.style import line_options, line_styles
 
 CLAIM = Claim(
@@ -94,14 +106,13 @@ def draw(data: Prices, checks: list[Check]) -> Figure:
         options = line_options(line_styles([label.split(",")[0]])[0]) | {"label": label}
         options |= {"linestyle": ":"} if "," in label else {}
         left.errorbar(followers, regret.mean(axis=(1, 2)), errors(regret), **options)
-    left.axhline(data.most, color="#999999", linewidth=1)
-    left.set(yscale="log", title="hidden parity", xlabel="n", ylabel="regret, payoff units")
+    reference(left, data.most, "what never learning costs")
+    left.set(yscale="log", title="hidden parity", xlabel="followers $n$", ylabel="regret (payoff units)")
     for name, regret in data.crowds.items():
         options = line_options(line_styles([name])[0]) | {"label": name}
         right.errorbar(data.followers, regret.mean(axis=(1, 2)), errors(regret), **options)
-    right.set(xscale="log", yscale="log", title="independent types, sums", xlabel="n")
-    for axis in (left, right):
-        axis.legend(fontsize=6)
+    right.set(xscale="log", yscale="log", title="independent types, sums", xlabel="followers $n$")
+    shared_legend(figure, columns=3)
     return figure
 
 

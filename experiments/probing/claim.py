@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_most, errors, interval, panels
+from experiments.claims import COLOURS, Check, Claim, at_most, errors, interval, panels, shared_legend
 from experiments.families import decades, failed, games_of
 
 CLAIM = Claim(
@@ -85,10 +85,12 @@ def draw(data: Grid, checks: list[Check]) -> Figure:
     """Regret against the share that probes, a line for every growth."""
     figure, axes = panels(len(data.regret))
     for axis, (family, regret) in zip(axes, data.regret.items(), strict=True):
-        for growth, of_growth in zip(data.growths, regret[1], strict=True):
+        for growth, of_growth, colour in zip(data.growths, regret[1], COLOURS, strict=False):
             mean = of_growth.mean(axis=(1, 2))
-            axis.errorbar(data.probes, mean, errors(of_growth), marker="o", label=f"growth {growth:g}")
+            axis.errorbar(
+                data.probes, mean, errors(of_growth), marker="o", color=colour, label=f"growth {growth:g}"
+            )
         axis.set(xscale="log", yscale="log", title=family, xlabel="probe_share")
-        axis.set_ylabel("regret, payoff units")
-    axes[0].legend(fontsize=7)
+        axis.set_ylabel("regret (payoff units)")
+    shared_legend(figure)
     return figure

@@ -94,6 +94,6 @@ def draw(data: Regrets, checks: list[Check]) -> Figure:
             options |= {"linestyle": ":"} if "," in label else {}
             axis.errorbar([0, 1], regret.mean(axis=(1, 2)), errors(regret), **options)
         axis.set_xticks([0, 1], ["T/10", "T"])
-        axis.set(yscale="log", title=scenario, ylabel="regret, payoff units", xlim=(-0.2, 1.2))
+        axis.set(yscale="log", title=scenario, ylabel="regret (payoff units)", xlim=(-0.2, 1.2))
     shared_legend(figure, columns=3)
     return figure

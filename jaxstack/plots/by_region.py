@@ -350,8 +350,15 @@ def _interval(
         left, right = np.sort(cell.vertices @ axis)[[0, -1]]
         if cell.label and right - left > 0.016 * len(cell.label) * np.ptp(ground.corners):
             place = ((left + right) / 2, 0.985)
-            look = {"ha": "center", "va": "top", "fontsize": 9, "color": style.MUTED}
-            axes.annotate(cell.label, place, xycoords=("data", "axes fraction"), **look)
+            axes.annotate(
+                cell.label,
+                place,
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                fontsize=9,
+                color=style.MUTED,
+            )
     lowest = figure.axes[-1]
     names, (low, *_, high) = ground.names, np.sort(ground.corners[:, 0])
     label = f"$x_0$, probability of {names[0]} (else {names[1]})" if ground.is_simplex else names[0]

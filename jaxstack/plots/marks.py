@@ -115,6 +115,6 @@ def write_within(
         away = min((np.linalg.norm(place - other) for other in busy), default=np.inf)
         if room > 0.0045 * (len(label) + 2) * width and away > 0.012 * (len(label) + 2) * width:
             halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.7)]
-            look = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK}
-            axes.text(*place, label, path_effects=halo, **look)
+            x, y = map(float, place)
+            axes.text(x, y, label, ha="center", va="center", fontsize=8.5, color=INK, path_effects=halo)
             return
