@@ -9,7 +9,7 @@
 
 The value is the exact expected utility of a commitment inside the region of the response map returned, for
 any payoff and any type distribution; K^n is never written out. How far the optimum may be above it is what
-the relaxation of `jaxstack.solvers.relaxation` says.
+the relaxation of `jaxstack.solvers.bounding` says.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from jaxstack.axes import Float, Int
 from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
+from jaxstack.solvers.bounding import upper_bound
 from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
-from jaxstack.solvers.relaxation import upper_bound
 from jaxstack.strategies import Polytope
 
 NUM_STEPS = 200
@@ -99,7 +99,7 @@ def solve(problem: Problem) -> Solution:
                 (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
-    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value))
+    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value, clock))
 
 
 def _effort(game: Game, types: TypeDistribution) -> _Effort:
