@@ -17,8 +17,9 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import bounds, data, learners, plots, scenarios, solvers, strategies
+    from jaxstack import bounds, learners, plots, scenarios, solvers, strategies
     from jaxstack import comparison as comparison
+    from jaxstack import data as data
     from jaxstack import exports as exports
     from jaxstack import regions as regions
     from jaxstack import regret as regret
@@ -70,7 +71,6 @@ _PUBLIC = {
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
-    "data": ("jaxstack.data", None),
     "deploy": ("jaxstack.data", "deploy"),
     "compare": ("jaxstack.comparison", "compare"),
     "enumerate_regions": ("jaxstack.regions", "enumerate_regions"),
@@ -122,7 +122,6 @@ __all__ = [
     "cache_programs",
     "check_learner",
     "compare",
-    "data",
     "deploy",
     "enumerate_regions",
     "expected_utility",

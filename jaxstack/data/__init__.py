@@ -8,7 +8,7 @@ from jaxstack.data.advice import Advice, advise
 from jaxstack.data.deployment import Deployment, deploy
 from jaxstack.data.fitting import FittedTypes, fit_types
 from jaxstack.data.logs import Log, log_of, read_log
-from jaxstack.data.stakes import Stakes, stakes
+from jaxstack.data.stakes import Stakes
 
 __all__ = [
     "Advice",
@@ -21,5 +21,4 @@ __all__ = [
     "fit_types",
     "log_of",
     "read_log",
-    "stakes",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +44,7 @@ class Setting:
 
     words: Words
     learner: Learner
-    table: RegionTable
+    table: RegionTable | None
     horizon: int
     inputs: Inputs
     run: int
@@ -168,7 +168,7 @@ class Deployment:
         path: str | os.PathLike[str],
         game: Game | GameFile,
         learner: Learner | None = None,
-        table: RegionTable | None = None,
+        table: RegionTable | Literal[False] | None = None,
     ) -> Deployment:
         """The deployment that `save` wrote. The file is data: nothing in it is executed.
 
@@ -190,6 +190,7 @@ class Deployment:
         key = jax.random.wrap_key_data(jnp.asarray(saved["key"], jnp.uint32), impl="threefry2x32")
         options = {"key": key, "run": saved["run"], "table": table, "hparams": saved["hparams"]}
         setting = _setting(learner, game, saved["horizon"], **options)
+        learner = setting.learner
         storing.check(path, saved, storing.head(setting.words.game, setting.table, learner))
         shapes = state_shapes(learner, setting.inputs), choice_shapes(learner, setting.inputs)
         state, choice, played = (
@@ -209,6 +210,7 @@ class Deployment:
     def _posting(self, choice: Choice | Commitment) -> Posting:
         table = self.setting.table
         if isinstance(choice, Choice):
+            assert table is not None  # of whose vertices it is one
             region, vertex = int(choice.region), int(choice.vertex)
             x, responses = table.vertices[region, vertex], table.responses[region]
         else:
@@ -262,7 +264,7 @@ def deploy(
     game: Game | GameFile,
     *,
     horizon: int,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
     key: jax.Array | None = None,
     run: int = 0,
@@ -276,13 +278,14 @@ def deploy(
     now = now.observe(actions=["wait", "buy"])
     ```
 
-    Against followers of the same types it plays what `play` plays with the same key and run.
+    Against followers of the same types it plays what `play` plays with the same key and run; without a region
+    table up to rounding.
 
     Args:
       learner: from `jaxstack.learners`, or one of your own; not one that needs the optimum.
       game: one game; of a `GameFile` (`load_game_file`) all is told by name.
       horizon: T, how many rounds there will be.
-      table: regions of the game; enumerated (optimistically) when not given.
+      table: regions of the game; enumerated (optimistically) when not given; False: none, as for `simulate`.
       hparams: overrides of the learner's hyperparameters, as for `simulate`.
       key: of learners that draw; default `jax.random.key(0)`.
       run: of `play` and `simulate`, whose draws these are.
@@ -293,7 +296,7 @@ def deploy(
     """
     key = jax.random.key(0) if key is None else key
     setting = _setting(learner, game, horizon, key=key, run=run, table=table, hparams=hparams)
-    state = _begin(learner, setting.inputs)
+    state = _begin(setting.learner, setting.inputs)
     return _before(setting, 1, state, None)
 
 

@@ -192,7 +192,7 @@ def _cells(log: Log) -> Cells:
         assert log.which is not None
         maps, which = log.maps, log.which
     rows, counts = np.unique(np.column_stack([which, log.seen]), axis=0, return_counts=True)
-    masks = (maps[rows[:, 0]] == rows[:, 1:, None]) & exists
+    masks = maps[rows[:, 0]] == rows[:, 1:, None]
     return Cells(masks, counts.astype(np.float64), maps, exists)
 
 

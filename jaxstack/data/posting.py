@@ -79,6 +79,7 @@ def _choice(setting: Setting, x: np.ndarray, W: np.ndarray) -> Choice | Commitme
     words, learner, table = setting.words, setting.learner, setting.table
     if learner.plays == "commitments":
         return Commitment(x.astype(setting.inputs.known.dtype), W)  # type: ignore[arg-type]
+    assert table is not None  # of whose vertices it plays one
     same = (np.asarray(table.responses) == W).all(axis=(-2, -1)) & table.region_mask
     if not same.any():
         raise ValueError(

@@ -29,7 +29,7 @@ _OF = {
 }
 
 
-def head(game: Game, table: RegionTable, learner: Learner) -> dict[str, Any]:
+def head(game: Game, table: RegionTable | None, learner: Learner) -> dict[str, Any]:
     """What a file says of itself, of the game, and of the code to which its numbers mean something."""
     return {
         "format": FORMAT,

@@ -5,8 +5,8 @@ with `figure.savefig(path)`. Colours are told apart with any colour vision (thos
 every line has a dash pattern and a marker of its own besides.
 """
 
-from jaxstack.plots.advice import advice
 from jaxstack.plots.by_axis import final_regret
+from jaxstack.plots.by_log import advice
 from jaxstack.plots.by_region import regions
 from jaxstack.plots.by_rounds import regret_curves
 from jaxstack.plots.by_two_axes import heat_map

@@ -63,13 +63,13 @@ def simulate(
     """Regret curves of a learner over many independent runs of a game, or of a batch of games.
 
     Regret is the exact expected pseudo-regret sum_t U_D(x*) - U_D(x_t): types are drawn to teach the learner,
-    never to measure it. Runs with the same key see the same types whatever the learner, so that learners are
-    compared on the same draws.
+    never to measure it. Against given rounds (`SequenceTypes`) it is regret in hindsight. Runs with the same
+    key see the same types whatever the learner, so that learners are compared on the same draws.
 
     Args:
       key: `jax.random.key(seed)`. A batch of games shares its draws; [G] keys give every game its own.
       game: one game, or a stacked batch of G.
-      types: distribution of joint types, one per game.
+      types: distribution of joint types, or `SequenceTypes`; one per game.
       learner: from `jaxstack.learners`.
       horizon: T, rounds per run, 1..2^31-1025.
       num_runs: S, independent runs per game.

@@ -17,6 +17,7 @@ from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, pro
 from jaxstack.sweeps.spec import (
     Axis,
     LearnerSettings,
+    Problem,
     RunSettings,
     Scenario,
     Spec,
@@ -164,9 +165,7 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                 game = game_key_of(scenario, run, file=file)
                 file = game.file
                 if game.text not in built:
-                    problem = problem_of(game)
-                    if any(spec.skips(player) for player, _, _ in players):
-                        jumps.check_types(problem.types)
+                    _check_skipping(spec, problem_of(game))
                     built.add(game.text)
             except (ValueError, MemoryError) as error:
                 where = "".join(f", {key} = {value!r}" for key, value in _chosen(of_table, scenario).items())
@@ -194,6 +193,12 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
         for cell in cells
     ]
     return Plan(spec.to_toml(), tuple(axes), tuple(cells))
+
+
+def _check_skipping(spec: Spec, problem: Problem) -> None:
+    """Raise ValueError where rounds are given, and some learner jumps over rounds."""
+    if any(spec.skips(learner) for learner in spec.learners()):
+        jumps.check_types(problem.types)
 
 
 def _kind(error: Exception) -> type[Exception]:

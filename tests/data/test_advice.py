@@ -32,12 +32,12 @@ def guided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for kind, block in re.findall(
-            r"^```(python|bash)\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL
+            r"^```(python|console)\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL
         ):
             if kind == "python":
                 exec(block, names)
             else:
-                done = invoke(*block.split()[1:])
+                done = invoke(*block.split()[2:])
                 assert done.exit_code == 0, done.output
                 printed.append(done.output)
     return folder, names, printed
