@@ -9,7 +9,7 @@
 
 The value is the exact expected utility of a commitment inside the region of the response map returned, for
 any payoff and any type distribution; K^n is never written out. How far the optimum may be above it is what
-the relaxation of `jaxstack.solvers.bounding` says.
+`jaxstack.solvers.bounding` says.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
 from jaxstack.solvers.bounding import upper_bound
-from jaxstack.solvers.contract import Solution
+from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.strategies import Polytope
 
@@ -39,6 +39,7 @@ START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to 
 HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
 NEVER = -1e6  # payoff of an action that a type does not have, in the same unit
 TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
+SEARCH_SHARE = 0.5  # of the time limit; the upper bound has the rest
 MOST_REGIONS = 1000  # about how many linear programs are solved
 MOST_CORNERS = 128  # of a strategy set, between which gradient ascent moves
 NEIGHBOURS_TRIED = 16  # of them, per step of the local search; the most promising maps first
@@ -72,9 +73,9 @@ def solve(problem: Problem) -> Solution:
 
     Source: none; the softmax relaxation is folklore, the local search walks the regions of arXiv 2510.01387.
     """
-    game, types, clock = problem.game, problem.types, problem.clock
+    game, types, clock = problem.game, problem.types, problem.clock.part(SEARCH_SHARE)
     effort = _effort(game, types)
-    search = _Search(problem, effort.tied_maps)
+    search = _Search(problem, effort.tied_maps, clock)
     search.best = problem.start()
     if not clock.is_over:
         points = _candidates(game, types, effort, problem.strategies)
@@ -85,7 +86,7 @@ def solve(problem: Problem) -> Solution:
                 search.climb(points[s], maps[s])
     if search.best is None:
         if clock.is_over:
-            raise clock.too_short("ascent")
+            raise problem.clock.too_short("ascent")
         raise RuntimeError(
             f"method='ascent' met no region of {game!r} that counts under ties={problem.ties!r}."
         )
@@ -99,7 +100,7 @@ def solve(problem: Problem) -> Solution:
                 (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
-    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value, clock))
+    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value, problem.clock))
 
 
 def _effort(game: Game, types: TypeDistribution) -> _Effort:
@@ -118,8 +119,8 @@ def _effort(game: Game, types: TypeDistribution) -> _Effort:
 class _Search:
     """Local search over neighbouring regions; keeps the best solution and never visits a region twice."""
 
-    def __init__(self, problem: Problem, tied_maps: int):
-        self.problem, self.tied_maps = problem, tied_maps
+    def __init__(self, problem: Problem, tied_maps: int, clock: Clock):
+        self.problem, self.tied_maps, self.clock = problem, tied_maps, clock
         self.visited: set[bytes] = set()
         self.best: Found | None = None
 
@@ -130,7 +131,7 @@ class _Search:
             if self.best is None or here.value > self.best.value:
                 self.best = here
                 self.problem.tell(here.value, self.problem.highest)
-            if self.problem.clock.is_over:
+            if self.clock.is_over:
                 return
             here = self._step(here.commitment, here.response, here.value)
 

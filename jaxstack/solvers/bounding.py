@@ -37,24 +37,23 @@ def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     Returns:
       At least `value`. It is no lower than the optimum by more than a billionth of the payoff range.
     """
-    bound, branches = problem.highest, relaxation.fits(problem)
     end = Clock(DEFAULT_SECONDS if clock.left is None else clock.left, None)
-    if not _is_narrowed_soon(problem, end):
+    bound, searched = problem.highest, relaxation.fits(problem)
+    # On a simplex the first bound of a sum is worth the linear program's, and sooner there.
+    on_simplex = problem.strategies is None and problem.game.leader.additive_terms() is not None
+    if not (searched and on_simplex and _may_compile(end)):
         bound = min(bound, _relaxed_program(problem, value, end))
-    if branches and bound > value:
+    if searched and bound > value:
         tree = Tree(problem, value)
-        if end.left > _SECONDS_TO_COMPILE:
+        if _may_compile(end):
             tree.search(end)
-        at_most = tree.upper_bound + (tree.precision if tree.found is not None else 0.0)
-        bound = min(bound, at_most)
+        bound = min(bound, tree.upper_bound + (0.0 if tree.found is None else tree.precision))
     return max(bound, value)
 
 
-def _is_narrowed_soon(problem: Problem, end: Clock) -> bool:
-    """Does the first bound of the search cost less than the linear program, and say as much?"""
-    is_sum = problem.game.leader.additive_terms() is not None
-    there_is_time = end.left > _SECONDS_TO_COMPILE
-    return is_sum and problem.strategies is None and there_is_time and relaxation.fits(problem)
+def _may_compile(end: Clock) -> bool:
+    """Is there time for the search's program?"""
+    return end.left is None or end.left > _SECONDS_TO_COMPILE
 
 
 def _relaxed_program(problem: Problem, value: float, end: Clock) -> float:

@@ -178,7 +178,7 @@ class Tree:
         response = np.zeros(problem.preferences.shape, np.int64)
         response.flat[names] = actions
         payoff = problem.payoffs(response[None])[0]  # types that cannot occur have no say
-        x = Cell(problem.preferences, actions, items=names).best([payoff[None]])
+        x = Cell(problem.preferences, actions, items=names.tolist()).best([payoff[None]])
         if x is not None and payoff @ x - self.relaxation.constant > self._known:
             everywhere = problem.preferences.best_responses(x[None])[0]
             everywhere.flat[names] = actions
