@@ -141,6 +141,22 @@ def test_twenty_followers_are_certified() -> None:
     assert tree.num_nodes < 500
 
 
+def test_a_search_for_a_bound_may_meet_the_optimum() -> None:
+    game, types = js.scenarios.random_game(0, 10, 5, 2, 2, payoff="separable", types="independent")
+    problem = Problem(game, types, "optimistic", Clock(None, None))
+    start = problem.start()
+    assert start is not None
+    best, bound = bounding.certified(problem, start, Clock(60.0, None))
+    exact = js.solve(game, types, "milp", time_limit=60.0)
+    assert start.value < best.value == bound
+    assert problem.to_payoff(bound) == pytest.approx(exact.value, abs=1e-8)
+    assert value.utility(game, types, best.commitment, best.response) == pytest.approx(exact.value, abs=1e-8)
+    robust = Problem(game, types, "robust", Clock(None, None))
+    same, above = bounding.certified(robust, start, Clock(60.0, None))
+    assert same is start
+    assert bound < above < bound + 1e-6
+
+
 def test_time_limits_are_kept_and_say_less() -> None:
     game, types = js.scenarios.random_game(0, 20, 20, 2, 2, payoff="separable", types="independent")
     problem = Problem(game, types, "optimistic", Clock(None, None))

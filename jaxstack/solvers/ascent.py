@@ -6,6 +6,7 @@
 3. Local search: at the vertex found, followers are indifferent between several response maps; move to the
    best commitment of one of their regions for as long as that is an improvement.
 4. The same again from points at random distances of the best commitment so far.
+5. The search for an upper bound, which may meet a better commitment.
 
 The value is the exact expected utility of a commitment inside the region of the response map returned, for
 any payoff and any type distribution; K^n is never written out. How far the optimum may be above it is what
@@ -28,7 +29,7 @@ from jaxstack.axes import Float, Int
 from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
-from jaxstack.solvers.bounding import upper_bound
+from jaxstack.solvers.bounding import certified
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.strategies import Polytope
@@ -100,7 +101,8 @@ def solve(problem: Problem) -> Solution:
                 (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
-    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value, problem.clock))
+    best, bound = certified(problem, search.best, problem.clock)
+    return problem.solution(best, "ascent", bound)
 
 
 def _effort(game: Game, types: TypeDistribution) -> _Effort:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from jaxstack.solvers import milp, relaxation
 from jaxstack.solvers.branching import Tree
 from jaxstack.solvers.contract import Clock
-from jaxstack.solvers.problem import Problem
+from jaxstack.solvers.problem import Found, Problem
 
 DEFAULT_SECONDS = 5.0
 """How long a bound is narrowed down where there is no time limit."""
@@ -37,18 +37,36 @@ def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     Returns:
       At least `value`. It is no lower than the optimum by more than a billionth of the payoff range.
     """
+    found, bound, precision = _searched(problem, value, clock)
+    return bound if found is None else bound + precision
+
+
+def certified(problem: Problem, best: Found, clock: Clock) -> tuple[Found, float]:
+    """The better of `best` and what the search for an upper bound meets on its way, and that bound.
+
+    Where it ends, the two are equal, and the optimum. As `upper_bound` in all else; under robust ties the
+    commitment stays what it is.
+    """
+    found, bound, precision = _searched(problem, best.value, clock)
+    if found is None:
+        return best, bound
+    return (found, bound) if problem.ties == "optimistic" else (best, bound + precision)
+
+
+def _searched(problem: Problem, value: float, clock: Clock) -> tuple[Found | None, float, float]:
+    """A better commitment under optimistic ties, if one was met; a bound; and the precision of that."""
     end = Clock(DEFAULT_SECONDS if clock.left is None else clock.left, None)
-    bound, searched = problem.highest, relaxation.fits(problem)
+    bound, searches = problem.highest, relaxation.fits(problem)
     # On a simplex the first bound of a sum is worth the linear program's, and sooner there.
     on_simplex = problem.strategies is None and problem.game.leader.additive_terms() is not None
-    if not (searched and on_simplex and _may_compile(end)):
+    if not (searches and on_simplex and _may_compile(end)):
         bound = min(bound, _relaxed_program(problem, value, end))
-    if searched and bound > value:
-        tree = Tree(problem, value)
-        if _may_compile(end):
-            tree.search(end)
-        bound = min(bound, tree.upper_bound + (0.0 if tree.found is None else tree.precision))
-    return max(bound, value)
+    if not searches or bound <= value:
+        return None, max(bound, value), 0.0
+    tree = Tree(problem, value)
+    if _may_compile(end):
+        tree.search(end)
+    return tree.found, max(min(bound, tree.upper_bound), value), tree.precision
 
 
 def _may_compile(end: Clock) -> bool:
