@@ -12,7 +12,7 @@ from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes
 from jaxstack.game import Game, stack, unstack
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.regions import enumerate_regions
-from jaxstack.solvers import METHODS, ascent, bounding, programs, solve
+from jaxstack.solvers import METHODS, ascent, programs, solve
 from jaxstack.solvers.cells import Preferences
 from tests.games import Case, Shape, degenerate_games, leader_payoff, random_games, type_distribution
 from tests.reference import optima as exact
@@ -233,7 +233,6 @@ def test_ascent_with_hundreds_of_followers(monkeypatch: pytest.MonkeyPatch, payo
         ascent, "_effort", lambda game, types: ascent._Effort(4, hops=4, components=2, tied_maps=16)
     )
     monkeypatch.setattr(ascent, "NUM_STEPS", 20)
-    monkeypatch.setattr(bounding, "DEFAULT_SECONDS", 0.5)
     case = seeded((2, 200, 2, 2), payoff, "mixture")
     best = solve(case.game, case.types, "vertices").value
     low, high = case.game.leader.bounds()
@@ -243,7 +242,6 @@ def test_ascent_with_hundreds_of_followers(monkeypatch: pytest.MonkeyPatch, payo
 @pytest.mark.parametrize("ties", ["optimistic", "robust"])
 def test_ascent_with_little_effort(monkeypatch: pytest.MonkeyPatch, ties: str) -> None:
     # Two of 64 joint types a step, and neighbours that differ in one follower type only.
-    monkeypatch.setattr(bounding, "DEFAULT_SECONDS", 0.5)
     monkeypatch.setattr(
         ascent, "_effort", lambda game, types: ascent._Effort(8, hops=8, components=2, tied_maps=1)
     )

@@ -6,11 +6,10 @@
 3. Local search: at the vertex found, followers are indifferent between several response maps; move to the
    best commitment of one of their regions for as long as that is an improvement.
 4. The same again from points at random distances of the best commitment so far.
-5. The search for an upper bound, which may meet a better commitment.
 
 The value is the exact expected utility of a commitment inside the region of the response map returned, for
 any payoff and any type distribution; K^n is never written out. How far the optimum may be above it is what
-`jaxstack.solvers.bounding` says.
+the relaxation of `jaxstack.solvers.bounding` says.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from jaxstack.axes import Float, Int
 from jaxstack.distributions import JointTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.payoffs import LeaderPayoff
-from jaxstack.solvers.bounding import certified
-from jaxstack.solvers.contract import Clock, Solution
+from jaxstack.solvers.bounding import upper_bound
+from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.strategies import Polytope
 
@@ -40,7 +39,6 @@ START_SPREAD = 2.0  # standard deviation of the logits: from near the centre to 
 HOTTEST, COLDEST = 1.0, 0.01  # softmax temperatures, in units of each follower type's largest payoff
 NEVER = -1e6  # payoff of an action that a type does not have, in the same unit
 TIED = 1e-8  # payoff difference, for rows of unit norm, from which a neighbouring region is tried
-SEARCH_SHARE = 0.5  # of the time limit; the upper bound has the rest
 MOST_REGIONS = 1000  # about how many linear programs are solved
 MOST_CORNERS = 128  # of a strategy set, between which gradient ascent moves
 NEIGHBOURS_TRIED = 16  # of them, per step of the local search; the most promising maps first
@@ -74,9 +72,9 @@ def solve(problem: Problem) -> Solution:
 
     Source: none; the softmax relaxation is folklore, the local search walks the regions of arXiv 2510.01387.
     """
-    game, types, clock = problem.game, problem.types, problem.clock.part(SEARCH_SHARE)
+    game, types, clock = problem.game, problem.types, problem.clock
     effort = _effort(game, types)
-    search = _Search(problem, effort.tied_maps, clock)
+    search = _Search(problem, effort.tied_maps)
     search.best = problem.start()
     if not clock.is_over:
         points = _candidates(game, types, effort, problem.strategies)
@@ -87,7 +85,7 @@ def solve(problem: Problem) -> Solution:
                 search.climb(points[s], maps[s])
     if search.best is None:
         if clock.is_over:
-            raise problem.clock.too_short("ascent")
+            raise clock.too_short("ascent")
         raise RuntimeError(
             f"method='ascent' met no region of {game!r} that counts under ties={problem.ties!r}."
         )
@@ -101,8 +99,7 @@ def solve(problem: Problem) -> Solution:
                 (elsewhere,) = problem.strategies.sample(rng, 1.0, 1)
             around = (1 - distance) * search.best.commitment + distance * elsewhere
             search.climb(around, problem.preferences.best_responses(around[None])[0])
-    best, bound = certified(problem, search.best, problem.clock)
-    return problem.solution(best, "ascent", bound)
+    return problem.solution(search.best, "ascent", upper_bound(problem, search.best.value, clock))
 
 
 def _effort(game: Game, types: TypeDistribution) -> _Effort:
@@ -121,8 +118,8 @@ def _effort(game: Game, types: TypeDistribution) -> _Effort:
 class _Search:
     """Local search over neighbouring regions; keeps the best solution and never visits a region twice."""
 
-    def __init__(self, problem: Problem, tied_maps: int, clock: Clock):
-        self.problem, self.tied_maps, self.clock = problem, tied_maps, clock
+    def __init__(self, problem: Problem, tied_maps: int):
+        self.problem, self.tied_maps = problem, tied_maps
         self.visited: set[bytes] = set()
         self.best: Found | None = None
 
@@ -133,7 +130,7 @@ class _Search:
             if self.best is None or here.value > self.best.value:
                 self.best = here
                 self.problem.tell(here.value, self.problem.highest)
-            if self.clock.is_over:
+            if self.problem.clock.is_over:
                 return
             here = self._step(here.commitment, here.response, here.value)
 

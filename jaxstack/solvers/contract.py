@@ -101,10 +101,6 @@ class Clock:
     def is_over(self) -> bool:
         return self.left == 0.0
 
-    def part(self, share: float) -> Clock:
-        """A clock of its own for the first share of what is left: a search leaves the rest to its bound."""
-        return Clock(None if self.left is None else share * self.left, None)
-
     def tell(self, value: float, upper_bound: float) -> None:
         """Pass on an improvement."""
         value, upper_bound = max(value, self._told[0]), min(upper_bound, self._told[1])
