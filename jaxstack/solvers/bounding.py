@@ -14,7 +14,7 @@ from __future__ import annotations
 from jaxstack.solvers import milp, relaxation
 from jaxstack.solvers.branching import Tree
 from jaxstack.solvers.contract import Clock
-from jaxstack.solvers.problem import Problem
+from jaxstack.solvers.problem import Found, Problem
 
 DEFAULT_SECONDS = 5.0
 """How long a bound is narrowed down where there is no time limit."""
@@ -37,24 +37,41 @@ def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     Returns:
       At least `value`. It is no lower than the optimum by more than a billionth of the payoff range.
     """
-    bound, branches = problem.highest, relaxation.fits(problem)
+    found, bound, precision = _searched(problem, value, clock)
+    return bound if found is None else bound + precision
+
+
+def certified(problem: Problem, best: Found, clock: Clock) -> tuple[Found, float]:
+    """The better of `best` and what the search for an upper bound meets on its way, and that bound.
+
+    Where it ends, the two are equal, and the optimum. As `upper_bound` in all else; under robust ties the
+    commitment stays what it is.
+    """
+    found, bound, precision = _searched(problem, best.value, clock)
+    if found is None:
+        return best, bound
+    return (found, bound) if problem.ties == "optimistic" else (best, bound + precision)
+
+
+def _searched(problem: Problem, value: float, clock: Clock) -> tuple[Found | None, float, float]:
+    """A better commitment under optimistic ties, if one was met; a bound; and the precision of that."""
     end = Clock(DEFAULT_SECONDS if clock.left is None else clock.left, None)
-    if not _is_narrowed_soon(problem, end):
+    bound, searches = problem.highest, relaxation.fits(problem)
+    # On a simplex the first bound of a sum is worth the linear program's, and sooner there.
+    on_simplex = problem.strategies is None and problem.game.leader.additive_terms() is not None
+    if not (searches and on_simplex and _may_compile(end)):
         bound = min(bound, _relaxed_program(problem, value, end))
-    if branches and bound > value:
-        tree = Tree(problem, value)
-        if end.left > _SECONDS_TO_COMPILE:
-            tree.search(end)
-        at_most = tree.upper_bound + (tree.precision if tree.found is not None else 0.0)
-        bound = min(bound, at_most)
-    return max(bound, value)
+    if not searches or bound <= value:
+        return None, max(bound, value), 0.0
+    tree = Tree(problem, value)
+    if _may_compile(end):
+        tree.search(end)
+    return tree.found, max(min(bound, tree.upper_bound), value), tree.precision
 
 
-def _is_narrowed_soon(problem: Problem, end: Clock) -> bool:
-    """Does the first bound of the search cost less than the linear program, and say as much?"""
-    is_sum = problem.game.leader.additive_terms() is not None
-    there_is_time = end.left > _SECONDS_TO_COMPILE
-    return is_sum and problem.strategies is None and there_is_time and relaxation.fits(problem)
+def _may_compile(end: Clock) -> bool:
+    """Is there time for the search's program?"""
+    return end.left is None or end.left > _SECONDS_TO_COMPILE
 
 
 def _relaxed_program(problem: Problem, value: float, end: Clock) -> float:

@@ -54,6 +54,7 @@ class Tree:
       value: what some commitment earns, the problem's units.
 
     Attributes:
+      value: the highest that is known to be earned.
       found: the best commitment met on the way, under optimistic ties, if it earns more than `value`.
       precision: difference of payoffs that the search can tell, the problem's units.
       num_nodes: bounds that were computed.
@@ -63,7 +64,7 @@ class Tree:
         self.problem, self.relaxation = problem, Relaxation(problem, value)
         self.num_nodes = 0
         self.found: Found | None = None
-        self._known = value - self.relaxation.constant
+        self.value, self._known = value, value - self.relaxation.constant
         self.precision = PRECISION * float(self.relaxation.weight.sum())
         self._rate = RATES[0]
         self._is_begun = False
@@ -81,7 +82,7 @@ class Tree:
     def upper_bound(self) -> float:
         """No commitment earns more, within PRECISION; the problem's units."""
         highest = self._root.bound if not self._is_begun else -self._open[0][0] if self._open else -np.inf
-        return self.relaxation.constant + max(highest, self._known)
+        return max(self.relaxation.constant + highest, self.value)
 
     def search(self, clock: Clock) -> None:
         """Narrow the bound down until it is the optimum, or time is up."""
@@ -97,7 +98,7 @@ class Tree:
                         self._keep(self._split(node))
                 for nodes in pool.map(lambda new: new if clock.is_over else self._improved(new), batches):
                     self._keep(nodes)
-                self.problem.tell(self.relaxation.constant + self._known, self.upper_bound)
+                self.problem.tell(self.value, self.upper_bound)
 
     def _bounded_root(self, pool: ThreadPoolExecutor, clock: Clock) -> _Node:
         """The root, with the rate that serves it best: what is small depends on how payoffs are told."""
@@ -178,12 +179,12 @@ class Tree:
         response = np.zeros(problem.preferences.shape, np.int64)
         response.flat[names] = actions
         payoff = problem.payoffs(response[None])[0]  # types that cannot occur have no say
-        x = Cell(problem.preferences, actions, items=names).best([payoff[None]])
+        x = Cell(problem.preferences, actions, items=names.tolist()).best([payoff[None]])
         if x is not None and payoff @ x - self.relaxation.constant > self._known:
             everywhere = problem.preferences.best_responses(x[None])[0]
             everywhere.flat[names] = actions
             self.found = problem.checked(x, everywhere, payoff)
-            self._known = self.found.value - self.relaxation.constant
+            self.value, self._known = self.found.value, self.found.value - self.relaxation.constant
 
 
 def _told(told: tuple[tuple[int, int], ...], left: Bool[np.ndarray, "J A"]) -> tuple[tuple[int, int], ...]:

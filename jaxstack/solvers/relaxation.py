@@ -32,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack._settings import with_pinned_settings
-from jaxstack.axes import Bool, Float
+from jaxstack.axes import Array, Bool, Float
 from jaxstack.distributions import joint_probabilities
 from jaxstack.solvers.problem import Problem
 from jaxstack.value import joint_payoffs
@@ -52,8 +52,8 @@ _FORBIDDEN = -1e9
 class Multipliers(NamedTuple):
     """One number for every choice of every part and every row that holds there; float32, 0 or more."""
 
-    own: np.ndarray  # [S, P, O], rows of the types in the part
-    common: np.ndarray  # [S, P, R], rows of types that are told what they play, and of the strategy set
+    own: Array  # [S, P, O], rows of the types in the part
+    common: Array  # [S, P, R], rows of types that are told what they play, and of the strategy set
 
 
 class Bound(NamedTuple):

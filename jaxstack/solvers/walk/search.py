@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxstack.distributions import JointTypes
-from jaxstack.solvers.bounding import upper_bound
+from jaxstack.solvers.bounding import certified
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.solvers.walk.answers import shortlist
@@ -50,7 +50,8 @@ def solve(problem: Problem) -> Solution:
         raise RuntimeError(
             f"method='walk' met no region of {problem.original!r} that counts under ties={problem.ties!r}."
         )
-    return problem.solution(search.best, "walk", upper_bound(problem, search.best.value, problem.clock))
+    best, bound = certified(problem, search.best, problem.clock)
+    return problem.solution(best, "walk", bound)
 
 
 class _Search:
