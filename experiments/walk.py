@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 import jaxstack as js
+from experiments.benchmarks.measure import hardware
 from tests import games, polytopes
 from tests.games import Case, Shape
 
@@ -131,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--games", type=int, default=1000)
     parser.add_argument("--large", type=int, default=20, help="games of each large shape")
     options = parser.parse_args(arguments)
-    print(f"JAX {jax.__version__}, {hardware()}")
+    print(", ".join(f"{name}: {value}" for name, value in hardware().items()))
     counts, failures = compare_small(options.games)
     for kind, outcome in sorted(counts):
         print(f"{kind}: {counts[kind, outcome]} {outcome}")
