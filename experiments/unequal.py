@@ -3,9 +3,7 @@
 Prints three counts:
   - random unequal games whose regions and optimum are those of linear programs over lists, by every method;
   - runs of learners that are the same, to the last bit, with and without entries that a mask takes out;
-  - rows of batches of unequal games that are the same, to the last bit, as the games by themselves. All are
-    but for a few of `oful`: it renews one candidate a round in turn, so that the number of candidates decides
-    what is rounded when, and where its bounds nearly tie that decides the choice. The law is the same.
+  - rows of batches of unequal games that are the same, to the last bit, as the games by themselves.
 
     python -m experiments.unequal                        (50 games, 10 pairs, 5 batches: some minutes)
     python -m experiments.unequal --games 5 --pairs 2 --batches 1

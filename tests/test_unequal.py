@@ -206,6 +206,19 @@ def test_learners_from_outcomes_play_what_there_is_or_say_why_not():
 # --- batches ---
 
 
+def test_oful_has_the_numbers_of_the_games_in_a_batch():
+    """Another basis of the features, or another turn of the candidates, rounds otherwise: ties nearly tie."""
+    cases = [unequal.random_case(seed) for seed in (10, 19)]
+    assert unequal.batch_difference(cases, "oful", 200, 4) == [0.0, 0.0]
+    games = [case.game for case in cases]
+    batch, oful = js.stack(games), js.learners.oful()
+    together = oful.prepare(batch, js.enumerate_regions(batch))
+    assert together.own.tolist() == [23, 11]
+    for game, features, own in zip(games, together.features, together.own, strict=True):
+        alone = oful.prepare(game, js.enumerate_regions(game))
+        np.testing.assert_array_equal(features[:own], alone.features)
+
+
 def test_a_batch_of_unequal_games_is_the_games():
     cases = [unequal.random_case(9 * number + 1) for number in range(12)]  # independent types, separable
     cases = [case for case in cases if case.game.num_leader_actions == 3][:3]

@@ -39,6 +39,7 @@ class Prepared(NamedTuple):
     candidates: Candidates
     features: Float[Array, "M F"]  # in an orthonormal basis of their span
     row: Int[Array, "R V"]  # int32, candidate of each (region, vertex)
+    own: Int[Array, ""]  # int32, candidates without what a batch adds
 
 
 class OFULState(NamedTuple):
@@ -80,6 +81,7 @@ def oful() -> Learner:
     return Learner(
         name="oful",
         feedback="actions",
+        off_policy="vertices",
         init=_init,
         act=_act,
         update=_update,
@@ -99,14 +101,25 @@ def _info(state: OFULState, known: Known, choice: Choice) -> dict[str, jax.Array
 def _prepare(game: Game, table: RegionTable) -> Prepared:
     candidates = real_candidates(table)
     features = joint_features(game, table, candidates)
-    gram = np.einsum("...mj,...mk->...jk", features, features, optimize=True)
-    eigenvalues, basis = np.linalg.eigh(gram)
-    needed = (eigenvalues > _NEGLIGIBLE * eigenvalues[..., -1:]).reshape(-1, eigenvalues.shape[-1])
-    rank = int(needed.sum(axis=1).max())  # a batch takes the largest; the others get zero features
-    features = features @ basis[..., -rank:]
     mask = table.vertex_mask
+    own = mask.sum(axis=(-2, -1)).astype(np.int32)
+    num_joint_types = game.types_by_follower.prod(axis=-1)
+    if game.num_games is None:
+        features = _in_span(features, int(own), int(num_joint_types))
+    else:  # a batch takes the largest rank; the others get zero features
+        each = [_in_span(*one) for one in zip(features, own, num_joint_types, strict=True)]
+        rank = max(one.shape[-1] for one in each)
+        features = np.stack([np.pad(one, ((0, 0), (rank - one.shape[-1], 0))) for one in each])
     row = np.cumsum(mask.reshape(*mask.shape[:-2], -1), axis=-1).reshape(mask.shape) - 1
-    return Prepared(candidates, features, row.astype(np.int32))
+    return Prepared(candidates, features, row.astype(np.int32), own)
+
+
+def _in_span(features: Float[np.ndarray, "M J"], own: int, num_joint_types: int) -> np.ndarray:
+    """Features of one game in an orthonormal basis of the span of its own: the same in a batch as alone."""
+    real = features[:own, :num_joint_types]
+    eigenvalues, basis = np.linalg.eigh(np.einsum("mj,mk->jk", real, real, optimize=True))
+    rank = int((eigenvalues > _NEGLIGIBLE * eigenvalues[-1]).sum())
+    return features[:, :num_joint_types] @ basis[:, -rank:]
 
 
 def default_params(known: Known) -> OFULParams:
@@ -155,7 +168,7 @@ def _update(
     estimate = state.estimate + gain_normed * surprise
 
     shared = features @ gain
-    turn = (t - 1) % features.shape[0]
+    turn = (t - 1) % known.prepared.own
     in_turn = take_row(features, turn)
     index = jnp.arange(features.shape[0], dtype=jnp.int32)
 

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types, unstack
-from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
+from jaxstack.hindsight import most_earned
+from jaxstack.learners.contract import OFF_POLICY, PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
-from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regions import RegionTable
+from jaxstack.sequences import SequenceTypes
+from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.simulation.tables import table_of, without_table
 from jaxstack.strategies.framing import on_frame
 from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import equal_actions
-from jaxstack.value import vertex_utilities
 
 
 class Setup(NamedTuple):
     """Host side of a simulation.
 
-    optimum: [] or [G] float64, U_D(x*), payoff units.
+    learner: who plays: the one that was asked for, or without a table the one that plays in its place.
+    table: regions of the game, or None.
+    ties: tie rule, by which the optimum is one.
+    optimum: [] or [G] float64, U_D(x*), payoff units; without a table, of the best commitment known.
+    optimum_gap: [] or [G] float64, payoff units: how much more another commitment may earn; 0 with a table,
+      nan where nothing is known.
     unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
     """
 
     inputs: Inputs
     learner: Learner
-    table: RegionTable
+    table: RegionTable | None
+    ties: str
     optimum: np.ndarray
+    optimum_gap: np.ndarray
     unit: np.ndarray
     num_games: int
 
@@ -43,52 +53,82 @@ def prepare(
     learner: Learner,
     *,
     horizon: int,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
 ) -> Setup:
-    """Check everything, solve the game exactly, and gather what the rounds read.
+    """Check everything, solve the game, exactly where there is a table, and gather what the rounds read.
 
     Raises:
       ValueError: as `simulate`.
       MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
+    table, learner = check_setting(game, learner, table)
+    if table is not None:
+        _check_equal_actions(game, types, table)
+    known = know(game, table, horizon)
+    of_rounds = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
+    best = of_search(game, known.game, of_rounds) if table is None else of_table(known.game, of_rounds, table)
+    if learner.feedback == "optimum":
+        by_commitment: Any = Commitment(best.x, best.responses)  # type: ignore[arg-type]
+        prepared: Any = best.vertex if learner.plays == "vertices" else by_commitment
+    else:
+        prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
+    known = with_prepared(known, prepared)
+    arena: Any = Vertices(best.loss) if learner.plays == "vertices" else Commitments(of_rounds, best.value)
+    if isinstance(types, SequenceTypes):
+        if table is None:
+            raise ValueError(
+                "rounds that are given (SequenceTypes) are played against the best commitment in hindsight, "
+                "which needs a region table, but there is none. Play their frequencies: types.empirical()."
+            )
+        arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
+    inputs = Inputs(
+        check_key(key, game.num_games),
+        known,
+        hparams_of(learner, known, hparams),
+        types.sampler(),
+        arena,
+        np.zeros(0, np.int32),
+        schedule_of(learner, horizon),
+    )
+    optimum = known.payoff_low + known.payoff_range * best.value
+    ties = "optimistic" if table is None else table.ties
+    return Setup(inputs, learner, table, ties, optimum, best.gap, known.payoff_range, game.num_games or 1)
+
+
+def check_setting(
+    game: Game, learner: Learner, table: RegionTable | Literal[False] | None
+) -> tuple[RegionTable | None, Learner]:
+    """The table of a game, enumerated where none is given, and who plays: another learner without a table.
+
+    Raises:
+      ValueError: no learner, one that cannot play this game, or the table of another game.
+    """
     if not isinstance(learner, Learner):
         raise ValueError(
             f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
             f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
         )
     checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    checks.one_of(f"off_policy of {learner.name}", learner.off_policy, OFF_POLICY)
     _check_playable(game, learner)
-    table = enumerate_regions(game) if table is None else table
+    if table is None:
+        table = table_of(game)
+    if table is None or table is False:
+        return None, without_table(learner)
     _check_table(game, table)
-    _check_equal_actions(game, types, table)
-    known = know(game, table, horizon)
-    # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
-    utilities = vertex_utilities(known.game, types, table)
-    flat = utilities.reshape(*utilities.shape[:-2], -1)
-    best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
-    gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
-    if learner.feedback == "optimum":
-        places = np.unravel_index(best, utilities.shape[-2:])
-        prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
-    else:
-        prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
-    known = with_prepared(known, prepared)
-    inputs = Inputs(
-        check_key(key, game.num_games),
-        known,
-        _hparams(learner, known, hparams),
-        types.sampler(),
-        Vertices(gap) if learner.plays == "vertices" else Commitments(types, optimum),
-        np.zeros(0, np.int32),
-        _schedule(learner, horizon),
-    )
-    value = known.payoff_low + known.payoff_range * optimum
-    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+    return table, learner
 
 
-def _schedule(learner: Learner, horizon: int) -> np.ndarray:
+def _gained(most: np.ndarray) -> np.ndarray:
+    """[T] ([G, T]): by how much each round raises the most earned; padded, so that few horizons differ."""
+    horizon = most.shape[-1]
+    gained = np.diff(most, axis=-1, prepend=0.0)
+    return np.pad(gained, [(0, 0)] * (most.ndim - 1) + [(0, (1 << (horizon - 1).bit_length()) - horizon)])
+
+
+def schedule_of(learner: Learner, horizon: int) -> np.ndarray:
     """[E] int32: rounds in which the learner replans, and zeros, so that few horizons differ in E."""
     if (learner.schedule is None) != (learner.replan is None):
         raise ValueError(
@@ -164,7 +204,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
         )
 
 
-def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+def hparams_of(learner: Learner, known: Known, hparams: Any) -> Any:
     """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
     overrides = checks.named_numbers("hparams", hparams)
     with jax.enable_x64(True):

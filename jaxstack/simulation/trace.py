@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxstack import checks, memory
 from jaxstack._settings import with_pinned_settings
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Learner
@@ -30,7 +30,7 @@ from jaxstack.simulation.rounds import (
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.simulate import MAX_HORIZON, Tiles
 from jaxstack.simulation.tiles import tile_size, tree_bytes
-from jaxstack.value import region_payoff_vectors
+from jaxstack.value import payoffs_of_rounds, region_payoff_vectors
 
 _types = jax.jit(draw_types)
 
@@ -77,7 +77,7 @@ def play(
     *,
     horizon: int,
     run: int = 0,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
     states: bool = False,
 ) -> Trace:
@@ -105,16 +105,16 @@ def play(
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
-    state_bytes = tree_bytes(state_shapes(learner, setup.inputs)) if states else 0
+    state_bytes = tree_bytes(state_shapes(setup.learner, setup.inputs)) if states else 0
     memory.require_trace(horizon, game.num_followers, game.num_leader_actions, state_bytes)
     ran = trace_run(setup, number, horizon, with_states=states)
-    actions, seen = _answers(learner, setup.inputs, ran.choice, ran.types)
+    actions, seen = _answers(setup.learner, setup.inputs, ran.choice, ran.types)
     return Trace(
         types=ran.types,
         actions=np.asarray(actions),
         choice=ran.choice,
         commitment=_commitments(setup, ran.choice),
-        regret=np.cumsum(_losses(setup, types, ran.choice) * setup.unit),
+        regret=np.cumsum(_losses(setup, types, ran, np.asarray(actions)) * setup.unit),
         seen=jax.tree.map(np.asarray, seen),
         states=ran.states,
     )
@@ -204,13 +204,18 @@ def _answers(learner: Learner, inputs: Inputs, choice: Any, types: Any) -> tuple
 def _commitments(setup: Setup, choice: Any) -> np.ndarray:
     """[T, L] float64."""
     if isinstance(choice, Choice):
+        assert setup.table is not None
         return setup.table.vertices[choice.region, choice.vertex]
     return np.asarray(choice.x, np.float64)
 
 
-def _losses(setup: Setup, types: TypeDistribution, choice: Any) -> np.ndarray:
+def _losses(setup: Setup, types: TypeDistribution, ran: Ran, actions: np.ndarray) -> np.ndarray:
     """[T] float64: regret of each round by itself, in units of the payoff range."""
-    arena = setup.inputs.arena
+    arena, choice = setup.inputs.arena, ran.choice
+    if isinstance(arena, Replayed):
+        vectors = payoffs_of_rounds(setup.inputs.known.game, actions, ran.types)
+        earned = np.einsum("tl,tl->t", _commitments(setup, choice), vectors)
+        return arena.gained[: len(earned)] - earned
     if isinstance(arena, Vertices):
         return np.asarray(arena.gap[choice.region, choice.vertex])
     assert isinstance(arena, Commitments)

@@ -30,6 +30,7 @@ from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes
 from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
+from jaxstack.learners.searching import epochs
 from jaxstack.regions.table import RegionTable
 
 
@@ -75,14 +76,18 @@ class Prepared(NamedTuple):
 class Plan(NamedTuple):
     """What is played in a part of an epoch, and the slot that counts what is seen."""
 
-    choice: Choice
+    choice: Any  # Choice; without a table, the Place that a search has found
     slot: Int[DeviceArray, ""]
 
 
 class PosteriorState(NamedTuple):
-    """Counts, and the two plans of the epoch; `probe_until` is the last round that probes."""
+    """Counts, the mode fitted to them last, and the two plans of the epoch.
+
+    mode: [P, J], from which the next fits start. probe_until: the last round that probes.
+    """
 
     slots: Slots
+    mode: Float[DeviceArray, "P J"]
     probe: Plan
     exploit: Plan
     probe_until: Int[DeviceArray, ""]
@@ -96,13 +101,19 @@ class Fit(NamedTuple):
     prior: Float[DeviceArray, "P J"]
 
 
-def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepared]) -> Learner:
+def learner(
+    name: str,
+    rule: Rule,
+    prepare: Callable[[Game, RegionTable], Prepared],
+    without_table: Callable[[str, Rule], Learner],
+) -> Learner:
     """The learner that plays by a rule.
 
     Args:
       name: of the learner.
       rule: what is fixed.
       prepare: (game in units, table) -> Prepared, for joint types or follower by follower, as the rule says.
+      without_table: makes the learner that plays by it where there is no table.
 
     Raises:
       ValueError: growth outside 0..1, or fewer than 1 step.
@@ -120,7 +131,17 @@ def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepar
         draws=True,
         schedule=Ruled(schedule, rule),
         replan=Ruled(replan, rule),
+        info=info,
+        without_table=without_table(name, rule),
     )
+
+
+def info(state: PosteriorState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    """For readers: visits [R] of remembered regions, the last mode [P, J], the last round that probes."""
+    visits = state.slots.counts[:, 0].sum(axis=1)
+    of_regions = jnp.zeros(known.table.padded_regions, jnp.int32)
+    of_regions = of_regions.at[jnp.maximum(state.slots.region, 0)].add(visits)
+    return {"visits": of_regions, "mode": state.mode, "probe_until": state.probe_until}
 
 
 def _checked(rule: Rule) -> Rule:
@@ -136,32 +157,33 @@ def _checked(rule: Rule) -> Rule:
 
 def schedule(rule: Rule, horizon: int) -> np.ndarray:
     """First rounds of all epochs up to `horizon`; int64."""
-    rounds, t = [], 1
-    while t <= horizon:
-        rounds.append(t)
-        t += max(1, int(rule.growth * t))
-    return np.array(rounds)
+    return epochs(rule.growth, horizon)
 
 
 def hparams(known: Known) -> PosteriorParams:
     """Default hyperparameters; J is the number of types of a problem."""
-    num_types = known.prepared.outcomes.of_type.shape[-1]
+    return default_params(known.prepared.outcomes.of_type.shape[-1], known.dtype)
+
+
+def default_params(num_types: int, dtype: Any) -> PosteriorParams:
+    """Of problems of J types."""
     numbers = (0.1, 1 / num_types, 1.0, 0.01)
-    return PosteriorParams(*(jnp.asarray(number, known.dtype) for number in numbers))
+    return PosteriorParams(*(jnp.asarray(number, dtype) for number in numbers))
 
 
 def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     """Before round 1: nothing seen; the first epoch begins with it, and plans."""
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
-    num_problems = known.prepared.outcomes.of_type.shape[-2]
+    num_problems, num_types = known.prepared.outcomes.of_type.shape[-2:]
     counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
-    return PosteriorState(counts, plan, plan, zero)
+    uniform = jnp.full((num_problems, num_types), 1 / num_types, known.dtype)
+    return PosteriorState(counts, uniform, plan, plan, zero)
 
 
 def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
     """What the epoch has planned for this round: to probe, then to exploit."""
-    return _plan(state, t).choice
+    return plan_of(state, t).choice
 
 
 def update(
@@ -174,7 +196,7 @@ def update(
 ) -> PosteriorState:
     """One more of the actions seen, counted in the slot of the region that was played."""
     seen = seen_outcomes(known.prepared.outcomes, known.game, choice.region, feedback.actions)
-    return state._replace(slots=slots.count(state.slots, _plan(state, t).slot, seen))
+    return state._replace(slots=slots.count(state.slots, plan_of(state, t).slot, seen))
 
 
 def replan(
@@ -183,26 +205,45 @@ def replan(
     """The two plans of the epoch that begins with round t."""
     both = [sample(key, state.slots, known, params), mode(state.slots, known)]
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
-    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
-    probed, exploited = (best(known, of_types) for of_types in types)
+    start = jnp.concatenate([state.mode, state.mode])
+    fitted, found = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
+    probed, exploited = best(known, fitted), best(known, found)
     after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.region, exploit_slot)
-    length = jnp.maximum(jnp.floor(rule.growth * t.astype(known.dtype)), 1)
-    probing = jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32)
-    return PosteriorState(after, Plan(probed, probe_slot), Plan(exploited, exploit_slot), t + probing - 1)
+    plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
+    return PosteriorState(after, found, *plans, last_probe(rule, params, t))
+
+
+def last_probe(rule: Rule, params: PosteriorParams, t: jax.Array) -> jax.Array:
+    """The round up to which the epoch that begins with round t probes."""
+    length = jnp.maximum(jnp.floor(rule.growth * t.astype(params.probe_share.dtype)), 1)
+    return t + jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32) - 1
 
 
 def mode(seen: Slots, known: Known) -> Fit:
-    """The fit of the posterior's mode: every type has the prior weight 1/J."""
-    weights, outcome = _observed(seen, known)
-    num_types = outcome.shape[-1]
-    prior = jnp.full((len(outcome), num_types), 1 / num_types, known.dtype)
-    return Fit(weights, outcome, prior)
+    """The fit of the posterior's mode."""
+    return fit_mode(*_observed(seen, known))
 
 
 def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
-    """The fit of one sample: counts and prior weights become gamma draws."""
-    weights, outcome = _observed(seen, known)
+    """The fit of one sample."""
+    return fit_sample(key, *_observed(seen, known), params)
+
+
+def fit_mode(weights: Float[DeviceArray, "P S E"], outcome: Int[DeviceArray, "P S J"]) -> Fit:
+    """From what was observed: every type has the prior weight 1/J."""
+    num_types = outcome.shape[-1]
+    prior = jnp.full((len(outcome), num_types), 1 / num_types, weights.dtype)
+    return Fit(weights, outcome, prior)
+
+
+def fit_sample(
+    key: jax.Array,
+    weights: Float[DeviceArray, "P S E"],
+    outcome: Int[DeviceArray, "P S J"],
+    params: PosteriorParams,
+) -> Fit:
+    """From what was observed: counts and prior weights become gamma draws."""
     for_alpha, for_prior, for_weights = jax.random.split(key, 3)
     alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
     shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
@@ -227,7 +268,7 @@ def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 
 
-def _plan(state: PosteriorState, t: jax.Array) -> Plan:
+def plan_of(state: PosteriorState, t: jax.Array) -> Plan:
     """The plan of round t."""
     probes = t <= state.probe_until
     return jax.tree.map(lambda probe, exploit: jnp.where(probes, probe, exploit), state.probe, state.exploit)
