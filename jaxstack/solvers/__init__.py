@@ -39,6 +39,7 @@ __all__ = [
     "NearTie",
     "Solution",
     "baselines",
+    "choose",
     "estimate",
     "near_ties",
     "solve",
