@@ -176,6 +176,17 @@ def test_inspect_tells_sizes_regions_and_optimum(tmp_path):
     assert "bold" in result.output
 
 
+def test_inspect_solves_what_has_no_table_and_says_how(tmp_path):
+    game, types = js.scenarios.random_game(0, 12, 3, 2, 3, payoff="separable", types="independent")
+    js.save_game(tmp_path / "large.json", game, types)
+    said = " ".join(invoke("inspect", tmp_path / "large.json").output.replace("│", " ").split())
+    assert "solved by milp: at least about" in said
+    assert "over all regions" not in said
+    record = json.loads(invoke("inspect", tmp_path / "large.json", "--json").output)
+    assert record["vertices"] is None
+    assert record["solved_by"]["method"] == "milp"
+
+
 def test_inspect_counts_robust_regions(tmp_path):
     # Action 1 is better where x_0 > 0; both are equal at x = (0, 1), a flat region of one point for action 0.
     game = js.Game(np.eye(2), [[[[0.0, 1.0], [0.0, 0.0]]]])
@@ -393,7 +404,7 @@ def port(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "method", [None, "vertices", "programs", "milp", pytest.param("ascent", marks=pytest.mark.once)]
+    "method", [None, "vertices", "programs", "milp", pytest.param("walk", marks=pytest.mark.once)]
 )
 def test_solve_by_every_method(port, method):
     arguments = ["solve", port, "--json", *([] if method is None else ["--method", method])]

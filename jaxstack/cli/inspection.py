@@ -34,16 +34,20 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console, as_j
 
     file = scenarios.load_game_file(path)
     game, types = file.game, file.types
-    table = jaxstack.enumerate_regions(game, ties=ties)
-    solution = solvers.solve(game, types, ties=ties, table=table)
+    method, why = solvers.choose(game, ties)
+    table = jaxstack.enumerate_regions(game, ties=ties) if method == "vertices" else None
+    solution = solvers.solve(game, types, method, ties, table)
 
     told = Terminal(stderr=True) if as_json else console
     if as_json:
-        print_json(_record(path, file, table, solution), console)
+        print_json(_record(path, file, table, solution, why), console)
     else:
-        _print_facts(path, file, table, solution, console)
+        _print_facts(path, file, table, solution, why, console)
         _print_solution(file, solution, console)
     if out is None:
+        return
+    if table is None:
+        told.print(Text(f"No picture: {why}."))
         return
     if game.dimension not in (1, 2):
         told.print(
@@ -58,9 +62,9 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console, as_j
     told.print(Text(f"Picture: {out}"))
 
 
-def _print_facts(path: Path, file: Any, table: Any, solution: Any, console: Console) -> None:
+def _print_facts(path: Path, file: Any, table: Any, solution: Any, why: str, console: Console) -> None:
     """What there is in a game, and what is best in it."""
-    from jaxstack import bounds, memory
+    from jaxstack import bounds
 
     game, types, ties = file.game, file.types, solution.ties
     facts = Table(title=Text(str(path)), show_header=False, title_justify="left")
@@ -70,9 +74,7 @@ def _print_facts(path: Path, file: Any, table: Any, solution: Any, console: Cons
     payoffs = np.asarray(game.follower).swapaxes(-1, -2)  # [n, K, A, L]
     if game.strategies is not None:  # what followers get, and not its coefficients
         payoffs = payoffs @ game.strategies.outline.T
-    full = int(table.full_dimensional.sum())
     payoffs = payoffs if game.available is None else payoffs[game.available]
-    counted = f"{int(table.num_regions):,} optimistic, of which {full:,} full-dimensional (robust)"
     formula = "n^L K^L A^2L" if game.strategies is None else "(n K A^2)^(dimension + 1)"
     rows = {
         **({"title": file.title} if file.title else {}),
@@ -81,16 +83,31 @@ def _print_facts(path: Path, file: Any, table: Any, solution: Any, console: Cons
         "leader payoff": f"{type(game.leader).__name__}, {low:.6g} to {high:.6g} payoff units",
         "follower payoffs": f"{payoffs.min():.6g} to {payoffs.max():.6g}",
         "types": f"{type(types).__name__}, {game.num_joint_types:,} joint types",
-        "regions": counted if ties == "optimistic" else f"{full:,} full-dimensional (robust)",
+        **_of_table(table, ties),
         "bound on regions": f"{bounds.num_regions(game):,}  ({formula}, generic games)",
-        "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
-        "region table": memory.readable(table.nbytes),
+        "solved by": f"{solution.method}: {why}",
         "optimum": f"{float(solution.value):.9g} payoff units per round ({ties} ties)",
+        **({"not above": f"{float(solution.upper_bound):.9g}"} if solution.gap else {}),
         **({"near-ties": _near_ties(game, types, solution)} if solution.near_ties else {}),
     }
     for name, value in rows.items():
         facts.add_row(name, Text(value))
     console.print(facts)
+
+
+def _of_table(table: Any, ties: str) -> dict[str, str]:
+    """What a region table, if there is one, says of a game."""
+    from jaxstack import memory
+
+    if table is None:
+        return {}
+    full = int(table.full_dimensional.sum())
+    counted = f"{int(table.num_regions):,} optimistic, of which {full:,} full-dimensional (robust)"
+    return {
+        "regions": counted if ties == "optimistic" else f"{full:,} full-dimensional (robust)",
+        "vertices": f"{int(table.vertex_mask.sum()):,} over all regions",
+        "region table": memory.readable(table.nbytes),
+    }
 
 
 def _leaders(file: Any) -> list[str]:
@@ -113,7 +130,7 @@ def _print_solution(file: Any, solution: Any, console: Console) -> None:
     console.print(response_table(solution.response, file, "responses at the optimum"))
 
 
-def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
+def _record(path: Path, file: Any, table: Any, solution: Any, why: str) -> dict[str, Any]:
     """The same for JSON."""
     from jaxstack import bounds
     from jaxstack.exports.solution import record_of
@@ -130,11 +147,12 @@ def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
         "leader_payoff": {"kind": type(game.leader).__name__, "low": float(low), "high": float(high)},
         "distribution": type(file.types).__name__,
         "joint_types": game.num_joint_types,
-        "regions": int(table.num_regions),
-        "full_dimensional_regions": int(table.full_dimensional.sum()),
+        "regions": None if table is None else int(table.num_regions),
+        "full_dimensional_regions": None if table is None else int(table.full_dimensional.sum()),
         "bound_on_regions": bounds.num_regions(game),
-        "vertices": int(table.vertex_mask.sum()),
-        "table_bytes": table.nbytes,
+        "vertices": None if table is None else int(table.vertex_mask.sum()),
+        "table_bytes": None if table is None else table.nbytes,
+        "solved_by": {"method": solution.method, "reason": why},
         "optimum": record_of(solution, file),
     }
 
