@@ -79,7 +79,9 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
     if game.dimension not in (1, 2):
         console.print(Text(f"No picture: regions are drawn for L = 2 or 3, and L = {len(leaders)} here."))
         return
-    figure = plots.regions(game, types, table, solution, names=leaders, title=f"{path.stem}: {sizes(game)}")
+    title = f"{path.stem}: {sizes(game)}"
+    words: Any = {"names": leaders, "action_names": file.action_names}
+    figure = plots.regions(game, types, table, solution, title=title, **words)
     suffix = out.suffix[1:].lower()
     write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=DOTS_PER_INCH))
     console.print(Text(f"Picture: {out}"))

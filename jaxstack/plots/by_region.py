@@ -15,15 +15,17 @@ from matplotlib.tri import Triangulation
 from jaxstack.axes import Array, Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
-from jaxstack.plots import style
+from jaxstack.plots import region_names, style
+from jaxstack.plots.ground import Ground, ground_of, name_axes, name_corners
+from jaxstack.plots.region_names import answers
 from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
 from jaxstack.regions.table import RegionTable
 from jaxstack.regret import log_spaced_rounds
+from jaxstack.scenarios.files.names import checked
 from jaxstack.value import region_payoff_vectors
 
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
 _MAX_MOVES = 48  # of a path that are drawn
-_TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # action 0 left, 1 right, 2 on top
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
 
 
@@ -35,6 +37,7 @@ def regions(
     path: Float[Array, "T L"] | None = None,
     names: Sequence[str] | None = None,
     title: str | None = None,
+    action_names: Any = None,
 ) -> Figure:
     """Best-response regions in the leader's strategy set, coloured by the leader's expected utility U_D.
 
@@ -53,6 +56,8 @@ def regions(
         grows with the rounds spent there; of more than 48 moves a selection is drawn.
       names: [L], leader actions; coordinates of a strategy set.
       title: above the picture.
+      action_names: [A], or [n][A_i], followers' actions, as in game files. Given, regions are told by what is
+        answered in them where that fits: a line for each follower, types in their order if they differ.
 
     Raises:
       ValueError: a set of neither 1 nor 2 dimensions (L is neither 2 nor 3), a batch of games, or names or
@@ -77,34 +82,15 @@ def regions(
         if path.ndim != 2 or path.shape[1] != L or not len(path):
             raise ValueError(f"path must have shape [T, L] with L = {L}, but has shape {path.shape}.")
     cells = _cells(game, types, table)
+    if action_names is not None:
+        words = checked(game, {"action_names": action_names})["action_names"]
+        cells = cells._replace(answers=[answers(game, cell.response, words) for cell in cells.full])
     if not cells:
         raise ValueError(f"regions needs a table with at least one region, but {table!r} has none.")
     names = [style.literal(name, 80) for name in names]
     if game.dimension == 1:
-        return _interval(cells, solution, path, _ground(game, names), title)
-    return _area(cells, solution, path, _ground(game, names), title)
-
-
-class _Ground(NamedTuple):
-    """Where commitments lie on paper, and what is written around them."""
-
-    plane: np.ndarray  # [L, dimension]: x @ plane is the place
-    corners: np.ndarray  # [c, dimension], of the strategy set, in turn
-    names: list[str]  # of the leader actions; of a polytope, of the coordinates that are the axes
-    is_simplex: bool
-
-
-def _ground(game: Game, names: list[str]) -> _Ground:
-    """The simplex as an interval or an equilateral triangle; a polytope over its free coordinates."""
-    if game.strategies is None:
-        plane = _TRIANGLE if game.dimension == 2 else np.eye(2)[:, :1]
-        return _Ground(plane, np.eye(len(names)) @ plane, names, True)
-    free = game.strategies.frame.free
-    plane = np.eye(len(names))[:, free]
-    corners = game.strategies.outline @ plane
-    if game.dimension == 2:
-        corners = corners[np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T[::-1]))]
-    return _Ground(plane, corners, [names[k] for k in free], False)
+        return _interval(cells, solution, path, ground_of(game, names), title)
+    return _area(cells, solution, path, ground_of(game, names), title)
 
 
 class _Cell(NamedTuple):
@@ -112,6 +98,7 @@ class _Cell(NamedTuple):
 
     vertices: np.ndarray  # [v, L]
     vectors: np.ndarray  # [maps, L]: the leader's expected payoff vector of every map
+    response: np.ndarray  # [n, K], the first of the maps
 
     def utility(self, x: np.ndarray) -> np.ndarray:
         """U_D [..] at points [.., L] of the region, under the best of its maps."""
@@ -125,6 +112,7 @@ class _Cells(NamedTuple):
     segments: list[tuple[np.ndarray, np.ndarray]]  # points [p, L] along a segment, and U_D there [p]
     points: list[tuple[np.ndarray, float]]  # a commitment [L], and U_D there
     norm: Normalize
+    answers: list[list[str]] | None = None  # of every full-dimensional region, in words
 
     def __bool__(self) -> bool:
         return bool(self.full or self.segments or self.points)
@@ -140,7 +128,7 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
     shared: dict[bytes, list[int]] = {}
     for position in np.flatnonzero(is_full):
         shared.setdefault((np.round(corners[position], 7) + 0.0).tobytes(), []).append(int(position))
-    full = [_Cell(corners[maps[0]], vectors[maps]) for maps in shared.values()]
+    full = [_Cell(corners[maps[0]], vectors[maps], responses[maps[0]]) for maps in shared.values()]
 
     segments, points = [], []
     for position in np.flatnonzero(~is_full):
@@ -177,9 +165,7 @@ def _pays(
     return np.asarray(utility >= best - 1e-9 * max(1.0, np.abs(best).max()))
 
 
-def _area(
-    cells: _Cells, solution: Any, path: np.ndarray | None, ground: _Ground, title: str | None
-) -> Figure:
+def _area(cells: _Cells, solution: Any, path: np.ndarray | None, ground: Ground, title: str | None) -> Figure:
     """Two dimensions: the simplex as an equilateral triangle, a polytope as it is."""
     figure = Figure(figsize=(7.6, 7.2 if path is not None else 6.6), layout="constrained")
     axes = figure.subplots()
@@ -223,7 +209,9 @@ def _area(
         solid_joinstyle="round",
         zorder=3,
     )
-    (_name_corners if ground.is_simplex else _name_axes)(axes, ground)
+    (name_corners if ground.is_simplex else name_axes)(axes, ground)
+    for border, lines in zip(borders, cells.answers or [], strict=cells.answers is not None):
+        region_names.write(axes, border[:-1], lines, float(np.ptp(ground.corners[:, 0])))
     bar = figure.colorbar(
         style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
     )
@@ -236,40 +224,8 @@ def _area(
     return figure
 
 
-def _name_corners(axes: Axes, ground: _Ground) -> None:
-    """The leader actions of the triangle's corners."""
-    places = ((-4, -9, "left", "top"), (4, -9, "right", "top"), (0, 8, "center", "bottom"))
-    for corner, name, (dx, dy, ha, va) in zip(ground.corners, ground.names, places, strict=True):
-        axes.annotate(
-            name,
-            corner,
-            (dx, dy),
-            textcoords="offset points",
-            ha=ha,
-            va=va,
-            fontsize=12,
-            annotation_clip=False,
-        )
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.07, np.sqrt(3) / 2 + 0.06), aspect="equal")
-    axes.set_axis_off()
-
-
-def _name_axes(axes: Axes, ground: _Ground) -> None:
-    """The coordinates of a polytope."""
-    low, high = ground.corners.min(axis=0), ground.corners.max(axis=0)
-    margin = 0.04 * (high - low)
-    axes.set(
-        xlim=(low[0] - margin[0], high[0] + margin[0]),
-        ylim=(low[1] - margin[1], high[1] + margin[1]),
-        xlabel=ground.names[0],
-        ylabel=ground.names[1],
-        aspect="equal" if max(high - low) < 4 * min(high - low) else "auto",
-    )
-    axes.spines[["top", "right"]].set_visible(False)
-
-
 def _interval(
-    cells: _Cells, solution: Any, path: np.ndarray | None, ground: _Ground, title: str | None
+    cells: _Cells, solution: Any, path: np.ndarray | None, ground: Ground, title: str | None
 ) -> Figure:
     """One dimension: the utility over x_0; below it, rounds against the commitment played."""
     figure = Figure(figsize=(7.6, 6.4 if path is not None else 4.4), layout="constrained")
@@ -285,6 +241,9 @@ def _interval(
         along = np.linspace(cell.vertices[0], cell.vertices[-1], 49)
         utility = cell.utility(along)
         _coloured_line(axes, np.column_stack([along @ axis, utility]), utility, cells.norm, zorder=2)
+    for cell, lines in zip(cells.full, cells.answers or [], strict=cells.answers is not None):
+        ends = np.sort(cell.vertices @ axis)
+        region_names.write_upright(axes, ends[0], ends[-1], lines, float(np.ptp(ground.corners)))
     for commitment, value in cells.points:  # what only the followers' favour earns
         _coloured_dot(axes, np.array([commitment @ axis, value]), value, cells.norm)
     if solution is not None:
