@@ -51,7 +51,8 @@ def write(axes: Axes, polygon: Float[np.ndarray, "v 2"], lines: list[str], width
     edges = np.roll(polygon, -1, axis=0) - polygon
     normals = np.column_stack([-edges[:, 1], edges[:, 0]])  # inwards
     if ((corners[:, None] - polygon) * normals).sum(axis=-1).min() >= 0:
-        axes.text(*middle, "\n".join(lines), ha="center", va="center", fontsize=_SIZE, zorder=2.5)
+        x, y = middle
+        axes.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=_SIZE, zorder=2.5)
 
 
 def write_upright(axes: Axes, low: float, high: float, lines: list[str], width: float) -> None:
