@@ -227,7 +227,8 @@ class Game:
         if isinstance(self.strategies, StrategySets):
             of_games = [None] * len(self.strategies.sets) if played is None else list(played)
             bounds = [unstack(self, g).payoff_bounds(own) for g, own in enumerate(of_games)]
-            return tuple(np.array(bound) for bound in zip(*bounds, strict=True))
+            low, high = np.array(bounds).T
+            return low, high
         return self.leader.at(self.strategies.outline).bounds(played)
 
 

@@ -170,7 +170,7 @@ def test_batch_properties():
 def test_stack_refuses_unequal_members():
     with pytest.raises(ValueError, match="at least one member, but an empty list"):
         stack([])
-    with pytest.raises(ValueError, match=r"one number of leader actions .*, but member 1 is Game\(L=2, n=2"):
+    with pytest.raises(ValueError, match=r"one number of leader actions, but member 1 is Game\(L=2, n=2"):
         stack([small_game(), small_game(shape=(2, 2, 4, 2))])
     with pytest.raises(ValueError, match=r"member 2 is .*SeparablePayoff"):
         stack([small_game(), small_game(1), small_game(kind="separable")])

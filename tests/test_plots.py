@@ -442,6 +442,25 @@ def test_colours_are_stretched_where_most_of_the_set_is_as_good_as_the_optimum()
     assert "\N{MINUS SIGN}3.665" in texts(figure)
 
 
+@pytest.mark.parametrize("num_leader", [2, 3])
+def test_regions_are_told_by_their_responses(num_leader):
+    """Follower 0 turns away where x_0 > 1/2; follower 1 has a type more, which always stays."""
+    towards = np.array([[0.0, 1.0]] + [[1.0, 0.0]] * (num_leader - 1))
+    stays = np.array([[1.0, 0.0, 0.0]] * num_leader)
+    game = Game(js.SeparablePayoff(np.zeros((2, num_leader, 3))), [[towards], [stays, stays[:, ::-1]]])
+    types = IndependentTypes([[1.0, 0.0], [0.5, 0.5]])
+    words = [["home", "away"], ["boat", "plane", "train"]]
+    told = texts(plots.regions(game, types, enumerate_regions(game), action_names=words))
+    for line in ("home\nboat / train", "away\nboat / train"):
+        assert line in told
+    assert "boat / train" not in texts(plots.regions(game, types, enumerate_regions(game)))
+    with pytest.raises(ValueError, match="must hold 3 names for follower 1, but 1 arrived"):
+        plots.regions(game, types, enumerate_regions(game), action_names=[["home", "away"], ["boat"]])
+    if num_leader == 3:  # what does not fit is not written
+        table, longer = enumerate_regions(game), [words[0], ["boat" * 9, "plane", "train" * 8]]
+        assert "boat" not in texts(plots.regions(game, types, table, action_names=longer))
+
+
 def test_moves_of_a_path_skip_rounds_without_a_move():
     game, types = three_action_game()
     stay = np.array([[1.0, 0, 0]] * 3 + [[0, 1.0, 0]] * 3)

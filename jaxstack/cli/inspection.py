@@ -54,9 +54,8 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console, as_j
             Text(f"No picture: regions are drawn for L = 2 or 3, and L = {game.num_leader_actions} here.")
         )
         return
-    figure = plots.regions(
-        game, types, table, solution, names=_leaders(file), title=f"{path.stem}: {sizes(game)}"
-    )
+    words: Any = {"names": _leaders(file), "action_names": file.action_names}
+    figure = plots.regions(game, types, table, solution, title=f"{path.stem}: {sizes(game)}", **words)
     suffix = out.suffix[1:].lower()
     write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=DOTS_PER_INCH))
     told.print(Text(f"Picture: {out}"))

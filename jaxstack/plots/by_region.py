@@ -18,12 +18,13 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.plots import style
 from jaxstack.plots.marks import coloured_dot, coloured_line, draw_path, star, write_within
+from jaxstack.plots.region_names import extent, label
 from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
 from jaxstack.regions.table import RegionTable
+from jaxstack.scenarios.files.names import checked
 from jaxstack.value import region_payoff_vectors
 
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
-_MAX_LETTERS = 8  # follower types whose responses are written into a region
 _TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # action 0 left, 1 right, 2 on top
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
 
@@ -36,6 +37,7 @@ def regions(
     path: Float[Array, "T L"] | None = None,
     names: Sequence[str] | None = None,
     title: str | None = None,
+    action_names: Any = None,
 ) -> Figure:
     """Best-response regions in the leader's strategy set, coloured by the leader's expected utility U_D.
 
@@ -56,6 +58,8 @@ def regions(
         grows with the rounds spent there; of more than 48 moves a selection is drawn.
       names: [L], leader actions; coordinates of a strategy set.
       title: above the picture.
+      action_names: [A], or [n][A_i], followers' actions, as in game files. Given, words stand for the digits
+        where they fit: a line for each follower, types in their order if they differ.
 
     Raises:
       ValueError: a set of neither 1 nor 2 dimensions (L is neither 2 nor 3), a batch of games, or names or
@@ -79,7 +83,9 @@ def regions(
         path = np.asarray(path, np.float64)
         if path.ndim != 2 or path.shape[1] != L or not len(path):
             raise ValueError(f"path must have shape [T, L] with L = {L}, but has shape {path.shape}.")
-    cells = _cells(game, types, table)
+    if action_names is not None:
+        action_names = checked(game, {"action_names": action_names})["action_names"]
+    cells = _cells(game, types, table, action_names)
     if not cells:
         raise ValueError(f"regions needs a table with at least one region, but {table!r} has none.")
     names = [style.literal(name, 80) for name in names]
@@ -134,7 +140,7 @@ class _Cells(NamedTuple):
         return bool(self.full or self.segments or self.points)
 
 
-def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
+def _cells(game: Game, types: TypeDistribution, table: RegionTable, action_names: Any) -> _Cells:
     real = np.flatnonzero(table.region_mask)
     responses = np.asarray(table.responses)[real]
     vectors = region_payoff_vectors(game, types, responses)
@@ -144,7 +150,10 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
     shared: dict[bytes, list[int]] = {}
     for position in np.flatnonzero(is_full):
         shared.setdefault((np.round(corners[position], 7) + 0.0).tobytes(), []).append(int(position))
-    full = [_Cell(corners[maps[0]], vectors[maps], _label(game, responses[maps])) for maps in shared.values()]
+    full = [
+        _Cell(corners[maps[0]], vectors[maps], label(game, responses[maps], action_names))
+        for maps in shared.values()
+    ]
 
     segments, points = [], []
     for position in np.flatnonzero(~is_full):
@@ -164,14 +173,6 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
     drawn = [cell.utility(cell.vertices) for cell in full] + [u for _, u in segments] + [u for _, u in points]
     values = np.concatenate([np.atleast_1d(u) for u in drawn]) if drawn else np.zeros(1)
     return _Cells(full, segments, points, _norm(values, full))
-
-
-def _label(game: Game, responses: np.ndarray) -> str:
-    """The action of every type, follower by follower ("01 10"); empty where that is long, or not one map."""
-    types = game.types_by_follower.tolist()
-    if len(responses) > 1 or sum(types) > _MAX_LETTERS or game.num_actions > 10:
-        return ""
-    return " ".join("".join(map(str, own[:count])) for own, count in zip(responses[0], types, strict=True))
 
 
 def _norm(values: np.ndarray, full: list[_Cell]) -> Normalize:
@@ -348,7 +349,7 @@ def _interval(
         below.set_title("commitments that the learner played", fontsize=11, color="#555555")
     for cell in cells.full:
         left, right = np.sort(cell.vertices @ axis)[[0, -1]]
-        if cell.label and right - left > 0.016 * len(cell.label) * np.ptp(ground.corners):
+        if cell.label and right - left > 0.016 * extent(cell.label) * np.ptp(ground.corners):
             place = ((left + right) / 2, 0.985)
             axes.annotate(
                 cell.label,
@@ -361,8 +362,8 @@ def _interval(
             )
     lowest = figure.axes[-1]
     names, (low, *_, high) = ground.names, np.sort(ground.corners[:, 0])
-    label = f"$x_0$, probability of {names[0]} (else {names[1]})" if ground.is_simplex else names[0]
-    lowest.set_xlabel(label, fontsize=11)
+    along_axis = f"$x_0$, probability of {names[0]} (else {names[1]})" if ground.is_simplex else names[0]
+    lowest.set_xlabel(along_axis, fontsize=11)
     axes.set(xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)))
     axes.margins(y=0.12)
     axes.yaxis.set_major_formatter(style.thousands)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from jaxstack.plots import style
+from jaxstack.plots.region_names import extent
 from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
 from jaxstack.regret import log_spaced_rounds
 
@@ -113,7 +114,7 @@ def write_within(
     for place in (middle, *(0.55 * middle + 0.45 * border[:-1])):
         room = np.abs(((place - border[:-1]) * normals).sum(axis=1)).min()  # to the nearest side
         away = min((np.linalg.norm(place - other) for other in busy), default=np.inf)
-        if room > 0.0045 * (len(label) + 2) * width and away > 0.012 * (len(label) + 2) * width:
+        if room > 0.0045 * (extent(label) + 2) * width and away > 0.012 * (extent(label) + 2) * width:
             halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.7)]
             x, y = map(float, place)
             axes.text(x, y, label, ha="center", va="center", fontsize=8.5, color=INK, path_effects=halo)

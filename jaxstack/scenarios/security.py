@@ -37,6 +37,11 @@ def security_patrol(
     currency units a night. The default is a harbour with two targets: L = 3, n = 2, K = 3, A = 3; the
     third schedule covers both with a second crew, and costs more.
 
+    This is a game in normal form, small enough to be drawn: schedules are leader actions, and what an attack
+    costs does not depend on the attacker's type. `museum_patrol` is the same kind of problem in compact form,
+    as security games usually come: coverage of many targets by few guards, costs by type, and attackers with
+    targets of their own; `coverage_game` states others.
+
     Args:
       coverage: [L, M], probabilities.
       schedule_cost: [L], what each schedule costs the leader.
