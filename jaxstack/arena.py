@@ -26,8 +26,8 @@ class Arena(Protocol):
     def commitment(self, known: Known, choice: Any) -> Float[DeviceArray, "L"]:
         """The leader's mixed strategy."""
 
-    def regret(self, known: Known, choice: Any) -> Float[DeviceArray, ""]:
-        """U_D(x*) - U_D(x) of a round, in units of the payoff range."""
+    def regret(self, known: Known, choice: Any, types: Any, t: Any) -> Float[DeviceArray, ""]:
+        """U_D(x*) - U_D(x) of a round, in units of the payoff range; types and t matter to a sequence."""
 
 
 @pytree_dataclass
@@ -49,7 +49,7 @@ class Vertices:
     def commitment(self, known: Known, choice: Choice) -> Float[DeviceArray, "L"]:
         return jnp.asarray(known.table.vertices)[choice.region, choice.vertex]
 
-    def regret(self, known: Known, choice: Choice) -> Float[DeviceArray, ""]:
+    def regret(self, known: Known, choice: Choice, types: Any, t: Any) -> Float[DeviceArray, ""]:
         num_vertices = self.gap.shape[-1]
         return take_row(jnp.asarray(self.gap).reshape(-1), choice.region * num_vertices + choice.vertex)
 
@@ -75,12 +75,42 @@ class Commitments:
     def commitment(self, known: Known, choice: Commitment) -> Float[DeviceArray, "L"]:
         return choice.x
 
-    def regret(self, known: Known, choice: Commitment) -> Float[DeviceArray, ""]:
+    def regret(self, known: Known, choice: Commitment, types: Any, t: Any) -> Float[DeviceArray, ""]:
         """U_D(x*) - U_D(x) of a round, in units of the payoff range; what is below rounding is 0.
 
         Negative where x* is the best commitment known, and a learner has found a better one.
         """
         vector = payoff_vector_of_map(known.game.leader, self.types, choice.responses)
         lost = jnp.asarray(self.optimum) - choice.x @ vector.astype(known.dtype)
+        rounding = 8 * jnp.finfo(known.dtype).eps
+        return jnp.where(jnp.abs(lost) > rounding, lost, jnp.zeros((), known.dtype))
+
+
+@pytree_dataclass
+class Replayed:
+    """Rounds of given types: a choice earns what these types make of it, and costs what hindsight gains.
+
+    Attributes:
+      answers: how followers answer, as for types that are drawn.
+      gained: [T] float, by how much round t raises the most that a fixed commitment has earned until then,
+        units of the payoff range; summed up, regret is against the best in hindsight at every round.
+    """
+
+    answers: Any
+    gained: Any
+
+    def actions(self, known: Known, choice: Any, types: Int[DeviceArray, "n"]) -> Int[DeviceArray, "n"]:
+        return self.answers.actions(known, choice, types)
+
+    def commitment(self, known: Known, choice: Any) -> Float[DeviceArray, "L"]:
+        return self.answers.commitment(known, choice)
+
+    def regret(
+        self, known: Known, choice: Any, types: Int[DeviceArray, "n"], t: Int[DeviceArray, ""]
+    ) -> Float[DeviceArray, ""]:
+        vector = known.unit_payoff_vector(self.actions(known, choice, types), types)
+        earned = (self.commitment(known, choice) * vector).sum()
+        gained = jnp.asarray(self.gained)
+        lost = gained[jnp.minimum(t - 1, gained.shape[0] - 1)] - earned
         rounding = 8 * jnp.finfo(known.dtype).eps
         return jnp.where(jnp.abs(lost) > rounding, lost, jnp.zeros((), known.dtype))

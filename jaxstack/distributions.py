@@ -272,7 +272,7 @@ def _mixture_sampler(weights: Array, probabilities: Array, words: Array | None) 
 
 
 def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> Int[Array, "T n"]:
-    """Joint types of `num_rounds` independent rounds: [T, n] int32, in 0..K-1.
+    """Joint types of `num_rounds` rounds: [T, n] int32, in 0..K-1; independent, unless they are a sequence.
 
     Probabilities are resolved to 2^-31. `simulate` draws with the same samplers, keyed by run and round.
 
@@ -281,7 +281,7 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
       MemoryError: the draws would not fit.
     """
     num_rounds = checks.positive_int("num_rounds", num_rounds)
-    remedy = "Types are JointTypes, IndependentTypes or MixtureTypes."
+    remedy = "Types are JointTypes, IndependentTypes, MixtureTypes or SequenceTypes."
     checks.instance("types", types, TypeDistribution, remedy)
     sampler = types.sampler()
     memory.require(
@@ -292,7 +292,7 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
     )
     with pinned():
         bits = jax.random.bits(check_key(key), (num_rounds, sampler.num_words), jnp.uint32)
-        return sampler.draw(bits)
+        return sampler.draw(bits, jnp.arange(1, num_rounds + 1, dtype=jnp.int32))
 
 
 def check_key(key: Any, num_games: int | None = None) -> jax.Array:

@@ -268,7 +268,8 @@ def check_types(game: Game, types: TypeDistribution) -> None:
     checks.instance("game", game, Game, _GET_ONE)
     if not isinstance(types, TypeDistribution):
         raise ValueError(
-            f"types must be JointTypes, IndependentTypes or MixtureTypes, but {type(types).__name__} arrived."
+            f"types must be JointTypes, IndependentTypes, MixtureTypes or SequenceTypes, but "
+            f"{type(types).__name__} arrived."
         )
     for axis in ("num_followers", "num_types"):
         expected, arrived = getattr(game, axis), getattr(types, axis)

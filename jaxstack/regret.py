@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from jaxstack import checks
+from jaxstack.exports import Exported, Table
 
 NUM_CHECKPOINTS = 64  # unless a person names some
 QUANTILE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -29,7 +30,7 @@ class Recorded(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RegretCurve:
+class RegretCurve(Exported):
     """Cumulative expected pseudo-regret of one learner, in payoff units, at chosen rounds.
 
     A batch of games has an axis G in front of S and C.
@@ -71,6 +72,11 @@ class RegretCurve:
     def horizon(self) -> int:
         """T."""
         return int(self.rounds[-1])
+
+    def _table(self) -> Table:
+        from jaxstack.exports import curves
+
+        return curves.curve_table(self)
 
     def __repr__(self) -> str:
         final = np.array2string(self.mean[..., -1], precision=4, threshold=4)
@@ -266,12 +272,25 @@ def average_over_games(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     return mean.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(curve.num_runs)
 
 
-class PairedDifference(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PairedDifference(Exported):
     """Mean regret difference between two learners on the same draws, [C] float64 with standard errors."""
 
     rounds: np.ndarray
     mean: np.ndarray
     stderr: np.ndarray
+
+    def _table(self) -> Table:
+        from jaxstack.exports import curves
+
+        return curves.difference_table(self)
+
+    def __repr__(self) -> str:
+        mean, error = (
+            np.array2string(np.asarray(each)[..., -1], precision=4, threshold=4)
+            for each in (self.mean, self.stderr)
+        )
+        return f"PairedDifference(T={int(self.rounds[-1]):,}, {mean} +- {error} after the last round)"
 
 
 def paired_difference(first: RegretCurve, second: RegretCurve) -> PairedDifference:

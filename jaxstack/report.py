@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack import bounds, memory
+from jaxstack.exports.words import exponent_with_interval, finite_or_none, with_error
 from jaxstack.fingerprints import package_fingerprint
 from jaxstack.game import Game, unstack
 from jaxstack.regions.table import RegionTable
@@ -65,20 +66,20 @@ def record(
         "horizon": curve.horizon,
         "runs": curve.num_runs,
         "ties": curve.ties,
-        "regret": _number(mean[-1]),
-        "stderr": _number(stderr[-1]),
+        "regret": finite_or_none(mean[-1]),
+        "stderr": finite_or_none(stderr[-1]),
         "exponent": {
-            "estimate": _number(exponent.estimate),
-            "low": _number(exponent.low),
-            "high": _number(exponent.high),
+            "estimate": finite_or_none(exponent.estimate),
+            "low": finite_or_none(exponent.low),
+            "high": finite_or_none(exponent.high),
             "window": list(exponent.window),
         },
-        "rate": _number(mean_rate(None if table is None else theorem, games, curve.horizon)),
+        "rate": finite_or_none(mean_rate(None if table is None else theorem, games, curve.horizon)),
         "optimum": np.asarray(curve.optimum).tolist(),
         "optimum_gap": _numbers(curve.optimum_gap),
         "regions": None if table is None else np.asarray(table.num_regions).tolist(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in curve.seconds.items()},
-        "rounds_per_second": _number(played / max(curve.seconds["run"], 1e-9)),
+        "rounds_per_second": finite_or_none(played / max(curve.seconds["run"], 1e-9)),
     }
 
 
@@ -128,24 +129,6 @@ def _beyond(gap: Any) -> str:
     """What is not known of the optimum."""
     most = np.max([np.nan if g is None else g for g in np.ravel(gap)])
     return "" if most == 0 else " or more" if np.isnan(most) else f" to {most:.2g} more"
-
-
-def with_error(value: float | None, error: float | None) -> str:
-    """`12.34 ± 0.56`: two significant digits of the error, and the value to the same place."""
-    if value is None:
-        return "-"
-    if not error:
-        return f"{value:,.4g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
-
-
-def exponent_with_interval(exponent: dict[str, Any]) -> str:
-    """`0.50 (0.45, 0.55)`, as far as it is known."""
-    known = [
-        f"{round(exponent[k], 2) + 0.0:.2f}" for k in ("estimate", "low", "high") if exponent[k] is not None
-    ]
-    return f"{known[0]} ({known[1]}, {known[2]})" if len(known) == 3 else known[0] if known else "-"
 
 
 def curves_csv(curves: Iterable[tuple[str, RegretCurve]]) -> str:
@@ -198,13 +181,9 @@ def write_json(path: Path, content: Any) -> None:
     write_file(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def _numbers(values: Any) -> Any:
     """A number, or a list of them; null for what is none."""
-    found = [_number(value) for value in np.ravel(values)]
+    found = [finite_or_none(value) for value in np.ravel(values)]
     return found if np.ndim(values) else found[0]
 
 

@@ -31,8 +31,8 @@ class MixtureSampler:
         """32-bit words of randomness per round."""
         return self.type.shape[-2] + (self.type.shape[-3] > 1)
 
-    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
-        """Types from random words: [.., num_words] uint32 -> [.., n] int32."""
+    def draw(self, bits: UInt32[Array, "*rounds w"], t: Any = None) -> Int[Array, "*rounds n"]:
+        """Types from random words: [.., num_words] uint32 -> [.., n] int32; rounds t do not matter."""
         if self.words is not None:
             bits = self._own(bits)
         bits = bits >> (32 - SAMPLER_BITS)
@@ -73,14 +73,32 @@ class JointSampler:
         """32-bit words of randomness per round."""
         return 1
 
-    def draw(self, bits: UInt32[Array, "*rounds w"]) -> Int[Array, "*rounds n"]:
-        """Types from random words: [.., 1] uint32 -> [.., n] int32."""
+    def draw(self, bits: UInt32[Array, "*rounds w"], t: Any = None) -> Int[Array, "*rounds n"]:
+        """Types from random words: [.., 1] uint32 -> [.., n] int32; rounds t do not matter."""
         joint = _count(self.joint, bits[..., 0] >> (32 - SAMPLER_BITS))
         places = [self.num_types**i for i in reversed(range(self.num_followers))]
         return jnp.stack([joint // place % self.num_types for place in places], axis=-1)
 
 
-TypeSampler = MixtureSampler | JointSampler
+@pytree_dataclass
+class SequenceSampler:
+    """Knows the types of every round; nothing is drawn."""
+
+    rounds: Any  # [T0, n] int32; after the last comes the first again
+
+    @property
+    def num_words(self) -> int:
+        """32-bit words of randomness per round."""
+        return 0
+
+    def draw(self, bits: UInt32[Array, "*rounds w"], t: Int[Array, "B"]) -> Int[Array, "*rounds n"]:
+        """Types of rounds t, the last axis of rounds: [.., B, 0] -> [.., B, n] int32."""
+        rounds = jnp.asarray(self.rounds)
+        drawn = jnp.take(rounds, (t - 1) % rounds.shape[0], axis=0)
+        return jnp.broadcast_to(drawn, (*bits.shape[:-1], rounds.shape[1]))
+
+
+TypeSampler = MixtureSampler | JointSampler | SequenceSampler
 
 
 def thresholds(probabilities: Array) -> np.ndarray:

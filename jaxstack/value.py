@@ -19,6 +19,7 @@ from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, T
 from jaxstack.game import Game, best_response_sets, check_commitment, check_types
 from jaxstack.payoffs import LeaderPayoff
 from jaxstack.regions.table import RegionTable
+from jaxstack.sequences import distribution_of
 
 _REGIONS_AT_ONCE = 1024  # bounds the memory of an expectation, not its result
 _MAX_TIED_MAPS = 1 << 16
@@ -38,6 +39,7 @@ def region_payoff_vectors(
     Returns:
       [R, L] float64 ([G, R, L]), payoff units.
     """
+    types = distribution_of(types)
     with jax.enable_x64(True):
         per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
         return np.asarray(per_game(game.leader, types, np.asarray(responses, np.int32)))
@@ -122,6 +124,23 @@ def joint_payoffs(
         return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
 
 
+@with_pinned_settings
+def payoffs_of_rounds(
+    game: Game, actions: Int[Array, "T n"], types: Int[Array, "T n"] | None = None
+) -> Float[np.ndarray, "T L"]:
+    """Leader's payoff vector in each of T rounds; types are needed where the payoff depends on them.
+
+    Returns:
+      [T, L] float64, payoff units.
+    """
+    seen = np.concatenate([actions, np.zeros_like(actions) if types is None else types], axis=1)
+    rows, which = np.unique(np.asarray(seen, np.int32), axis=0, return_inverse=True)
+    n = game.num_followers
+    with jax.enable_x64(True):
+        vectors = _payoffs_of_rows(game.leader, rows[:, :n], rows[:, n:] if types is not None else None)
+        return np.asarray(vectors)[which.reshape(-1)]
+
+
 @pytree_dataclass
 class Draws:
     """Joint types of some rounds, each as likely as the others: what compiled code knows of too many types.
@@ -187,6 +206,12 @@ def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) 
 
     against = jax.vmap(at, (None, 0))
     return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
+
+
+@jax.jit
+def _payoffs_of_rows(leader: LeaderPayoff, actions: Array, types: Array | None) -> jax.Array:
+    """[U, L] for one game."""
+    return jax.vmap(lambda a, theta: jnp.asarray(leader.payoff_vector(a, theta)))(actions, types)
 
 
 _payoff_vectors_of_batch = jax.jit(jax.vmap(_payoff_vectors))

@@ -41,7 +41,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
 
 def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) -> None:
     folder, content = toy
-    assert [row["number"] for row in content["claims"]] == list(range(1, 11))
+    assert [row["number"] for row in content["claims"]] == list(range(1, 15))
     for row in content["claims"]:
         assert row["size"] == "toy"
         assert row["verdict"] in (HOLDS, FAILS, OPEN)
@@ -120,6 +120,17 @@ def test_a_size_that_names_no_table_is_an_error(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "lower_bound" / "sizes.toml").write_text('[toy.spec."two folowers"]\nnum_decisions = [1]\n')
     with pytest.raises(ValueError, match="two folowers"):
         claims.spec_of("lower_bound", "toy")
+
+
+def test_elsewhere_than_in_the_clone_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--toy"]) == 2
+    told = capsys.readouterr().err
+    assert f"the working directory is {tmp_path}" in told
+    assert f"cd {Path(__file__).resolve().parents[1]} && python -m experiments" in told
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_experiment_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

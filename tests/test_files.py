@@ -156,7 +156,7 @@ def removing(*where):
         (removing("types", "weights"), "field 'types.weights' is missing"),
         (
             removing("types", "kind"),
-            "field 'types.kind' must be one of joint, independent, mixture, but 'nothing'",
+            "field 'types.kind' must be one of joint, independent, mixture, sequence, but 'nothing'",
         ),
         (setting("types", to=[]), "field 'types'"),
         (setting("format", to="chess"), "field 'format' must be 'jaxstack-game'"),

@@ -30,6 +30,7 @@ from jaxstack.jumps.problem import MAX_HORIZON, SLICE_ENTRIES, TOLERANCE, Proble
 from jaxstack.jumps.product import ProductProblem
 from jaxstack.learners.candidates import Scoring
 from jaxstack.learners.contract import Jumps, Learner
+from jaxstack.sequences import SequenceTypes
 
 RUNS_AT_ONCE = 256
 """Runs that share one random stream. Part of the definition of the random draws: never change it."""
@@ -66,6 +67,16 @@ def check_learner(learner: Learner) -> Jumps:
             f"round by round: skip_ahead=False."
         )
     return jumps
+
+
+def check_types(types: TypeDistribution) -> None:
+    """Raise ValueError where rounds are given: a jump goes over rounds that are drawn."""
+    if isinstance(types, SequenceTypes):
+        raise ValueError(
+            "skip_ahead draws the types of many rounds at once, but SequenceTypes gives every round its own. "
+            "Simulate it round by round (skip_ahead=False), or use .empirical(), which draws its rounds at "
+            "random."
+        )
 
 
 def run(

@@ -55,6 +55,7 @@ class ActionFeedback(NamedTuple):
 
 
 FEEDBACK = ("types", "actions", "none", "optimum")
+OFF_POLICY = ("none", "vertices", "regions", "all")
 
 
 @pytree_dataclass
@@ -165,6 +166,9 @@ class Learner:
       schedule: horizon -> [E] rounds in which it replans, fixed before round 1 and the same for all runs.
       replan: (key, state, known, hparams, t) -> state, before `act` in those rounds: work that is too dear
         for every round.
+      off_policy: from which rounds `update` learns that somebody else played (`jaxstack.deploy`): "none";
+        "vertices" or "regions", where it must be told which vertex or region that was; or "all", where what
+        it sees says enough.
       info: (state, known, choice) -> mapping of numbers or arrays that a reader may want to see
         (`simulate(record=True)`); after round t, in which `choice` was played.
     """
@@ -186,6 +190,7 @@ class Learner:
     draws: bool = False
     schedule: Callable[[int], np.ndarray] | None = None
     replan: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Pytree] | None = None
+    off_policy: str = "none"
     info: Callable[[Pytree, Known, Any], dict[str, jax.Array]] | None = None
 
 

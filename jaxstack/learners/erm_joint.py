@@ -72,6 +72,7 @@ def erm_joint() -> Learner:
     return Learner(
         name="erm_joint",
         feedback="types",
+        off_policy="all",
         init=_init,
         act=_act,
         update=_update,

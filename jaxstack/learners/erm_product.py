@@ -35,6 +35,7 @@ def erm_product() -> Learner:
     return Learner(
         name="erm_product",
         feedback="types",
+        off_policy="all",
         init=_init,
         act=_act,
         update=_update,

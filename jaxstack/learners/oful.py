@@ -81,6 +81,7 @@ def oful() -> Learner:
     return Learner(
         name="oful",
         feedback="actions",
+        off_policy="vertices",
         init=_init,
         act=_act,
         update=_update,

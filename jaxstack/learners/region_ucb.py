@@ -54,6 +54,7 @@ def region_ucb() -> Learner:
     return Learner(
         name="region_ucb",
         feedback="actions",
+        off_policy="regions",
         init=_init,
         act=_act,
         update=_update,

@@ -83,6 +83,7 @@ def vector_oful() -> Learner:
     return Learner(
         name="vector_oful",
         feedback="actions",
+        off_policy="regions",
         init=_init,
         act=_act,
         update=_update,

@@ -48,6 +48,7 @@ def uniform() -> Learner:
     return Learner(
         name="uniform",
         feedback="none",
+        off_policy="all",
         init=_nothing_known,
         act=_act_uniformly,
         update=_nothing_to_learn,
@@ -109,6 +110,7 @@ def explore_then_commit() -> Learner:
     return Learner(
         name="explore_then_commit",
         feedback="actions",
+        off_policy="regions",
         init=_init,
         act=_act,
         update=_update,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxstack.arena import Arena
+from jaxstack.arena import Arena, Commitments
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import TypeSampler
 from jaxstack.learners.contract import (
@@ -88,7 +88,8 @@ def draw_types(
     def bits(run: jax.Array) -> jax.Array:
         return jax.random.bits(_block_key(key, _TYPES, run, block), (BLOCK, sampler.num_words), jnp.uint32)
 
-    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs)), 0, -1)
+    rounds = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
+    return jnp.moveaxis(sampler.draw(jax.vmap(bits)(runs), rounds), 0, -1)
 
 
 class Played(NamedTuple):
@@ -113,7 +114,7 @@ def play_round(
       State after the round, what was played, and its regret in units of the payoff range.
     """
     choice = learner.act(key, state, inputs.known, inputs.hparams, t)
-    regret = inputs.arena.regret(inputs.known, choice)
+    regret = inputs.arena.regret(inputs.known, choice, types, t)
     return learn(learner, inputs, state, choice, types, t), choice, regret
 
 
@@ -152,7 +153,7 @@ def play_block(
 ) -> Carry:
     """The next BLOCK rounds of a tile."""
     types = draw_types(inputs.key, inputs.sampler, runs, block)
-    keys = jax.vmap(lambda run: _block_key(inputs.key, _ACT, run, block))(runs)
+    keys = jax.vmap(lambda run: acting_key(inputs, run, block))(runs)
     axes = run_axes(learner, inputs)
 
     def one_round(so_far: tuple[Any, jax.Array, Valued | None], drawn: tuple[jax.Array, ...]) -> Any:
@@ -175,7 +176,7 @@ def play_block(
         info = _info(learner, inputs, axes, state, choice, is_checkpoint)
         return (state, regret + lost, valued), Played(choice, regret + lost, info)
 
-    start = (carry.state, jnp.zeros_like(carry.total), last_valued(learner, inputs, carry))
+    start = (carry.state, jnp.zeros_like(carry.total), last_valued(inputs, carry))
     steps = jnp.arange(BLOCK, dtype=jnp.int32)
     rounds = (types, steps, within(inputs.replans, block), within(inputs.checkpoints, block))
     (state, _, _), played = jax.lax.scan(one_round, start, rounds)
@@ -189,9 +190,9 @@ class Valued(NamedTuple):
     lost: Float[DeviceArray, "S"]
 
 
-def last_valued(learner: Learner, inputs: Inputs, carry: Carry) -> Valued | None:
-    """The last round of the block before; None where every choice has its place in a table of costs."""
-    if learner.plays == "vertices":
+def last_valued(inputs: Inputs, carry: Carry) -> Valued | None:
+    """The last round of the block before; None where costs stand in a table, or hang by the round."""
+    if not isinstance(inputs.arena, Commitments):
         return None
     last = jax.tree.map(lambda leaf: leaf[-1], carry.choice)
     return Valued(last, _lost(inputs, last))
@@ -205,7 +206,7 @@ def value_anew(inputs: Inputs, choice: Commitment, before: Valued) -> Valued:
 
 
 def _lost(inputs: Inputs, choice: Commitment) -> Float[DeviceArray, "S"]:
-    return jax.vmap(lambda one: inputs.arena.regret(inputs.known, one), -1)(choice)
+    return jax.vmap(lambda one: inputs.arena.regret(inputs.known, one, None, None), -1)(choice)
 
 
 def _info(
@@ -241,6 +242,11 @@ def within(rounds: Array, block: jax.Array) -> jax.Array:
     """[BLOCK] bool: which rounds of a block are among `rounds`."""
     steps = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
     return (jnp.asarray(rounds)[:, None] == steps[None]).any(axis=0)
+
+
+def acting_key(inputs: Inputs, run: jax.Array, block: jax.Array) -> jax.Array:
+    """Key from which the learner's own draws in a block of one run come: one for every step."""
+    return _block_key(inputs.key, _ACT, run, block)
 
 
 def _block_key(key: jax.Array, stream: int, run: jax.Array, block: jax.Array) -> jax.Array:

@@ -8,12 +8,14 @@ import jax
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types, unstack
-from jaxstack.learners.contract import PLAYS, Commitment, Known, Learner
+from jaxstack.hindsight import most_earned
+from jaxstack.learners.contract import OFF_POLICY, PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
 from jaxstack.regions import RegionTable
+from jaxstack.sequences import SequenceTypes
 from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
 from jaxstack.simulation.tables import table_of, without_table
@@ -61,43 +63,72 @@ def prepare(
       MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
-            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
-        )
-    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
-    _check_playable(game, learner)
-    if table is None:
-        table = table_of(game)
-    if table is None or table is False:
-        table, learner = None, without_table(learner)
-    else:
-        _check_table(game, table)
+    table, learner = check_setting(game, learner, table)
+    if table is not None:
         _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
-    best = of_search(game, known.game, types) if table is None else of_table(known.game, types, table)
+    of_rounds = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
+    best = of_search(game, known.game, of_rounds) if table is None else of_table(known.game, of_rounds, table)
     if learner.feedback == "optimum":
         by_commitment: Any = Commitment(best.x, best.responses)  # type: ignore[arg-type]
         prepared: Any = best.vertex if learner.plays == "vertices" else by_commitment
     else:
         prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
+    arena: Any = Vertices(best.loss) if learner.plays == "vertices" else Commitments(of_rounds, best.value)
+    if isinstance(types, SequenceTypes):
+        if table is None:
+            raise ValueError(
+                "rounds that are given (SequenceTypes) are played against the best commitment in hindsight, "
+                "which needs a region table, but there is none. Play their frequencies: types.empirical()."
+            )
+        arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
     inputs = Inputs(
         check_key(key, game.num_games),
         known,
-        _hparams(learner, known, hparams),
+        hparams_of(learner, known, hparams),
         types.sampler(),
-        Vertices(best.loss) if learner.plays == "vertices" else Commitments(types, best.value),
+        arena,
         np.zeros(0, np.int32),
-        _schedule(learner, horizon),
+        schedule_of(learner, horizon),
     )
     optimum = known.payoff_low + known.payoff_range * best.value
     ties = "optimistic" if table is None else table.ties
     return Setup(inputs, learner, table, ties, optimum, best.gap, known.payoff_range, game.num_games or 1)
 
 
-def _schedule(learner: Learner, horizon: int) -> np.ndarray:
+def check_setting(
+    game: Game, learner: Learner, table: RegionTable | Literal[False] | None
+) -> tuple[RegionTable | None, Learner]:
+    """The table of a game, enumerated where none is given, and who plays: another learner without a table.
+
+    Raises:
+      ValueError: no learner, one that cannot play this game, or the table of another game.
+    """
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            f"learner must be a Learner, such as jaxstack.learners.erm_joint(), but {learner!r} arrived. "
+            f"Factories are called; a name becomes a learner with jaxstack.learners.by_name."
+        )
+    checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
+    checks.one_of(f"off_policy of {learner.name}", learner.off_policy, OFF_POLICY)
+    _check_playable(game, learner)
+    if table is None:
+        table = table_of(game)
+    if table is None or table is False:
+        return None, without_table(learner)
+    _check_table(game, table)
+    return table, learner
+
+
+def _gained(most: np.ndarray) -> np.ndarray:
+    """[T] ([G, T]): by how much each round raises the most earned; padded, so that few horizons differ."""
+    horizon = most.shape[-1]
+    gained = np.diff(most, axis=-1, prepend=0.0)
+    return np.pad(gained, [(0, 0)] * (most.ndim - 1) + [(0, (1 << (horizon - 1).bit_length()) - horizon)])
+
+
+def schedule_of(learner: Learner, horizon: int) -> np.ndarray:
     """[E] int32: rounds in which the learner replans, and zeros, so that few horizons differ in E."""
     if (learner.schedule is None) != (learner.replan is None):
         raise ValueError(
@@ -173,7 +204,7 @@ def _check_equal_actions(game: Game, types: TypeDistribution, table: RegionTable
         )
 
 
-def _hparams(learner: Learner, known: Known, hparams: Any) -> Any:
+def hparams_of(learner: Learner, known: Known, hparams: Any) -> Any:
     """The learner's hyperparameters, defaults overridden: [] float64 each ([G] where the default depends)."""
     overrides = checks.named_numbers("hparams", hparams)
     with jax.enable_x64(True):

@@ -116,6 +116,7 @@ def simulate(
     """
     if skip_ahead:
         jumps.check_learner(learner)
+        jumps.check_types(types)
     horizon = checks.positive_int("horizon", horizon, jumps.MAX_HORIZON if skip_ahead else MAX_HORIZON)
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
     rounds = check_checkpoints(checkpoints, horizon)

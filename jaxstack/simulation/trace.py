@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxstack import checks, memory
 from jaxstack._settings import with_pinned_settings
-from jaxstack.arena import Commitments, Vertices
+from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Learner
@@ -30,7 +30,7 @@ from jaxstack.simulation.rounds import (
 from jaxstack.simulation.setup import Setup, prepare
 from jaxstack.simulation.simulate import MAX_HORIZON, Tiles
 from jaxstack.simulation.tiles import tile_size, tree_bytes
-from jaxstack.value import region_payoff_vectors
+from jaxstack.value import payoffs_of_rounds, region_payoff_vectors
 
 _types = jax.jit(draw_types)
 
@@ -114,7 +114,7 @@ def play(
         actions=np.asarray(actions),
         choice=ran.choice,
         commitment=_commitments(setup, ran.choice),
-        regret=np.cumsum(_losses(setup, types, ran.choice) * setup.unit),
+        regret=np.cumsum(_losses(setup, types, ran, np.asarray(actions)) * setup.unit),
         seen=jax.tree.map(np.asarray, seen),
         states=ran.states,
     )
@@ -209,9 +209,13 @@ def _commitments(setup: Setup, choice: Any) -> np.ndarray:
     return np.asarray(choice.x, np.float64)
 
 
-def _losses(setup: Setup, types: TypeDistribution, choice: Any) -> np.ndarray:
+def _losses(setup: Setup, types: TypeDistribution, ran: Ran, actions: np.ndarray) -> np.ndarray:
     """[T] float64: regret of each round by itself, in units of the payoff range."""
-    arena = setup.inputs.arena
+    arena, choice = setup.inputs.arena, ran.choice
+    if isinstance(arena, Replayed):
+        vectors = payoffs_of_rounds(setup.inputs.known.game, actions, ran.types)
+        earned = np.einsum("tl,tl->t", _commitments(setup, choice), vectors)
+        return arena.gained[: len(earned)] - earned
     if isinstance(arena, Vertices):
         return np.asarray(arena.gap[choice.region, choice.vertex])
     assert isinstance(arena, Commitments)

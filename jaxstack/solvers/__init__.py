@@ -23,13 +23,26 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
 from jaxstack.regions.table import RegionTable
+from jaxstack.sequences import distribution_of
+from jaxstack.solvers.baseline import Baselines, baselines
 from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
 from jaxstack.solvers.problem import NearTie, Problem, near_ties
 
 METHODS = ("vertices", "programs", "milp", "walk", "ascent")
 
-__all__ = ["METHODS", "NEAR_TIE", "Estimate", "NearTie", "Solution", "estimate", "near_ties", "solve"]
+__all__ = [
+    "METHODS",
+    "NEAR_TIE",
+    "Baselines",
+    "Estimate",
+    "NearTie",
+    "Solution",
+    "baselines",
+    "estimate",
+    "near_ties",
+    "solve",
+]
 
 
 @with_pinned_settings
@@ -52,7 +65,8 @@ def solve(
 
     Args:
       game: one game, or (method="vertices" only) a stacked batch of G games.
-      types: distribution of the joint type, one per game.
+      types: distribution of the joint type, one per game; of `SequenceTypes` their empirical distribution,
+        so that the answer is the best fixed commitment in hindsight.
       method: "vertices", "programs", "milp" or "ascent" (a lower bound; the others are exact). None chooses
         by an estimate of what each would have to do, and says in the solution which it was and why: exact
         where that takes seconds, otherwise a lower bound with an upper bound.
@@ -76,6 +90,7 @@ def solve(
         checks.one_of("method", method, METHODS)
     checks.one_of("tie rule", ties, TIE_RULES)
     check_types(game, types)
+    types = distribution_of(types)
     if table is not None:
         checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
     clock = Clock(_seconds(time_limit), progress)

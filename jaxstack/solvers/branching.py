@@ -1,9 +1,9 @@
 """Branch and bound over what follower types play: an upper bound that ends as the optimum, given time.
 
-A node tells some types what they play. Its bound is that of `jaxstack.solvers.relaxation` over commitments that
-make these best responses; the node with the highest bound is split next, by the type that matters most of those
-not told yet. Choices that cannot earn more than what is known are struck on the way. Where all types are told,
-the region's own program says what it is worth.
+A node tells some types what they play. Its bound is that of `jaxstack.solvers.relaxation` over commitments
+that make these best responses; the node with the highest bound is split next, by the type that matters most
+of those not told yet. Choices that cannot earn more than what is known are struck on the way. Where all types
+are told, the region's own program says what it is worth.
 
 Source: best-first search over types' responses with bounds on clipped regions: Yin and Tambe (HUNTER), AAMAS
 2012; before it, with a hierarchy of types: Jain, Kiekintveld and Tambe, Quality-bounded solutions for finite
@@ -23,14 +23,15 @@ import numpy as np
 from jaxstack.axes import Bool, Float, Int
 from jaxstack.solvers.cells import Cell
 from jaxstack.solvers.contract import Clock
-from jaxstack.solvers.problem import Problem
-from jaxstack.solvers.relaxation import Multipliers, Relaxation
+from jaxstack.solvers.problem import Found, Problem
+from jaxstack.solvers.relaxation import RATES, Multipliers, Relaxation
 
 _FIRST_STEPS, _STEPS = 300, 100  # of the multipliers of the root, and of every other node
-_AT_ONCE = 16  # nodes split before the next look at which are best
+_AT_ONCE = 32  # nodes split or bounded before the next look at which are best
 _BATCH = 8  # bounds that one thread improves side by side
 _BATCH_BYTES = 1 << 16  # of the multipliers of one bound, up to which batches are full
 _MAX_BYTES = 1 << 29  # of multipliers that nodes keep; later ones start from those of the root
+_ENOUGH = 1.05  # how much better a gap must become for the effort
 PRECISION = 1e-9  # of the sum of the parts' payoff ranges
 
 
@@ -42,6 +43,7 @@ class _Node(NamedTuple):
     choices: Bool[np.ndarray, "S P"]
     by_choice: Float[np.ndarray, "S P"]  # the bound if a part makes that choice
     start: Multipliers
+    is_bounded: bool  # else the bound is what its parent's multipliers say
 
 
 class Tree:
@@ -52,15 +54,19 @@ class Tree:
       value: what some commitment earns, the problem's units.
 
     Attributes:
-      upper_bound: no commitment earns more, the problem's units.
+      found: the best commitment met on the way, under optimistic ties, if it earns more than `value`.
+      precision: difference of payoffs that the search can tell, the problem's units.
       num_nodes: bounds that were computed.
     """
 
     def __init__(self, problem: Problem, value: float):
         self.problem, self.relaxation = problem, Relaxation(problem, value)
         self.num_nodes = 0
+        self.found: Found | None = None
         self._known = value - self.relaxation.constant
-        self._precision = PRECISION * float(self.relaxation.weight.sum())
+        self.precision = PRECISION * float(self.relaxation.weight.sum())
+        self._rate = RATES[0]
+        self._is_begun = False
         self._order = itertools.count()  # among equal bounds the oldest node is first
         self._open: list[tuple[float, int, _Node]] = []
         choices, left = self.relaxation.narrowed(self.relaxation.possible)
@@ -69,46 +75,57 @@ class Tree:
         self._batch = max(1, min(_BATCH, _BATCH * _BATCH_BYTES // num_bytes))
         self._most_kept = _MAX_BYTES // num_bytes
         highest, by_choice = self.relaxation.bound(start, self.relaxation.common_rows(told), choices)
-        self._root = _Node(highest, told, choices, by_choice, start)
+        self._root = _Node(highest, told, choices, by_choice, start, False)
 
     @property
     def upper_bound(self) -> float:
-        if not self.num_nodes:
-            highest = self._root.bound
-        else:
-            highest = -self._open[0][0] if self._open else -np.inf
+        """No commitment earns more, within PRECISION; the problem's units."""
+        highest = self._root.bound if not self._is_begun else -self._open[0][0] if self._open else -np.inf
         return self.relaxation.constant + max(highest, self._known)
 
-    def search(self, clock: Clock, seconds: float) -> None:
-        """Narrow the bound down until it is the optimum, or time is up.
-
-        Args:
-          clock: of the caller.
-          seconds: of its time that may be used.
-        """
-        end = Clock(seconds, None)
+    def search(self, clock: Clock) -> None:
+        """Narrow the bound down until it is the optimum, or time is up."""
         with ThreadPoolExecutor(_num_threads()) as pool:
-            (self._root,) = self._improved([self._root], _FIRST_STEPS)
-            self._keep([self._root])
-            while self._open and not clock.is_over and not end.is_over:
+            self._keep([self._bounded_root(pool, clock)])
+            self._is_begun = True
+            while self._open and not clock.is_over:
                 best = [heapq.heappop(self._open)[2] for _ in range(min(_AT_ONCE, len(self._open)))]
-                self._expand([child for node in best for child in self._split(node)], pool)
+                new = [node for node in best if not node.is_bounded]
+                batches = [new[start : start + self._batch] for start in range(0, len(new), self._batch)]
+                for node in best:
+                    if node.is_bounded:
+                        self._keep(self._split(node))
+                for nodes in pool.map(lambda new: new if clock.is_over else self._improved(new), batches):
+                    self._keep(nodes)
                 self.problem.tell(self.relaxation.constant + self._known, self.upper_bound)
 
-    def _expand(self, nodes: list[_Node], pool: ThreadPoolExecutor) -> None:
-        """Bound nodes side by side."""
-        batches = [nodes[start : start + self._batch] for start in range(0, len(nodes), self._batch)]
-        for batch in pool.map(lambda batch: self._improved(batch, _STEPS), batches):
-            self._keep(batch)
+    def _bounded_root(self, pool: ThreadPoolExecutor, clock: Clock) -> _Node:
+        """The root, with the rate that serves it best: what is small depends on how payoffs are told."""
+        while True:
+            gap = self._root.bound - self._known
+            batches = [RATES[start : start + self._batch] for start in range(0, len(RATES), self._batch)]
+            tried = [
+                node
+                for batch in pool.map(
+                    lambda rates: self._improved([self._root] * len(rates), _FIRST_STEPS, rates), batches
+                )
+                for node in batch
+            ]
+            gaps = np.array([node.bound - self._known for node in tried])
+            best = int((gaps <= _ENOUGH * gaps.min()).argmax())
+            if clock.is_over or gaps.min() <= self.precision or gaps.min() * _ENOUGH > gap:
+                return tried[int(gaps.argmin())]
+            self._root, self._rate = tried[best], RATES[best]
 
     def _keep(self, nodes: list[_Node]) -> None:
         """Remember nodes that may earn more than what is known."""
         for node in nodes:
-            self.num_nodes += 1
-            if node.bound > self._known + self._precision:
+            if node.bound > self._known + self.precision:
                 heapq.heappush(self._open, (-node.bound, next(self._order), node))
 
-    def _improved(self, nodes: list[_Node], num_steps: int) -> list[_Node]:
+    def _improved(
+        self, nodes: list[_Node], num_steps: int = _STEPS, rates: tuple[float, ...] = ()
+    ) -> list[_Node]:
         """Nodes of one batch with better multipliers, and with the bounds of these."""
         full = nodes + nodes[:1] * (self._batch - len(nodes))  # one shape, compiled once
         rows = np.stack([self.relaxation.common_rows(node.told) for node in full])
@@ -117,6 +134,7 @@ class Tree:
             rows,
             np.stack([node.choices for node in full]),
             np.array([node.bound - self._known for node in full]),
+            np.array(rates + (self._rate,) * (len(full) - len(rates))),
             num_steps,
         )
         improved = []
@@ -125,12 +143,13 @@ class Tree:
             highest, by_choice = self.relaxation.bound(multipliers, rows[b], node.choices)
             kept = multipliers if len(self._open) < self._most_kept else self._root.start
             bound = min(node.bound, highest)
-            improved.append(node._replace(bound=bound, by_choice=by_choice, start=kept))
+            improved.append(_Node(bound, node.told, node.choices, by_choice, kept, True))
+        self.num_nodes += len(nodes)
         return improved
 
     def _split(self, node: _Node) -> list[_Node]:
         """What becomes of a node when one type more is told; of a region, nothing is left."""
-        relaxation, worth = self.relaxation, self._known + self._precision
+        relaxation, worth = self.relaxation, self._known + self.precision
         choices, left = relaxation.narrowed(node.choices & (node.by_choice > worth))
         num_left = left.sum(axis=1)
         if not num_left.all():
@@ -148,18 +167,23 @@ class Tree:
             promised = np.where(kept, node.by_choice, -np.inf).max(axis=1)[parts].min()
             if promised > worth:
                 bound = min(node.bound, float(promised))
-                children.append(_Node(bound, (*told, (item, int(action))), kept, node.by_choice, node.start))
+                children.append(
+                    _Node(bound, (*told, (item, int(action))), kept, node.by_choice, node.start, False)
+                )
         return children
 
     def _settle(self, actions: Int[np.ndarray, "J"]) -> None:
-        """What one region is worth, exactly."""
+        """Look for the best commitment of one region, exactly."""
         problem, names = self.problem, self.relaxation.names
         response = np.zeros(problem.preferences.shape, np.int64)
         response.flat[names] = actions
         payoff = problem.payoffs(response[None])[0]  # types that cannot occur have no say
         x = Cell(problem.preferences, actions, items=names).best([payoff[None]])
-        if x is not None:
-            self._known = max(self._known, float(payoff @ x) - self.relaxation.constant)
+        if x is not None and payoff @ x - self.relaxation.constant > self._known:
+            everywhere = problem.preferences.best_responses(x[None])[0]
+            everywhere.flat[names] = actions
+            self.found = problem.checked(x, everywhere, payoff)
+            self._known = self.found.value - self.relaxation.constant
 
 
 def _told(told: tuple[tuple[int, int], ...], left: Bool[np.ndarray, "J A"]) -> tuple[tuple[int, int], ...]:
@@ -172,4 +196,4 @@ def _told(told: tuple[tuple[int, int], ...], left: Bool[np.ndarray, "J A"]) -> t
 def _num_threads() -> int:
     """Cores that this process may use, up to the batches that there are at a time."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return min(_AT_ONCE // _BATCH * 2, len(affinity(0)) if affinity else os.cpu_count() or 1)
+    return min(_AT_ONCE // _BATCH, len(affinity(0)) if affinity else os.cpu_count() or 1)

@@ -1,8 +1,8 @@
 """A bound on all response maps at once, and on any part of them: Lagrange multipliers on who prefers what.
 
-The leader's payoff is a sum of *parts*, each of which depends on the actions of few follower types: one or two
-of them where the payoff is additive, otherwise all types of one joint type. Where the types of part s make
-*choice* p, it pays <u_sp, x>, and rows d_r say what these choices mean: <d_r, x> >= 0. Hence, for any
+The leader's payoff is a sum of *parts*, each of which depends on the actions of few follower types: one or
+two of them where the payoff is additive, otherwise all types of one joint type. Where the types of part s
+make *choice* p, it pays <u_sp, x>, and rows d_r say what these choices mean: <d_r, x> >= 0. Hence, for any
 multipliers m >= 0 and any commitment x with any best responses,
 
     U(x) <= <sum_s max_p (u_sp + sum_r m_spr d_r), x> <= max_l sum_s max_p (u_sp + sum_r m_spr d_r)_l.
@@ -11,14 +11,14 @@ The least of these bounds is the linear program over the concave envelopes of th
 told what they play, their rows hold for every choice of every part: regions are clipped, not only sums. That
 makes the bound tight after a few types, and so good to search with (`jaxstack.solvers.branching`).
 
-Multipliers come from float32 arithmetic that may be as inaccurate as it likes. The bound is then computed from
-them in float64, and an allowance for rounding added.
+Multipliers come from float32 arithmetic that may be as inaccurate as it likes. The bound is then computed
+from them in float64, and an allowance for rounding added.
 
 Source: envelopes of unions: Balas, Disjunctive programming, Annals of Discrete Mathematics 5, 1979; parts:
-Guignard and Kim, Lagrangean decomposition, Mathematical Programming 39, 1987; for a Bayesian follower: Yin and
-Tambe, A unified method for handling discrete and continuous uncertainty in Bayesian Stackelberg games (HUNTER),
-AAMAS 2012. Departure: several followers, and multipliers by smoothing (Nesterov, Mathematical Programming 103,
-2005) and Adam in place of a linear program.
+Guignard and Kim, Lagrangean decomposition, Mathematical Programming 39, 1987; clipped regions, for one
+follower: Yin and Tambe, A unified method for handling discrete and continuous uncertainty in Bayesian
+Stackelberg games (HUNTER), AAMAS 2012. Departure: several followers, and multipliers by smoothing (Nesterov,
+Mathematical Programming 103, 2005) and Adam in place of a linear program.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MAX_JOINT = 1 << 18  # K^n A^n L, of payoffs that are not sums
 _PAIRED = 3  # actions up to which two types make one part
 _COMMON_ROWS = 24  # of types that are told what they play
 _WORST = 100.0  # payoffs so much farther below the highest than what is known are raised
-_LEARNING_RATE = 0.05  # in units of each part's payoff range
+RATES = 0.05, 0.0125, 0.003, 0.0008
 _HOTTEST, _COLDEST = 0.1, 1e-5  # temperatures, in the same units
 _COOLING = 0.03  # of the last to the first
 _LEAST_WEIGHT = 1e-30
@@ -57,7 +57,7 @@ class Multipliers(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """What a part of the response maps cannot exceed, in the problem's units less the relaxation's constant."""
+    """What response maps cannot exceed; the problem's units, less the relaxation's constant."""
 
     highest: float
     by_choice: Float[np.ndarray, "S P"]  # where the types of a part make a choice
@@ -95,6 +95,7 @@ class Relaxation:
                 payoffs, self.items, self.actions = _paired(payoffs, len(self.names))
         least = payoffs.min(axis=(1, 2), keepdims=True)
         self.payoffs, self.constant = payoffs - least, float(least.sum())
+        self._taken_off = float(np.abs(least).sum())
         others = np.array([[b for b in range(A) if b != a] for a in range(A)], int).reshape(A, A - 1)
         rows = preferences.differences[self.names[:, None, None], np.arange(A)[:, None], others]
         rows = rows / np.maximum(np.abs(rows).max(axis=-1, keepdims=True), np.finfo(float).tiny)
@@ -118,11 +119,11 @@ class Relaxation:
     def untied(self) -> Multipliers:
         """No multipliers."""
         num_common = self.num_told * self.rows.shape[2] + len(self.walls)
-        S, P, O, _ = self.own_rows.shape
-        return Multipliers(np.zeros((S, P, O), np.float32), np.zeros((S, P, num_common), np.float32))
+        S, P, num_own, _ = self.own_rows.shape
+        return Multipliers(np.zeros((S, P, num_own), np.float32), np.zeros((S, P, num_common), np.float32))
 
     def common_rows(self, told: tuple[tuple[int, int], ...]) -> Float[np.ndarray, "R L"]:
-        """Rows that hold for every choice: of the strategy set, and of the types told first, (type, action)."""
+        """Rows that hold for every choice: of the strategy set, and of the types told first."""
         per_type, size = self.rows.shape[2:]
         rows = np.zeros((self.num_told * per_type + len(self.walls), size))
         rows[: len(self.walls)] = self.walls
@@ -159,7 +160,8 @@ class Relaxation:
         # Rows and shares are at most 1: nothing that was added is larger than this.
         largest = self.payoffs.max(axis=-1) + own.sum(axis=-1) + common.sum(axis=-1)
         num_terms = own.shape[-1] + common.shape[-1] + len(self.payoffs) + self.actions.shape[1] + 8
-        rounding = num_terms * np.finfo(float).eps * np.where(choices, largest, 0.0).max(axis=1).sum()
+        size = self._taken_off + np.where(choices, largest, 0.0).max(axis=1).sum()
+        rounding = num_terms * np.finfo(float).eps * size
         by_choice = (best.sum(axis=0) - best)[:, None] + totals
         return Bound(float(best.sum(axis=0).max() + rounding), by_choice.max(axis=-1) + rounding)
 
@@ -170,6 +172,7 @@ class Relaxation:
         common_rows: Float[np.ndarray, "B R L"],
         choices: Bool[np.ndarray, "B S P"],
         gaps: Float[np.ndarray, "B"],
+        rates: Float[np.ndarray, "B"],
         num_steps: int,
     ) -> Multipliers:
         """Better multipliers, for a batch of bounds side by side.
@@ -178,11 +181,14 @@ class Relaxation:
           multipliers: to start from; leading axis B.
           common_rows, choices: as of `bound`.
           gaps: how far each bound is above what is worth telling apart; the problem's units.
+          rates: first steps, in units of each part's payoff range; some of RATES.
           num_steps: of Adam.
         """
         hottest = np.clip(gaps / self.weight.sum(), _COLDEST, _HOTTEST).astype(np.float32)
-        steps = np.float32(num_steps)
-        found = _descend(*self._on_device, np.float32(common_rows), choices, multipliers, hottest, steps)
+        rates, steps = rates.astype(np.float32), np.float32(num_steps)
+        found = _descend(
+            *self._on_device, np.float32(common_rows), choices, multipliers, hottest, rates, steps
+        )
         own, common = (np.nan_to_num(np.asarray(m), posinf=0.0) for m in found)
         return Multipliers(own, common)
 
@@ -266,7 +272,7 @@ def _paired(payoffs: np.ndarray, num_items: int) -> tuple[np.ndarray, np.ndarray
 
 
 @jax.jit
-@functools.partial(jax.vmap, in_axes=(None, None, None, 0, 0, 0, 0, None))
+@functools.partial(jax.vmap, in_axes=(None, None, None, 0, 0, 0, 0, 0, None))
 def _descend(
     payoffs: Float[jax.Array, "S P L"],
     own_rows: Float[jax.Array, "S P O L"],
@@ -275,6 +281,7 @@ def _descend(
     choices: Bool[jax.Array, "S P"],
     multipliers: Multipliers,
     hottest: Float[jax.Array, ""],
+    rate: Float[jax.Array, ""],
     num_steps: Float[jax.Array, ""],
 ) -> Multipliers:
     """Projected Adam on the bound with its maxima smoothed, cooling on the way."""
@@ -294,13 +301,13 @@ def _descend(
     def step(index: jax.Array, carry: Any) -> Any:
         """Kingma and Ba, Adam, ICLR 2015, algorithm 1, and back to multipliers of 0 or more."""
         done = index / num_steps
-        rate = _LEARNING_RATE * (1 - 0.9 * done)
+        now = rate * (1 - done)
         unbias, unbias_square = 1 - 0.9 ** (index + 1), 1 - 0.99 ** (index + 1)
         moved = []
         slopes = slope(Multipliers(*(m for m, _, _ in carry)), hottest * _COOLING**done)
         for (value, mean, square), g in zip(carry, slopes, strict=True):
             mean, square = 0.9 * mean + 0.1 * g, 0.99 * square + 0.01 * g * g
-            change = rate * (mean / unbias) / (jnp.sqrt(square / unbias_square) + 1e-9)
+            change = now * (mean / unbias) / (jnp.sqrt(square / unbias_square) + 1e-9)
             moved.append((jnp.maximum(value - change, 0.0), mean, square))
         return moved
 

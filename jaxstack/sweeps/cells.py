@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 
+from jaxstack import jumps
 from jaxstack.fingerprints import learner_fingerprint
 from jaxstack.learners import Learner
 from jaxstack.sweeps.games import GameKey, flat, game_key_of, parameters_of, problem_of
@@ -66,8 +67,8 @@ class Cell:
         """Labels on one line."""
         names = [self.at["scenario"], self.at["learner"]]
         hidden = (*_ALWAYS, *self.lacks)
-        rest = [f"{name} = {_told(label)}" for name, label in self.at.items() if name not in hidden]
-        return ", ".join([*names, *rest])
+        shown = {name: label for name, label in self.at.items() if name not in hidden}
+        return ", ".join([*names, *(f"{key} = {value}" for key, value in by_key(shown).items())])
 
     @property
     def work(self) -> int:
@@ -163,7 +164,9 @@ def plan(spec: Spec, source: str = "the spec") -> Plan:
                 game = game_key_of(scenario, run, file=file)
                 file = game.file
                 if game.text not in built:
-                    problem_of(game)
+                    problem = problem_of(game)
+                    if any(spec.skips(player) for player, _, _ in players):
+                        jumps.check_types(problem.types)
                     built.add(game.text)
             except (ValueError, MemoryError) as error:
                 where = "".join(f", {key} = {value!r}" for key, value in _chosen(of_table, scenario).items())
@@ -269,8 +272,13 @@ def _chosen(keys: Sequence[str], point: Table) -> dict[str, Any]:
     return {key: values[key] for key in keys}
 
 
-def _told(label: Any) -> str:
-    return " x ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+def by_key(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels of axes as labels of their keys: those of zipped keys one by one."""
+    return {
+        key: value
+        for name, label in labels.items()
+        for key, value in zip(name.split("+"), label if isinstance(label, tuple) else (label,), strict=True)
+    }
 
 
 # --- names ---

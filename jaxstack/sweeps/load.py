@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxstack import checks, memory
-from jaxstack.checks import did_you_mean
+from jaxstack.comparison import reference_of
 from jaxstack.regret import QUANTILE_LEVELS
 from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cells import Axis, axis_name, plain_label
@@ -257,7 +257,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
 
     Runs share their draws of types, so a difference is known far better than either regret. A learner that
     skips ahead draws by itself: it is compared with nobody (nan). A learner that lacks an axis stands at
-    every label of it, and is compared at each.
+    every label of it, and is compared at each. What they tell of other games: `jaxstack.compare`.
 
     Args:
       dataset: from `load_results`.
@@ -275,18 +275,10 @@ def paired_differences(dataset: Any, reference: str) -> Any:
     from jaxstack.results import skips_ahead
 
     checks.instance("dataset", dataset, xarray.Dataset, "Load one: jaxstack.load_results(folder).")
-    known = [str(label) for label in dataset.learner.values]
-    if reference not in known:
-        raise ValueError(
-            f"no learner is called {reference!r} in this dataset.{did_you_mean(reference, known)} "
-            f"Learners: {', '.join(known)}."
-        )
+    labels = [str(label) for label in dataset.learner.values]
     own_draws = skips_ahead(dataset)
-    if own_draws.sel(learner=reference):
-        raise ValueError(
-            f"{reference} skips ahead, with draws of its own: no difference can be paired with it. Take "
-            f"another reference, or run it without skip_ahead."
-        )
+    alone = [label for label in labels if own_draws.sel(learner=label)]
+    reference_of(reference, [label for label in labels if label not in alone], alone)
     result = {}
     for prefix, name in (("", "final_regret"), ("curve_", "regret")):
         if name not in dataset:
@@ -294,7 +286,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
         regret = dataset[name]
         other = regret.sel(learner=reference, drop=True)
         # Games share their draws, so a run is averaged over the games first.
-        differences = [(regret.sel(learner=label, drop=True) - other).mean("game") for label in known]
+        differences = [(regret.sel(learner=label, drop=True) - other).mean("game") for label in labels]
         runs = xarray.concat(differences, dataset.learner).where(~own_draws)
         runs = runs.transpose(*(dim for dim in regret.dims if dim != "game"))
         mean, count = runs.mean("run"), runs.notnull().sum("run")

@@ -28,6 +28,7 @@ from jaxstack.game import Game
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.scenarios.files.document import GameFile, file_of
 from jaxstack.scenarios.files.foreign import require_simplex
+from jaxstack.sequences import SequenceTypes
 from jaxstack.typed_payoffs import TypedPayoff
 
 _AXES = ("follower", "type", "leader_action", "action")
@@ -140,6 +141,8 @@ def to_dataset(game: Game, types: TypeDistribution, **labels: Any) -> Any:
 
     file = file_of(game, types, labels)
     require_simplex(game, "a dataset")
+    if isinstance(types, SequenceTypes):
+        raise ValueError(f"a dataset holds distributions of types, but {types!r} arrived. Use .empirical().")
     n = game.num_followers
     variables: dict[str, Any] = {
         "follower_payoff": (_AXES, np.asarray(game.follower)),

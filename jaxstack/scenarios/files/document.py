@@ -18,6 +18,7 @@ from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, T
 from jaxstack.game import Game, check_types
 from jaxstack.payoffs import AnonymousPayoff, LeaderPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.scenarios.files import names
+from jaxstack.sequences import SequenceTypes
 from jaxstack.strategies import Polytope
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.unequal import is_ragged, padded_lists
@@ -195,6 +196,20 @@ class _Mixture(_Strict):
         return _keeping_bits(mixture, self.weights, self.probabilities)
 
 
+class _Sequence(_Strict):
+    """Types of rounds [T0, n], in their order ("once", "cyclic") or drawn at random ("resampled")."""
+
+    kind: Literal["sequence"]
+    rounds: Numbers
+    num_types: int
+    order: Literal["once", "cyclic", "resampled"] = "once"
+
+    def build(self) -> TypeDistribution:
+        if self.order == "resampled":
+            return SequenceTypes(self.rounds, self.num_types).empirical()
+        return SequenceTypes(self.rounds, self.num_types, self.order)
+
+
 class _Document(_Strict):
     format: Literal["jaxstack-game"]
     version: Literal[1]
@@ -212,7 +227,7 @@ class _Document(_Strict):
     follower_payoffs: Annotated[Any, _nested(4)]
     strategies: _Polytope | None = None
     available: Annotated[Any, BeforeValidator(_truths)] = None
-    types: Annotated[_Joint | _Independent | _Mixture, Field(discriminator="kind")]
+    types: Annotated[_Joint | _Independent | _Mixture | _Sequence, Field(discriminator="kind")]
 
 
 _Known = dict[Any, tuple[str, tuple[str, ...]]]  # kind and fields of each class, or of a class within one
@@ -229,6 +244,7 @@ TYPES: _Known = {
     JointTypes: ("joint", ("probabilities",)),
     IndependentTypes: ("independent", ("probabilities",)),
     MixtureTypes: ("mixture", ("weights", "probabilities")),
+    SequenceTypes: ("sequence", ("rounds", "num_types", "order")),
 }
 STRATEGIES: _Known = {Polytope: ("polytope", ("G", "h", "E", "f"))}
 _KINDS = {kind for kind, _ in (*PAYOFFS.values(), *TYPES.values())}
@@ -244,49 +260,16 @@ def fields_of(value: Any, known: _Known) -> dict[str, Any]:
     kind, fields = known[key]
     arrays = {name: getattr(value, name) for name in fields}
     return {"kind": kind} | {
-        name: array if isinstance(array, int) else np.asarray(array, np.float64)
+        name: array if isinstance(array, int | str) else _stored(array)
         for name, array in arrays.items()
         if np.size(array)
     }
 
 
-def as_lists(game: Game, document: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a document of unequal followers that are lists to a person who reads them.
-
-    What a follower does not have is left out. Payoffs of actions that one of its types lacks, and another
-    has, are there; `available` says so, where there are any.
-    """
-    types, actions = game.types_by_follower.tolist(), game.actions_by_follower.tolist()
-    blocks = [(i, slice(k), slice(a)) for i, (k, a) in enumerate(zip(types, actions, strict=True))]
-    has = [np.asarray(game.available)[i, k, a] for i, k, a in blocks]
-    payoffs = document["follower_payoffs"]
-    leader, of_types = dict(document["leader_payoff"]), dict(document["types"])
-    if leader["kind"] == "tabular":
-        leader["table"] = leader["table"][(slice(None), *map(slice, actions))]
-    elif leader["kind"] == "separable":
-        leader["table"] = [leader["table"][i, :, a].tolist() for i, _, a in blocks]
-    elif leader["kind"] == "anonymous":
-        unused = leader["table"].ndim - max(actions)  # counts of actions that nobody has are 0
-        leader["table"] = leader["table"][(..., *[0] * unused)]
-    elif leader["kind"] == "tabular_by_type":
-        n, largest = len(types), (max(actions), max(types))
-        used = [slice(size) for size in largest for _ in range(n)]
-        leader["table"] = leader["table"][(slice(None), *used)]
-    elif leader["kind"] == "separable_by_type":
-        leader["table"] = [leader["table"][i, k, :, a].tolist() for i, k, a in blocks]
-    table = of_types["probabilities"]
-    if of_types["kind"] == "joint":
-        of_types["probabilities"] = table[tuple(map(slice, types))]
-    elif of_types["kind"] == "independent":
-        of_types["probabilities"] = [table[i, k].tolist() for i, k, _ in blocks]
-    else:
-        of_types["probabilities"] = [[own[i, k].tolist() for i, k, _ in blocks] for own in table]
-    return {
-        "leader_payoff": leader,
-        "follower_payoffs": [payoffs[i, k, :, a].tolist() for i, k, a in blocks],
-        "available": None if all(own.all() for own in has) else [own.tolist() for own in has],
-        "types": of_types,
-    }
+def _stored(array: Any) -> np.ndarray:
+    """Whole numbers as they are, all others as float64."""
+    array = np.asarray(array)
+    return array if array.dtype.kind == "i" else array.astype(np.float64)
 
 
 def _keeping_bits(types: TypeDistribution, *stored: Any) -> TypeDistribution:
@@ -337,7 +320,7 @@ def _explain(problem: Any) -> str:
         known = (
             list(_Document.model_fields)
             if len(where) == 1
-            else ["table", "weights", "probabilities", "G", "h", "E", "f"]
+            else ["table", "weights", "probabilities", "rounds", "num_types", "order", "G", "h", "E", "f"]
         )
         return f"unknown field {field!r}.{checks.did_you_mean(str(where[-1]), known)}"
     if problem["type"].startswith("union_tag"):

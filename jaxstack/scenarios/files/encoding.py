@@ -61,8 +61,8 @@ def _parse(path: Path, text: str) -> Any:
         raise ValueError(f"{path}: {error}.") from error
 
 
-def read_npz(path: Path) -> Any:
-    """The document of an NPZ file, its arrays put where they belong."""
+def read_npz(path: Path, what: str = "game") -> Any:
+    """The document of an NPZ file, its arrays put where they belong; `what` it should be the file of."""
     arrays: dict[str, np.ndarray] = {}
     field = "(archive)"
     with reading.open_file(path, MAX_FILE_BYTES) as raw:
@@ -84,7 +84,7 @@ def read_npz(path: Path) -> Any:
             text = arrays.pop("document").tobytes().decode()
         except Exception as error:  # damaged bytes make zipfile, zlib and NumPy raise almost anything
             reason = textwrap.shorten(str(error), 200) or type(error).__name__
-            raise ValueError(f"{path}: field {field!r}: not a readable NPZ game file: {reason}.") from error
+            raise ValueError(f"{path}: field {field!r}: not a readable NPZ {what} file: {reason}.") from error
     document = _parse(path, text)
     for field, array in arrays.items():
         *parents, name = field.split(".")

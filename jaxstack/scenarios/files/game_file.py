@@ -20,7 +20,6 @@ from jaxstack.scenarios.files.document import (
     TYPES,
     VERSION,
     GameFile,
-    as_lists,
     build,
     fields_of,
     file_of,
@@ -34,6 +33,7 @@ from jaxstack.scenarios.files.encoding import (
     write_json,
     write_npz,
 )
+from jaxstack.scenarios.files.lists import as_lists
 from jaxstack.writing import write_file
 
 _TEXTS: dict[str, Callable[[GameFile], str]] = {".csv": tables.csv_of_game, ".nfg": gambit.text_of_game}

@@ -31,6 +31,7 @@ from jaxstack.payoffs import LeaderPayoff, SeparablePayoff
 from jaxstack.scenarios.files.document import GameFile, file_of
 from jaxstack.scenarios.files.foreign import available, require_simplex
 from jaxstack.scenarios.files.names import OfFollowers
+from jaxstack.sequences import SequenceTypes
 from jaxstack.typed_payoffs import TypedPayoff
 from jaxstack.value import joint_payoffs
 
@@ -218,7 +219,7 @@ def columns_of_game(file: GameFile) -> dict[str, list[Any]]:
     require_simplex(game, "a table")
     shape = n, _, L, _ = np.shape(game.follower)
     leader = _leader_terms(game)
-    if n > 1 and not isinstance(types, IndependentTypes):
+    if isinstance(types, SequenceTypes) or (n > 1 and not isinstance(types, IndependentTypes)):
         raise ValueError(
             f"a table holds independent types, but {types!r} may be correlated. Write .json or .npz instead."
         )
@@ -257,7 +258,16 @@ def game_of_csv(text: str, source: str) -> GameFile:
     """The game in the text of a CSV file, whose first row names the columns.
 
     Raises:
-      ValueError: rows of different lengths, a column named twice, and as `game_of_columns`.
+      ValueError: as `columns_of_csv` and `game_of_columns`.
+    """
+    return game_of_columns(columns_of_csv(text, source), source, first_row=2)
+
+
+def columns_of_csv(text: str, source: str) -> dict[str, list[str]]:
+    """Entries by column of the text of a CSV file, whose first row names the columns.
+
+    Raises:
+      ValueError: rows of different lengths, or a column named twice.
     """
     try:
         header, *rows = csv.reader(io.StringIO(text.rstrip()), strict=True, skipinitialspace=True)
@@ -272,8 +282,7 @@ def game_of_csv(text: str, source: str) -> GameFile:
         if header.count(name) > 1:
             raise ValueError(f"{source}: column {name!r} is there twice.")
     entries = zip(*rows, strict=True) if rows else [()] * len(header)
-    columns = {name.strip(): list(column) for name, column in zip(header, entries, strict=True)}
-    return game_of_columns(columns, source, first_row=2)
+    return {name.strip(): list(column) for name, column in zip(header, entries, strict=True)}
 
 
 def csv_of_game(file: GameFile) -> str:

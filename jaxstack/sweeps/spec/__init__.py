@@ -43,6 +43,7 @@ from jaxstack.sweeps.spec.scenarios import (
     Problem,
     RandomScenario,
     Scenario,
+    SequenceScenario,
     WorkedScenario,
 )
 from jaxstack.sweeps.spec.sweep import MAX_CELLS, Spec
@@ -59,6 +60,7 @@ __all__ = [
     "RandomScenario",
     "RunSettings",
     "Scenario",
+    "SequenceScenario",
     "Spec",
     "Table",
     "Ties",

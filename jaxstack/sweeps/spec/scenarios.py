@@ -17,6 +17,7 @@ from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, stack
 from jaxstack.scenarios import platform, security, toll
 from jaxstack.scenarios.moving_target import CONFIGURATIONS
+from jaxstack.sequences import SequenceTypes
 from jaxstack.sweeps.spec.axes import Table, some
 from jaxstack.sweeps.spec.run import RunSettings, Ties
 
@@ -86,7 +87,7 @@ class _Seeded(_Scenario):
 
 
 class RandomScenario(_Seeded):
-    """`kind = "random"`: games by `scenarios.random_game`."""
+    """`kind = "random"`: payoffs uniform in [0, 1], and random types (`scenarios.random_game`)."""
 
     kind: Literal["random"] = "random"
     num_leader_actions: int = Field(default=3, ge=1)
@@ -102,7 +103,7 @@ class RandomScenario(_Seeded):
 
 
 class HardScenario(_Scenario):
-    """`kind = "hard"`: the lower-bound family; `epsilon` defaults to sqrt(m / horizon), ties to "robust"."""
+    """`kind = "hard"`: the lower-bound family; `epsilon` is sqrt(m / horizon) by default, ties "robust"."""
 
     kind: Literal["hard"] = "hard"
     ties: Ties | None = "robust"
@@ -120,7 +121,7 @@ class HardScenario(_Scenario):
 
 
 class CoverageScenario(_Seeded):
-    """`kind = "coverage"`: games by `scenarios.random_coverage_game`."""
+    """`kind = "coverage"`: guards over targets, at random (`scenarios.random_coverage_game`)."""
 
     kind: Literal["coverage"] = "coverage"
     num_targets: int = Field(default=6, ge=1)
@@ -145,7 +146,7 @@ class ParityScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
-_WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
+WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
     "security_patrol": (scenarios.security_patrol, security.SCHEDULES),
     "toll_pricing": (scenarios.toll_pricing, toll.MENUS),
     "feature_mix": (scenarios.feature_mix, platform.LANES),
@@ -167,7 +168,7 @@ class WorkedScenario(_Scenario):
     @classmethod
     def _known(cls, parameters: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "kind" in info.data:
-            known = list(inspect.signature(_WORKED[info.data["kind"]][0]).parameters)
+            known = list(inspect.signature(WORKED[info.data["kind"]][0]).parameters)
             for key in parameters:
                 if key not in known:
                     raise ValueError(
@@ -184,7 +185,7 @@ class WorkedScenario(_Scenario):
 
     def lists(self) -> dict[str, tuple[Any, ...]]:
         """Also the parameters that are a number by default and a list here."""
-        defaults = inspect.signature(_WORKED[self.kind][0]).parameters
+        defaults = inspect.signature(WORKED[self.kind][0]).parameters
         axes = {
             key: tuple(some(value))
             for key, value in self.parameters.items()
@@ -198,14 +199,14 @@ class WorkedScenario(_Scenario):
         return super().at(of_fields | {"parameters": parameters})
 
     def build(self, run: RunSettings) -> Problem:
-        make, names = _WORKED[self.kind]
+        make, names = WORKED[self.kind]
         game, types = make(**self.parameters)
         fits = game.num_leader_actions == len(names)
         return Problem(self.title, game, types, self.ties or run.ties, names if fits else None)
 
 
 class FileScenario(_Scenario):
-    """`kind = "file"`: one game file, JSON or NPZ (`jaxstack.load_game`)."""
+    """`kind = "file"`: one game file: .json, .npz, .csv or .nfg (`jaxstack.load_game`)."""
 
     kind: Literal["file"] = "file"
     path: str = Field(min_length=1)
@@ -227,7 +228,52 @@ class FileScenario(_Scenario):
         return Problem(self.title, file.game, file.types, self.ties or run.ties, file.leader_names)
 
 
-Scenario = RandomScenario | HardScenario | ParityScenario | CoverageScenario | WorkedScenario | FileScenario
+class SequenceScenario(FileScenario):
+    """`kind = "sequence"`: the game of a file, against the types of a log's rounds (`jaxstack.data.logs`).
+
+    `order`: as they are ("once"; then `horizon` is at most their number), "cyclic", or drawn at random
+    ("resampled").
+    """
+
+    kind: Literal["sequence"] = "sequence"  # type: ignore[assignment]
+    log: str = Field(min_length=1)
+    order: Literal["once", "cyclic", "resampled"] = "once"
+
+    never_axes = frozenset({"kind", "name", "zip", "path", "log", "order"})
+
+    @field_validator("log")
+    @classmethod
+    def _log_from_the_spec(cls, log: str, info: ValidationInfo) -> str:
+        return cls._from_the_spec(log, info)
+
+    @property
+    def title(self) -> str:
+        return self.name or Path(self.log).stem
+
+    def build(self, run: RunSettings) -> Problem:
+        from jaxstack.data.logs import read_log
+
+        file = scenarios.load_game_file(self.path)
+        log = read_log(file, self.log)
+        if log.kind != "types":
+            raise ValueError(
+                f"{self.log}: kind='sequence' plays the types of rounds, but this log has actions alone. Fit "
+                f"types to it (jaxstack.fit_types), and play the game with these."
+            )
+        types = SequenceTypes(log.seen, file.game.num_types, "once" if self.order == "once" else "cyclic")
+        of_run = types.empirical() if self.order == "resampled" else types
+        return Problem(self.title, file.game, of_run, self.ties or run.ties, file.leader_names)
+
+
+Scenario = (
+    RandomScenario
+    | HardScenario
+    | ParityScenario
+    | CoverageScenario
+    | WorkedScenario
+    | FileScenario
+    | SequenceScenario
+)
 
 
 def _kind(table: Any) -> Any:
@@ -247,6 +293,7 @@ AnyScenario = Annotated[
     | Annotated[WorkedScenario, Tag("moving_target")]
     | Annotated[ParityScenario, Tag("hidden_parity")]
     | Annotated[CoverageScenario, Tag("coverage")]
-    | Annotated[FileScenario, Tag("file")],
+    | Annotated[FileScenario, Tag("file")]
+    | Annotated[SequenceScenario, Tag("sequence")],
     Discriminator(_kind),
 ]
