@@ -22,7 +22,7 @@ from jaxstack.solvers.walk import Arrangement, Place, arrangement, climb
 from jaxstack.stacking import stack
 from jaxstack.strategies.sets_of_games import StrategySets
 
-STEPS, STEPS_PER_SHARE = 40, 2  # moves of a search, at least, and by leader actions; 10 leave much regret
+STEPS = 40  # moves of a search; 10 leave much regret, and 100 save little, even at L = 50
 KICKS = 4  # random moves away from a local optimum, at most
 
 
@@ -83,13 +83,13 @@ def search(key: jax.Array, known: Known, weights: Any, last: Place) -> Place:
       last: where the last search ended.
     """
     arr: Arrangement = known.prepared
-    corners, steps = jnp.asarray(arr.corners), max(STEPS, STEPS_PER_SHARE * arr.rows.shape[-1])
+    corners = jnp.asarray(arr.corners)
     for_corner, *keys = jax.random.split(key, 3)
     corner = corners[jax.random.randint(for_corner, (), 0, len(corners), jnp.int32)]
 
     def from_vertex(start: tuple[jax.Array, jax.Array]) -> Place:
         key, active = start
-        return climb(key, arr, weights, last._replace(active=active), steps=steps, kicks=KICKS)
+        return climb(key, arr, weights, last._replace(active=active), steps=STEPS, kicks=KICKS)
 
     # One after the other: side by side, two searches of a run take longer.
     found = jax.lax.map(from_vertex, (jnp.stack(keys), jnp.stack([last.active, corner])))
