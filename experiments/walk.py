@@ -20,12 +20,14 @@ import jax
 import numpy as np
 
 import jaxstack as js
+from experiments.benchmarks.measure import hardware
 from tests import games, polytopes
 from tests.games import Case, Shape
 
 EQUAL = 1e-9  # of the range of what commitments earn
 SHAPES: tuple[Shape, ...] = ((2, 3, 2, 2), (3, 2, 3, 3), (4, 2, 2, 3), (5, 2, 3, 2))
 LARGE: tuple[Shape, ...] = ((10, 5, 3, 3), (20, 5, 3, 3), (50, 5, 3, 3))
+CACHED = 200  # games between which compiled programs are thrown away
 TIME_LIMIT = 120.0  # seconds for a certificate
 
 
@@ -67,7 +69,9 @@ def compare_small(num_games: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     """How often both agree, by tie rule and kind of game; and the games on which they do not."""
     counts: Counter[tuple[str, str]] = Counter()
     failures: list[str] = []
-    for case in small_games(num_games):
+    for number, case in enumerate(small_games(num_games)):
+        if number % CACHED == CACHED - 1:
+            jax.clear_caches()  # a process cannot hold any number of compiled programs
         for ties in ("optimistic", "robust"):
             gap = gap_of(case, ties)
             kind = "degenerate" if "degenerate" in case.name else "general"
@@ -128,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--games", type=int, default=1000)
     parser.add_argument("--large", type=int, default=20, help="games of each large shape")
     options = parser.parse_args(arguments)
-    print(f"JAX {jax.__version__}, {hardware()}")
+    print(", ".join(f"{name}: {value}" for name, value in hardware().items()))
     counts, failures = compare_small(options.games)
     for kind, outcome in sorted(counts):
         print(f"{kind}: {counts[kind, outcome]} {outcome}")

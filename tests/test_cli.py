@@ -393,7 +393,7 @@ def port(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "method", [None, "vertices", "programs", "milp", pytest.param("ascent", marks=pytest.mark.once)]
+    "method", [None, "vertices", "programs", "milp", pytest.param("walk", marks=pytest.mark.once)]
 )
 def test_solve_by_every_method(port, method):
     arguments = ["solve", port, "--json", *([] if method is None else ["--method", method])]

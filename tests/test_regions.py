@@ -485,7 +485,7 @@ def test_too_many_regions() -> None:
     so_far = int(re.search(r"at least ([\d,]+) so far", text)[1].replace(",", ""))
     assert 255 < so_far <= 256
     assert "about 260 or more by a sample" in text
-    for remedy in ("Raise max_regions", "ties='robust'", "milp", "ascent"):
+    for remedy in ("Raise max_regions", "ties='robust'", "milp", "walk"):
         assert remedy in text
     assert "L=2, n=2, K=4, A=2" in text
 

@@ -124,7 +124,7 @@ def test_leader_units_of_every_payoff() -> None:
 # Indifferent followers
 
 
-@pytest.mark.parametrize("method", ["vertices", "programs", "ascent"])
+@pytest.mark.parametrize("method", ["vertices", "programs", "walk"])
 def test_robust_counts_on_the_worst_of_equal_actions(method: str) -> None:
     solution = solved(one_follower([[10, 0], [10, 0]], np.zeros((2, 2))), ONE_TYPE, method, "robust")
     assert (solution.value, solution.response.tolist()) == (0.0, [[1]])
@@ -135,10 +135,10 @@ def test_robust_counts_on_the_worst_of_equal_actions(method: str) -> None:
     assert solve(one_follower([[4, 0], [0, 2]], np.ones((2, 2))), ONE_TYPE, method).value == pytest.approx(4)
 
 
-@pytest.mark.parametrize("method", ["vertices", "programs", "ascent"])
+@pytest.mark.parametrize("method", ["vertices", "programs", "walk"])
 @pytest.mark.parametrize("kind", [TabularPayoff, SeparablePayoff, AnonymousPayoff])
 def test_robust_with_equal_actions_against_exact_arithmetic(method: str, kind: Any) -> None:
-    num_games = 2 if method == "ascent" else 6
+    num_games = 2 if method == "walk" else 6
     for seed in range(num_games):
         rng = np.random.default_rng(seed)
         follower = rng.integers(-2, 3, (2, 2, 3, 3)).astype(float)
@@ -151,7 +151,7 @@ def test_robust_with_equal_actions_against_exact_arithmetic(method: str, kind: A
         solution = solved(game, types, method, "robust")
         assert solution.value == pytest.approx(utility(game, types, solution.commitment, solution.response))
         assert solution.value <= best + 1e-9
-        assert solution.value >= best - (0.5 if method == "ascent" else 1e-9), (kind, seed)
+        assert solution.value >= best - (0.5 if method == "walk" else 1e-9), (kind, seed)
 
 
 def test_robust_refuses_more_indifference_than_it_can_look_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def noisy(index: int, scale: str = "plain") -> tuple[Game, Any, tuple[float, flo
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", ["plain", "penalty", "offset"])
 def test_noisy_games_against_exact_arithmetic(method: str, scale: str) -> None:
-    numbers = range(0, 36, 8) if method == "ascent" else range(36 if scale == "plain" else 18)
+    numbers = range(0, 36, 8) if method == "walk" else range(36 if scale == "plain" else 18)
     for index in numbers:
         game, types, exact = noisy(index, scale)
         for ties, best in zip(RULES, exact, strict=True):
@@ -195,7 +195,7 @@ def test_noisy_games_against_exact_arithmetic(method: str, scale: str) -> None:
             value = solved(game, types, method, ties).value
             close = 1e-9 * max(1.0, abs(best))
             assert value <= best + close, (index, ties)
-            if method != "ascent":
+            if method != "walk":
                 assert value >= best - close, (index, ties)
 
 

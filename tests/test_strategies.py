@@ -201,9 +201,9 @@ def test_solvers_agree(kind: str) -> None:
     assert robust.value <= exact.value + 1e-9
 
 
-def test_ascent_stays_inside() -> None:
+def test_walk_stays_inside() -> None:
     game, types = small_game()
-    found = js.solve(game, types, "ascent")
+    found = js.solve(game, types, "walk")
     best = js.solve(game, types, "vertices")
     assert found.value == pytest.approx(best.value, abs=1e-9)
     assert found.upper_bound >= best.value - 1e-9

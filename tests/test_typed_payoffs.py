@@ -183,10 +183,10 @@ def test_every_method_finds_the_optimum_of_the_programs(case: games.Case) -> Non
     assert js.solve(case.game, case.types, ties="robust").value == pytest.approx(expected, abs=1e-9)
 
 
-def test_ascent_is_a_lower_bound_that_is_reached() -> None:
+def test_walk_is_a_lower_bound_that_is_reached() -> None:
     case = cases(1, 3)[0]
     expected = regions.optimum(case.game, case.types, regions.search(np.asarray(case.game.follower)))
-    lower = js.solve(case.game, case.types, method="ascent")
+    lower = js.solve(case.game, case.types, method="walk")
     assert lower.value == pytest.approx(expected, abs=1e-9)
     assert lower.upper_bound >= expected - 1e-9
 

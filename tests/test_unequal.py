@@ -72,7 +72,7 @@ def test_what_a_follower_lacks_is_never_played_and_enters_no_range():
     assert sets[0, 0].tolist() == [True, False, False, False]
     assert not sets[1, 0, 0]
     assert expected_utility(game, TYPES, np.full(3, 1 / 3)) < 2
-    for method in ("vertices", "programs", "milp", "ascent"):
+    for method in ("vertices", "programs", "milp", "walk"):
         assert js.solve(game, TYPES, method).value < 2
     assert js.solve(game, TYPES, ties="robust").value < 2
 
@@ -161,7 +161,7 @@ def test_strategy_sets_and_unequal_followers_go_together():
     pairs = [on_a_square(seed) for seed in range(3)]
     for on_square, mixed in pairs:
         value = js.solve(mixed, types, "vertices").value
-        for method in ("vertices", "programs", "milp", "ascent"):
+        for method in ("vertices", "programs", "milp", "walk"):
             assert js.solve(on_square, types, method).value == pytest.approx(value, abs=1e-9)
     batch = js.solve(js.stack([game for game, _ in pairs]), js.stack([types] * 3))
     alone = [js.solve(game, types).value for game, _ in pairs]

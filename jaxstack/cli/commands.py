@@ -187,7 +187,7 @@ def solve(
         Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
     ],
     method: Annotated[
-        Literal["vertices", "programs", "milp", "ascent"] | None,
+        Literal["vertices", "programs", "milp", "walk"] | None,
         typer.Option(help="How. Default: chosen by an estimate, which is told."),
     ] = None,
     ties: Annotated[

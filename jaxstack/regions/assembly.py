@@ -111,7 +111,7 @@ def dense_table(batch: Game, codec: Codec, regions: Regions, ties: str) -> Regio
         codec.num_games * padded_regions * row_bytes,
         what=f"the region table {shape}",
         driver=f"R, padded to the largest of {codec.num_games} game(s), and n K = {codec.num_items} types",
-        remedy="enumerate fewer games at once, or solve(method='ascent'), which needs no table",
+        remedy="enumerate fewer games at once, or solve(method='walk'), which needs no table",
     )
     slots = np.arange(padded_vertices)
     vertex_mask = slots < counts[:, None]
@@ -173,7 +173,7 @@ def check_limit(batch: Game, at_least: np.ndarray, max_regions: int) -> None:
         f"{which} {_too_many(batch, max_regions)}: at least {int(at_least[worst]):,} so far, and about "
         f"{estimate} or more by a sample of commitments. "
         f"Raise max_regions, use ties='robust' (duplicated types or actions multiply the lower-dimensional "
-        f"regions), or use solve(method='milp' or 'ascent'), which need no table."
+        f"regions), or use solve(method='milp' or 'walk'), which need no table."
     )
 
 
@@ -182,7 +182,7 @@ def require_vertices(batch: Game) -> None:
     if batch.strategies is not None and batch.strategies.vertices is None:
         raise ValueError(
             f"{batch.strategies!r} has too many vertices to enumerate regions on it (more than "
-            f"{MAX_VERTICES:,} were met). Use solve(method='milp', 'programs' or 'ascent'): no table needed."
+            f"{MAX_VERTICES:,} were met). Use solve(method='milp', 'programs' or 'walk'): no table needed."
         )
 
 
@@ -198,7 +198,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
         raise ValueError(
             f"the game {_too_many(batch, max_regions)}: a sample of commitments suggests about "
             f"{in_words(estimate)}, or more. Raise max_regions if there is time and memory, or use "
-            f"solve(method='milp' or 'ascent'), which need no table."
+            f"solve(method='milp' or 'walk'), which need no table."
         )
     # In general position every vertex is shared by 2^(L-1) regions, and there are about as many of both.
     L, A = batch.dimension + 1, batch.num_actions
@@ -206,7 +206,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
         (batch.num_games or 1) * estimate * 2.0 ** (L - 1) * 8 * L * WORKING_COPIES * A,
         what=f"enumerating about {in_words(estimate)} regions (estimated from a sample of commitments)",
         driver=f"about 2^(L-1) = {2 ** (L - 1):,} vertices per region, for L = {L} leader actions",
-        remedy="use solve(method='milp', 'programs' or 'ascent'), which need no table",
+        remedy="use solve(method='milp', 'programs' or 'walk'), which need no table",
     )
 
 

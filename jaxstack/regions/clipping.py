@@ -197,7 +197,7 @@ def _partition(batch: Game, robust: bool, max_regions: int) -> list[_Nodes]:
             WORKING_COPIES * batch.num_actions * (nodes.shape.vertices.nbytes + nodes.responses.nbytes),
             what=f"enumerating regions ({len(nodes.game):,} polytopes so far)",
             driver=f"L = {batch.num_leader_actions} and n K = {num_items} follower types",
-            remedy="use fewer games at once, or solve(method='ascent'), which needs no table",
+            remedy="use fewer games at once, or solve(method='walk'), which needs no table",
         )
         nodes = _settle(_split(nodes, payoffs, playable, robust), payoffs, playable, robust)
 

@@ -72,7 +72,7 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
         100 * num_maps.sum(),
         what=f"enumerating regions ({num_maps.sum():,.0f} response maps at {len(simple):,} vertices)",
         driver=f"L = {num_leader} and n K = {codec.num_items} follower types",
-        remedy="use fewer games at once, or solve(method='ascent'), which needs no table",
+        remedy="use fewer games at once, or solve(method='walk'), which needs no table",
     )
     codes, region, point = _meet(corners, codec)
 

@@ -5,7 +5,7 @@
 | `vertices` | exact: every vertex of every region; a look-up once there is a table | small games; batches |
 | `programs` | exact, a linear program per region (the paper's way) | few regions, many leader actions |
 | `milp` | exact, mixed-integer programs | many followers, separable payoffs |
-| `ascent` | a lower bound: gradient ascent and local search | many leader actions |
+| `walk` | a lower bound: local search over vertices of the arrangement of ties | many leader actions |
 
 Whether an answer is a best response, and whether a region is empty or flat, is decided without tolerance: the
 payoffs are the rational numbers that their floats are (`jaxstack.exact`).
@@ -29,7 +29,7 @@ from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
 from jaxstack.solvers.problem import NearTie, Problem, near_ties
 
-METHODS = ("vertices", "programs", "milp", "walk", "ascent")
+METHODS = ("vertices", "programs", "milp", "walk")
 
 __all__ = [
     "METHODS",
@@ -67,7 +67,7 @@ def solve(
       game: one game, or (method="vertices" only) a stacked batch of G games.
       types: distribution of the joint type, one per game; of `SequenceTypes` their empirical distribution,
         so that the answer is the best fixed commitment in hindsight.
-      method: "vertices", "programs", "milp" or "ascent" (a lower bound; the others are exact). None chooses
+      method: "vertices", "programs", "milp" or "walk" (a lower bound; the others are exact). None chooses
         by an estimate of what each would have to do, and says in the solution which it was and why: exact
         where that takes seconds, otherwise a lower bound with an upper bound.
       ties: "optimistic" or "robust" ("milp" knows "optimistic" only).
@@ -150,7 +150,7 @@ def _check_time(game: Game, table: RegionTable | None, clock: Clock) -> None:
         raise TimeoutError(
             f"method='vertices' would take about {expected.seconds:.2g} seconds for {game!r} ({expected}), "
             f"but time_limit={clock.time_limit:g}, and an enumeration cannot stop on the way. Use "
-            f"method=None, 'programs', 'milp' or 'ascent', which return the best commitment so far."
+            f"method=None, 'programs', 'milp' or 'walk', which return the best commitment so far."
         )
 
 

@@ -17,6 +17,8 @@ MAX_SECONDS = 5.0  # for a region table
 MAX_VERTICES = 4_000_000  # of all its regions
 MAX_PROGRAMS = 3_000  # linear programs, of a millisecond or a few each
 MAX_VARIABLES = 20_000  # of a mixed-integer program that ends in seconds, if not in all games
+HARD_MAPS, HARD_REGIONS = 2**28, 2**13  # from which on it runs for minutes
+_PER_PROGRAM, _PER_VARIABLE = 1e-3, 1e-3  # seconds, the latter at most
 _SAMPLES = 4096  # commitments looked at
 _SECONDS_PER_VERTEX, _SECONDS_PER_PAIR = 5e-6, 1.2e-7  # of enumeration; pairs of vertices of one region
 _SECONDS_PER_TRIPLE = 1e-9  # of vertices that share more facets than they need to, in strategy sets
@@ -94,19 +96,24 @@ def choose(
         no_table = "the strategy set has too many vertices to list"
     if no_table is None and guess.vertices <= MAX_VERTICES and guess.seconds <= min(MAX_SECONDS, seconds):
         return "vertices", f"{guess}: a region table is soon made"
-    n, K, _, A = np.shape(game.follower)
     not_a_table = f"{guess} are too many for a table" if no_table is None else f"no table ({no_table})"
-    if min(float(min(guess.maps, 2**62)), guess.regions) * A * math.sqrt(n * K) <= MAX_PROGRAMS:
-        return "programs", f"{not_a_table}, but few regions for one linear program each"
+    n, K, _, A = np.shape(game.follower)
+    programs = min(float(min(guess.maps, 2**62)), guess.regions) * A * math.sqrt(n * K)
     variables = milp.num_variables(game)
-    if ties == "optimistic" and variables <= MAX_VARIABLES:
+    hard = guess.maps > HARD_MAPS and guess.regions > HARD_REGIONS and variables == milp.num_products(game)
+    if ties == "robust":
+        other = "a mixed-integer program knows no robust ties"
+    elif variables > MAX_VARIABLES:
+        other = f"a mixed-integer program would take {_readable(variables)} variables"
+    elif hard:
+        other = f"a mixed-integer program would search {_readable(guess.maps)} response maps"
+    else:
+        other = ""
+    if programs <= MAX_PROGRAMS and (other or programs * _PER_PROGRAM < variables * _PER_VARIABLE):
+        return "programs", f"{not_a_table}, but few regions for one linear program each"
+    if not other:
         return "milp", f"{not_a_table}, and {variables:,} variables are few for a mixed-integer program"
-    other = (
-        f"a mixed-integer program would take {_readable(variables)} variables"
-        if ties == "optimistic"
-        else "a mixed-integer program knows no robust ties"
-    )
-    return "ascent", (
+    return "walk", (
         f"{not_a_table} or for a linear program each, and {other}: the value is a lower bound. "
         f"method='programs' or 'milp' may prove more, given a time_limit"
     )

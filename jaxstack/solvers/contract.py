@@ -112,5 +112,5 @@ class Clock:
         """The error where there was no time for any answer."""
         return TimeoutError(
             f"method={method!r} found no commitment within time_limit={self.time_limit:g} seconds. "
-            f"Give it more time, or use method='ascent' (a lower bound)."
+            f"Give it more time, or use method='walk' (a lower bound)."
         )

@@ -126,7 +126,7 @@ def _check_size(game: Game) -> None:
         raise ValueError(
             f"method='milp' needs K^n A^n L variables when the leader's payoff is not separable, which is "
             f"{readable} for {game!r}; the limit is {MAX_JOINT_VARIABLES:,}. Use method='vertices' (few "
-            f"leader actions), 'ascent' (a lower bound), or SeparablePayoff if the payoff is a sum over "
+            f"leader actions), 'walk' (a lower bound), or SeparablePayoff if the payoff is a sum over "
             f"followers."
         )
 

@@ -106,7 +106,7 @@ def response_maps(
             raise ValueError(
                 f"method='programs' stops at {MAX_REGIONS:,} regions, but there are {len(level):,} after "
                 f"{len(level[0].response)} of {num_items} follower types. "
-                f"Use method='milp' or 'ascent', or ties='robust' where actions are duplicated."
+                f"Use method='milp' or 'walk', or ties='robust' where actions are duplicated."
             )
     responses = np.array([partial.response for partial in level], np.int64)
     return responses.reshape(-1, *preferences.shape), np.array([partial.point for partial in level])

@@ -56,7 +56,7 @@ def turned_vectors(
     num_items, A, D = arr.rows.shape
     items = jnp.arange(num_items, dtype=jnp.int32)
     at, action = jnp.repeat(items, A)[:, None], jnp.tile(jnp.arange(A, dtype=jnp.int32), num_items)[:, None]
-    maps = jnp.concatenate([responses[None], jnp.where(items == at, action, responses)])
+    maps = jnp.concatenate([responses[None], jnp.where(items[None] == at, action, responses[None])])
     vectors = jax.vmap(lambda answers: payoff_vector(arr, types, answers))(maps)
     return vectors[0], vectors[1:].reshape(num_items, A, D)
 

@@ -101,7 +101,7 @@ def _start(arr: Arrangement, weights: Any, start: Place | Any) -> _Vertex:
     followers, sizes = (jnp.matmul(form, inverse[:, -1], precision=_EXACT) for form in (arr.rows, arr.sizes))
     best = held = tied(arr, followers, tolerances(inverse.dtype).tie * sizes)
     if isinstance(start, Place):
-        held = best & (jnp.arange(best.shape[1]) == start.responses.reshape(-1, 1))
+        held = best & (jnp.arange(best.shape[1], dtype=jnp.int32)[None] == start.responses.reshape(-1, 1))
     responses = jnp.argmax(jnp.where(held.any(axis=1, keepdims=True), held, best), axis=1).astype(jnp.int32)
     return _Vertex(active, matrix, inverse, responses, jnp.array(-jnp.inf, inverse.dtype))
 
@@ -134,7 +134,7 @@ def _step(arr: Arrangement, weights: Any, state: _State, bits: jax.Array, kicks:
     if arr.terms is not None:
         leader = jnp.matmul(arr.terms, here.inverse, precision=_EXACT)
         worth = jnp.where(lines.exists, earned(arr, lines, leader, weights.reshape(-1)), -jnp.inf)
-        chosen = _first(jnp.where(kicking, shuffled, worth))
+        chosen = _first(jnp.where(kicking, shuffled.astype(worth.dtype), worth))
         value, responses = worth.reshape(-1)[chosen], here.responses  # of the best vertex, in the end
         turned, turning = here, jnp.asarray(False)
     else:
@@ -142,14 +142,17 @@ def _step(arr: Arrangement, weights: Any, state: _State, bits: jax.Array, kicks:
         turned = _turned(arr, here, lines.followers[:, :, -1], lines.sizes[:, -1], base, turns)
         turning = ~kicking & (turned.value > here.value + _margin(turned.value))
         wanted = jnp.where(kicking, _first(shuffled), -1)
-        chosen, value, responses = _promising(arr, weights, here, lines, base, turns - base, wanted)
+        chosen, value, responses = _promising(
+            arr, weights, here, lines, base, turns - base[None, None], wanted
+        )
     uphill = value > here.value + _margin(here.value)
     moved, moves = _moved(arr, here, lines, chosen)
     moved = moved._replace(value=value, responses=responses)
     moves &= kicking | uphill
     stuck = ~kicking & ~uphill & ~turning
     here = _either(turning, turned, _either(stuck, state.best, _either(moves, moved, here)))
-    left = jnp.where(kicking, state.kicks - 1, jnp.where(stuck, 1 + bits % kicks, 0)).astype(jnp.int32)
+    away = jnp.where(stuck, 1 + (bits % kicks).astype(jnp.int32), 0)
+    left = jnp.where(kicking, state.kicks - 1, away)
     return _State(here, _either(here.value > state.best.value, here, state.best), left)
 
 
@@ -164,7 +167,7 @@ def _turned(
     """The vertex with the ties of that follower turned to whom it is worth most: exact for one follower."""
     x = here.inverse[:, -1]
     best = tied(arr, followers, tolerances(x.dtype).tie * sizes)
-    responses, gains = favourite(arr, best, jnp.matmul(turns - base, x, precision=_EXACT))
+    responses, gains = favourite(arr, best, jnp.matmul(turns - base[None, None], x, precision=_EXACT))
     by_follower = gains.reshape(arr.shape).sum(axis=1)
     follower = jnp.argmax(by_follower)
     own = jnp.repeat(jnp.arange(arr.shape[0]) == follower, arr.shape[1])
@@ -260,9 +263,9 @@ def _moved(arr: Arrangement, here: _Vertex, lines: Lines, chosen: jax.Array) -> 
     usable = lines.exists.reshape(-1)[chosen] & (is_facet | tie) & (pivot != 0)
     usable &= ~(constraint == here.active).any()
     active = jnp.where(own[:-1], constraint, here.active)
-    matrix = jnp.where(own[:, None], row, here.matrix)
+    matrix = jnp.where(own[:, None], row[None], here.matrix)
     direction = here.inverse[:, line] / jnp.where(pivot == 0, 1, pivot)
-    inverse = here.inverse - direction[:, None] * (on_row - own)
+    inverse = here.inverse - direction[:, None] * (on_row - own.astype(on_row.dtype))[None]
     # One step of Newton's method takes back what many updates add up to.
     inverse = 2 * inverse - jnp.matmul(
         inverse, jnp.matmul(matrix, inverse, precision=_EXACT), precision=_EXACT

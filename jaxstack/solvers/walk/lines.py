@@ -56,11 +56,11 @@ def lines_through(arr: Arrangement, inverse: Float[DeviceArray, "D D"]) -> Lines
     sizes = jnp.matmul(arr.sizes, jnp.abs(inverse), precision=exact)
     walls = jnp.matmul(arr.facets[D:], inverse, precision=exact)
     facets = jnp.concatenate([inverse, walls])
-    low, high, ends = _ends(facets, tol)
+    ends_at, ends = _ends(facets, tol)
+    low, high = ends_at[:1], ends_at[1:]
     at, meets = _crossings(arr, followers, sizes, tol)
     room = tol.pivot * (1 + jnp.abs(at))
     inside = (at >= low - room) & (at <= high + room)
-    ends_at = jnp.stack([low, high])
     return Lines(
         followers,
         sizes,
@@ -73,16 +73,16 @@ def lines_through(arr: Arrangement, inverse: Float[DeviceArray, "D D"]) -> Lines
     )
 
 
-def _ends(facets: Float[DeviceArray, "F D"], tol: Tolerances) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Where each line enters and leaves the strategy set, and through which facets."""
+def _ends(facets: Float[DeviceArray, "F D"], tol: Tolerances) -> tuple[jax.Array, jax.Array]:
+    """Where each line enters and leaves the strategy set, and through which facets, each [2, D - 1]."""
     slope, value = facets[:, :-1], facets[:, -1:]
     value = jnp.where(value <= tol.tie, 0, value)
-    crosses = jnp.abs(slope) > tol.pivot * jnp.abs(facets[:, :-1]).max(axis=0)
+    crosses = jnp.abs(slope) > tol.pivot * jnp.abs(slope).max(axis=0, keepdims=True)
     ratio = -value / jnp.where(crosses, slope, 1)
     enters = jnp.where(crosses & (slope > 0), ratio, -jnp.inf)
     leaves = jnp.where(crosses & (slope < 0), ratio, jnp.inf)
     ends = jnp.stack([jnp.argmax(enters, axis=0), jnp.argmin(leaves, axis=0)])
-    return enters.max(axis=0), leaves.min(axis=0), ends.astype(jnp.int32)
+    return jnp.stack([enters.max(axis=0), leaves.min(axis=0)]), ends.astype(jnp.int32)
 
 
 def _crossings(

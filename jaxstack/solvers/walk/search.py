@@ -22,14 +22,20 @@ _BYTES = 1 << 28  # of searches side by side
 _FLOATS = 1 << 33  # of payoffs, read in one step of one search: minutes
 _SETTING_UP = 3.0  # seconds, for a game of another shape than those before
 _SAME = 1e-12  # of the leader's payoffs, whose size is about 1
-_CHECKED = 32  # response maps, of the best places
-_NUDGES = (1e-6, 1e-3)  # towards the centre, where a response map has no region that counts
+_CHECKED = 32  # places of a round, the best first
+_NUDGE, _NEAR, _TRIED = (
+    1e-6,
+    64,
+    8,
+)  # how near, how many and of them tried, where a map has no region that counts
+_WORK = 1 << 35  # floats of payoffs, read in all searches: half a minute
 
 
 def solve(problem: Problem) -> Solution:
     """The best vertex that searches from the corners of the strategy set meet: a lower bound.
 
-    max(16, L) searches of 100 steps. The same call gives the same answer, if no time limit cuts it short.
+    max(16, L) searches of 100 steps, fewer where a payoff takes long. The same call gives the same answer, if
+    no time limit cuts it short.
 
     Args:
       problem: one game under either tie rule. When its time is up, the best commitment so far is returned.
@@ -42,7 +48,7 @@ def solve(problem: Problem) -> Solution:
       RuntimeError: no region that counts was met (ties="robust", and all that were are flat).
       TimeoutError: there was no time for one commitment.
     """
-    search = _Search(problem)
+    search = Search(problem)
     search.run()
     if search.best is None:
         if problem.clock.is_over:
@@ -53,8 +59,13 @@ def solve(problem: Problem) -> Solution:
     return problem.solution(search.best, "walk", upper_bound(problem, search.best.value, problem.clock))
 
 
-class _Search:
-    """The searches of one problem; keeps the best solution."""
+class Search:
+    """The searches of one problem.
+
+    Attributes:
+      best: the best solution, checked; None if there is none yet.
+      values: [S], what each search reached, in the problem's units, yet to be checked.
+    """
 
     def __init__(self, problem: Problem):
         self.problem = problem
@@ -62,15 +73,19 @@ class _Search:
         leader = problem.game.leader if terms is None else None
         self.arrangement = build(problem.original, terms, leader, None, problem.ties)
         self.weights = problem.types.marginals() if terms is not None else problem.types
-        _check_size(problem, self.arrangement)
+        self.num_starts = _num_starts(problem, self.arrangement)
         self.best: Found | None = problem.start()
-        self.seen: set[bytes] = set()
+        self.values = np.zeros(0)
+        self._seen: set[bytes] = set()
+        rng, L = np.random.default_rng(0), problem.game.num_leader_actions
+        sets = problem.strategies
+        self._elsewhere = rng.dirichlet(np.ones(L), _NEAR) if sets is None else sets.sample(rng, 1.0, _NEAR)
         if self.best is not None:
             problem.tell(self.best.value, problem.highest)
 
     def run(self) -> None:
         """All rounds of all searches, as far as there is time."""
-        starts, clock = self._starts(), self.problem.clock
+        starts, problem, clock = self._starts(), self.problem, self.problem.clock
         size = len(starts.active)
         width = -(-size // -(-size // self._side_by_side(size)))  # equal parts: one compiled program
         parts = {first: np.arange(first, first + width) % size for first in range(0, size, width)}
@@ -83,6 +98,9 @@ class _Search:
                 with jax.enable_x64(True):
                     places[first] = jax.tree.map(np.asarray, _climbs(*arguments))
                 self._check(places[first])
+        self.values = np.concatenate([part.value for part in places.values()])[:size]
+        if self.best is None:
+            self._around(problem.preferences.centre)
 
     def _starts(self) -> Place:
         """Corners of the strategy set, all of them if there are few, as places [S, ..] yet to be valued."""
@@ -92,7 +110,7 @@ class _Search:
                 f"method='walk' starts from vertices of the strategy set, but none was found of "
                 f"{problem.original.strategies!r}. Use method='programs' or 'milp'."
             )
-        size = max(LEAST_STARTS, corners.shape[1] + 1)
+        size = self.num_starts
         chosen = (
             np.arange(size) % len(corners) if len(corners) <= size else np.arange(size) * len(corners) // size
         )
@@ -113,22 +131,45 @@ class _Search:
     def _check(self, places: Place) -> None:
         """Keep the best of the places that are what they seem to be."""
         for index in np.argsort(-places.value, kind="stable")[:_CHECKED]:
-            response, above = places.responses[index], -math.inf if self.best is None else self.best.value
-            if places.value[index] <= above + _SAME:
+            if places.value[index] <= self._reached + _SAME or self.problem.clock.is_over:
                 return
-            if response.tobytes() not in self.seen:
-                self.seen.add(response.tobytes())
-                self._keep(self.problem.best_in(response.astype(np.int64)), places.x[index])
+            response = places.responses[index].astype(np.int64)
+            if self._is_new(response) and not self._keep(self.problem.best_in(response)):
+                self._around(places.x[index])
 
-    def _keep(self, found: Found | None, x: np.ndarray) -> None:
-        """A solution, if it is the best; or what is near a commitment whose responses have no region."""
-        centre, problem = self.problem.preferences.centre, self.problem
-        for nudge in _NUDGES if found is None else ():
-            (response,) = problem.preferences.best_responses((x + nudge * (centre - x))[None])
-            found = problem.best_in(response) if found is None else found
-        if found is not None and (self.best is None or found.value > self.best.value):
-            self.best = found
-            problem.tell(found.value, problem.highest)
+    @property
+    def _reached(self) -> float:
+        return -math.inf if self.best is None else self.best.value
+
+    def _is_new(self, response: np.ndarray) -> bool:
+        """Is it the first time that this response map is looked at?"""
+        name = response.tobytes()
+        return name not in self._seen and self._seen.add(name) is None
+
+    def _keep(self, found: Found | None) -> bool:
+        """Whether a solution is the best so far: then it is kept."""
+        if found is None or found.value <= self._reached:
+            return False
+        self.best = found
+        self.problem.tell(found.value, self.problem.highest)
+        return True
+
+    def _around(self, x: np.ndarray) -> None:
+        """Climb over regions that touch a commitment, where its own response map has none that counts.
+
+        Responses to commitments near by have regions of full dimension, but for rounding.
+        """
+        problem, goes_on = self.problem, True
+        while goes_on and not problem.clock.is_over:
+            near = x + _NUDGE * (self._elsewhere - x)
+            maps = np.unique(problem.preferences.best_responses(near), axis=0)
+            payoffs = problem.payoffs(maps)
+            promising = np.argsort(-(payoffs @ x), kind="stable")[:_TRIED]
+            promising = promising[problem.promised(payoffs[promising]) > self._reached]
+            goes_on = any(
+                self._is_new(maps[m]) and self._keep(problem.best_in(maps[m], payoffs[m])) for m in promising
+            )
+            x = x if self.best is None else self.best.commitment
 
 
 def _in_time(clock: Clock, arguments: Any) -> bool:
@@ -155,21 +196,28 @@ def _climbs(numbers: jax.Array, arr: Arrangement, weights: Any, starts: Place) -
     return jax.vmap(one)(numbers, starts)
 
 
-def _check_size(problem: Problem, arr: Arrangement) -> None:
-    """Raise ValueError where one step would read more of a payoff than minutes allow."""
-    if arr.terms is not None:
-        return
+def _num_starts(problem: Problem, arr: Arrangement) -> int:
+    """How many searches: max(16, L), or fewer where every step reads much of a payoff.
+
+    Raises:
+      ValueError: one step of one search would take minutes.
+    """
     num_items, A, D = arr.rows.shape
-    maps = num_items * A + 1 + shortlist(arr)
-    types, payoff = problem.types, sum(leaf.size for leaf in jax.tree.leaves(arr.leader))
+    usual = max(LEAST_STARTS, D)
+    if arr.terms is not None:
+        return usual
+    maps, types = num_items * A + 1 + shortlist(arr), problem.types
     if isinstance(types, JointTypes):
         components, payoff = types.num_types**types.num_followers, D
     else:
         components = len(types.mixture()[0])  # type: ignore[attr-defined]
-    if maps * components * payoff > _FLOATS:
+        payoff = sum(leaf.size for leaf in jax.tree.leaves(arr.leader)) * problem.game.num_followers
+    floats = maps * components * payoff
+    if floats > _FLOATS:
         raise ValueError(
             f"method='walk' would look at {maps:,} response maps in a step, each an expectation over "
             f"{components:,} joint types or components of {payoff:,} payoffs: minutes for one step of "
             f"{problem.original!r}. Use method='programs' or 'milp' with a time_limit, or SeparablePayoff if "
             f"the payoff is a sum over followers."
         )
+    return max(1, min(usual, _WORK // (STEPS * floats)))
