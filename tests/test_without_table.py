@@ -19,6 +19,7 @@ from experiments import past_the_table
 from jaxstack.learners import erm_search
 from jaxstack.learners.contract import Commitment, Known, Learner, NoParams
 from jaxstack.learners.knowledge import played_actions, possible_actions
+from jaxstack.learners.posterior import outcomes, slots
 from jaxstack.simulation import optimum, tables
 from jaxstack.sweeps import cells, spec
 from tests.reference import searched as reference
@@ -218,23 +219,29 @@ def test_regret_without_a_table_is_that_with_one() -> None:
 
 def test_posterior_learners_learn_without_a_table() -> None:
     case = case_of("tabular", "joint", 1)
-    curve = simulate(case, js.learners.shared_posterior(growth=0.2), horizon=2000)
+    learner = js.learners.shared_posterior(growth=0.2)
+    curve = simulate(case, learner, horizon=2000)
     blind = simulate(case, first_action(), horizon=2000)
     assert -1e-3 < curve.mean[-1] < 0.1 * blind.mean[-1]
+    trace = js.play(KEY, case.game, case.types, learner, horizon=2000, table=False, states=True)
+    state = jax.tree.map(lambda leaf: leaf[-1], trace.states)
+    told = js.posterior(js.learners.know(case.game, None, 2000), state, num_samples=20)
+    assert told.estimate.shape == (2, 2)
+    assert told.estimate.sum() == pytest.approx(1, abs=1e-5)
+    for response in np.unique(trace.choice.responses[1000:], axis=0):  # what it has seen often, it knows
+        guessed, truth = (
+            js.value.region_payoff_vectors(case.game, types, response[None])[0]
+            for types in (js.JointTypes(told.estimate / told.estimate.sum()), case.types)
+        )
+        np.testing.assert_allclose(guessed, truth, atol=0.1)
 
 
 def test_outcomes_of_maps_are_those_of_the_table() -> None:
-    from jaxstack.learners.posterior import searched, slots
-    from jaxstack.learners.posterior.outcomes import tell_outcomes
-    from jaxstack.learners.posterior.rule import Rule
-
     case = case_of()
-    known = js.learners.know(case.game, None, 10.0)
     responses = jnp.asarray(case.table.responses, jnp.int32)
     for joint in (True, False):
-        expected = tell_outcomes(case.game, case.table, joint).of_type
-        found = searched._outcomes(Rule(joint), responses, known)
-        np.testing.assert_array_equal(np.moveaxis(found, 0, 1), expected)
+        expected = outcomes.tell_outcomes(case.game, case.table, joint).of_type
+        np.testing.assert_array_equal(outcomes.outcomes_of_maps(responses, 2, joint), expected)
     seen = slots.Slots(jnp.full((2, 2, 2), -1, jnp.int32), jnp.zeros((2, 2, 2), jnp.int32))
     places = []
     for index in (0, 1, 0, 2):  # the third map takes the place of the one that was seen less

@@ -69,18 +69,24 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
         responses = np.take_along_axis(of_action, responses, axis=-1)
     if not joint:
         return Outcomes(responses, of_action)
-    base = min(game.num_actions, types)
-    of_type = np.zeros((*responses.shape[:-2], 1), np.int32)
-    for follower in range(n):  # joint types in C order
-        of_type = (of_type[..., :, None] * base + responses[..., follower, None, :]).reshape(
-            *of_type.shape[:-1], -1
-        )
+    of_type = outcomes_of_maps(responses, min(game.num_actions, types), joint)[..., 0, :]
     if game.available is not None:
         digits = np.moveaxis(game.joint_types(), -1, 0)
         places = np.ravel_multi_index(tuple(digits), (types,) * n)  # [.., J]
         places = np.broadcast_to(places[..., None, :], (*of_type.shape[:-1], places.shape[-1]))
         of_type = np.take_along_axis(of_type, places, axis=-1)
     return Outcomes(of_type[..., None, :], of_action)
+
+
+def outcomes_of_maps(responses: Int[Array, "*R n K"], base: int, joint: bool) -> Int[Array, "*R P J"]:
+    """Outcome of every type under response maps: an action of `base`, or a joint action."""
+    if not joint:
+        return responses
+    of_type = responses[..., 0, :]
+    for follower in range(1, responses.shape[-2]):  # joint types in C order
+        of_type = of_type[..., :, None] * base + responses[..., follower, None, :]
+        of_type = of_type.reshape(*of_type.shape[:-2], -1)
+    return of_type[..., None, :]
 
 
 def warn_of_types(game: Game) -> None:

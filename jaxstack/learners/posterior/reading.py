@@ -55,7 +55,8 @@ def posterior(
     ```
 
     Args:
-      known: from `jaxstack.learners.know`, for the table on which the state was made. One game.
+      known: from `jaxstack.learners.know`, for the table on which the state was made, or for None where there
+        was none. One game.
       state: of one run of `shared_posterior` or `marginal_posterior`.
       num_samples: N >= 2.
       key: of the samples; default `jax.random.key(0)`.
@@ -75,9 +76,10 @@ def posterior(
         )
     joint = state.slots.counts.shape[1] == 1
     nothing: Any = np.zeros(0, np.int32)
-    outcomes = tell_outcomes(game, known.table, joint)
-    known = with_prepared(known, Prepared(outcomes, Scoring(Candidates(nothing, nothing))))
-    params = rule.hparams(known) if hparams is None else hparams
+    if state.slots.region.ndim == 1:  # regions of a table, and not response maps themselves
+        outcomes = tell_outcomes(game, known.table, joint)
+        known = with_prepared(known, Prepared(outcomes, Scoring(Candidates(nothing, nothing))))
+    params = rule.default_params(state.mode.shape[-1], known.dtype) if hparams is None else hparams
     keys = jax.random.split(jax.random.key(0) if key is None else key, number)
     mode, samples = _fits(state, known, params, keys)
     shape = (game.num_types,) * game.num_followers if joint else (game.num_followers, game.num_types)

@@ -27,7 +27,7 @@ from jaxstack.learners.candidates import Scoring, score_marginals
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner
 from jaxstack.learners.posterior import draws, slots
 from jaxstack.learners.posterior.newton import STEPS, maximise
-from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes
+from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, outcomes_of_maps, seen_outcomes
 from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
 from jaxstack.learners.searching import epochs
@@ -221,29 +221,16 @@ def last_probe(rule: Rule, params: PosteriorParams, t: jax.Array) -> jax.Array:
 
 
 def mode(seen: Slots, known: Known) -> Fit:
-    """The fit of the posterior's mode."""
-    return fit_mode(*_observed(seen, known))
-
-
-def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
-    """The fit of one sample."""
-    return fit_sample(key, *_observed(seen, known), params)
-
-
-def fit_mode(weights: Float[DeviceArray, "P S E"], outcome: Int[DeviceArray, "P S J"]) -> Fit:
-    """From what was observed: every type has the prior weight 1/J."""
+    """The fit of the posterior's mode: every type has the prior weight 1/J."""
+    weights, outcome = _observed(seen, known)
     num_types = outcome.shape[-1]
-    prior = jnp.full((len(outcome), num_types), 1 / num_types, weights.dtype)
+    prior = jnp.full((len(outcome), num_types), 1 / num_types, known.dtype)
     return Fit(weights, outcome, prior)
 
 
-def fit_sample(
-    key: jax.Array,
-    weights: Float[DeviceArray, "P S E"],
-    outcome: Int[DeviceArray, "P S J"],
-    params: PosteriorParams,
-) -> Fit:
-    """From what was observed: counts and prior weights become gamma draws."""
+def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
+    """The fit of one sample: counts and prior weights become gamma draws."""
+    weights, outcome = _observed(seen, known)
     for_alpha, for_prior, for_weights = jax.random.split(key, 3)
     alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
     shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
@@ -262,8 +249,12 @@ def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
 
 
 def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
-    """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions."""
-    of_type = take_row(known.prepared.outcomes.of_type, jnp.maximum(seen.region, 0))  # [S, P, J]
+    """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions or response maps."""
+    region = jnp.maximum(seen.region, 0)  # free slots have no weight
+    if region.ndim == 1:
+        of_type = take_row(known.prepared.outcomes.of_type, region)  # [S, P, J]
+    else:
+        of_type = outcomes_of_maps(region, known.game.num_actions, joint=seen.counts.shape[1] == 1)
     counts = seen.counts.astype(known.dtype)
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack.axes import DeviceArray, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import ActionFeedback, Commitment, Known, Learner
 from jaxstack.learners.posterior import rule as rules
@@ -116,9 +115,7 @@ def _replan(
 ) -> PosteriorState:
     """The two plans of the epoch that begins with round t."""
     for_sample, for_probe, for_exploit = jax.random.split(key, 3)
-    counts = jnp.moveaxis(state.slots.counts, 1, 0).astype(known.dtype)
-    outcome = _outcomes(rule, state.slots.region, known)
-    both = [rules.fit_sample(for_sample, counts, outcome, params), rules.fit_mode(counts, outcome)]
+    both = [rules.sample(for_sample, state.slots, known, params), rules.mode(state.slots, known)]
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
     start = jnp.concatenate([state.mode, state.mode])
     types = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
@@ -140,16 +137,3 @@ def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:
     """Weights of a search from probabilities [P, J] of types."""
     types = types / types.sum(axis=-1, keepdims=True)
     return of_joint(known, types[0]) if rule.joint else of_marginals(known, types)
-
-
-def _outcomes(rule: Rule, responses: Int[DeviceArray, "S n K"], known: Known) -> Int[DeviceArray, "P S J"]:
-    """Outcome of every type under every response map: an action, or a joint action."""
-    responses = jnp.maximum(responses, 0)  # free slots have no weight
-    if not rule.joint:
-        return jnp.moveaxis(responses, 1, 0)
-    n, K, A = known.game.num_followers, known.game.num_types, known.game.num_actions
-    outcome = jnp.zeros((len(responses), 1), jnp.int32)
-    for follower in range(n):  # joint types in C order
-        outcome = (outcome[:, :, None] * A + responses[:, follower, None, :]).reshape(len(responses), -1)
-    assert outcome.shape[1] == K**n
-    return outcome[None]
