@@ -15,12 +15,21 @@ from pathlib import Path
 
 from experiments.claims import NAMES
 
-_RESULTS, _OTHER = Path("experiments/results"), Path("out/claims")
+_CLONE = Path(__file__).resolve().parents[1]
+_RESULTS, _OTHER, _RUNS = Path("experiments/results"), Path("out/claims"), Path("runs/claims")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen experiments, and write rows and figures after every one."""
     options = _parse(arguments)
+    if Path.cwd() != _CLONE and None in (options.out, options.runs):
+        print(
+            f"The experiments write into the clone of the repository, but the working directory is "
+            f"{Path.cwd()}. Either\n    cd {_CLONE} && python -m experiments\n"
+            f"or say where figures and sweeps go: --out DIR --runs DIR",
+            file=sys.stderr,
+        )
+        return 2
     _set_up_devices()
     from experiments import claims
 
@@ -37,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.only:
         began = time.perf_counter()
         module = claims.script(name)
-        data = claims.data_of(name, size, options.runs / size)
+        data = claims.data_of(name, size, (options.runs or _RUNS) / size)
         checks = module.measure(data)
         claims.save_figure(module.draw(data, checks), out / f"{name}.png")
         row = claims.row_of(name, size, checks)
@@ -63,9 +72,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; of a smaller size {_OTHER}/SIZE)"
     )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs/claims"), help="results of the sweeps (default: %(default)s)"
-    )
+    parser.add_argument("--runs", type=Path, help=f"results of the sweeps (default: {_RUNS})")
     return parser.parse_args(arguments)
 
 

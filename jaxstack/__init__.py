@@ -13,20 +13,37 @@ curve = js.simulate(jax.random.key(0), game, types, js.learners.region_ucb(), ho
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # all that is public is loaded on first use: importing the package takes no time
-    from jaxstack import data, learners, strategies
+    from jaxstack import bounds, data, learners, plots, scenarios, solvers, strategies
+    from jaxstack import comparison as comparison
+    from jaxstack import exports as exports
+    from jaxstack import regions as regions
+    from jaxstack import regret as regret
+    from jaxstack import results as results
+    from jaxstack import simulation as simulation
+    from jaxstack import sweeps as sweeps
+    from jaxstack import value as value
+    from jaxstack.comparison import compare
     from jaxstack.data import Deployment, FittedTypes, Log, advise, deploy, fit_types, log_of, read_log
     from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, sample_types
+    from jaxstack.exports.curves import results_table
     from jaxstack.game import Game, best_responses, stack, unstack
+    from jaxstack.learner_check import check_learner
+    from jaxstack.learners.posterior.reading import posterior
     from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
+    from jaxstack.programs import cache_programs
     from jaxstack.regions import RegionTable, enumerate_regions
     from jaxstack.regret import RegretCurve, growth_exponent, paired_difference
-    from jaxstack.scenarios.files import load_game_file
+    from jaxstack.scenarios.files import load_game, save_game
     from jaxstack.sequences import SequenceTypes
     from jaxstack.simulation import play
     from jaxstack.simulation.simulate import simulate
+    from jaxstack.solvers import baselines, solve
+    from jaxstack.sweeps.load import load_results, paired_differences
+    from jaxstack.sweeps.run import run_sweep
     from jaxstack.typed_payoffs import TypedPayoff
     from jaxstack.value import expected_utility
 
@@ -49,11 +66,13 @@ _PUBLIC = {
     "TypedPayoff": ("jaxstack.typed_payoffs", "TypedPayoff"),
     "advise": ("jaxstack.data", "advise"),
     "best_responses": ("jaxstack.game", "best_responses"),
+    "baselines": ("jaxstack.solvers", "baselines"),
     "bounds": ("jaxstack.bounds", None),
     "cache_programs": ("jaxstack.programs", "cache_programs"),
     "check_learner": ("jaxstack.learner_check", "check_learner"),
     "data": ("jaxstack.data", None),
     "deploy": ("jaxstack.data", "deploy"),
+    "compare": ("jaxstack.comparison", "compare"),
     "enumerate_regions": ("jaxstack.regions", "enumerate_regions"),
     "expected_utility": ("jaxstack.value", "expected_utility"),
     "fit_types": ("jaxstack.data", "fit_types"),
@@ -69,6 +88,7 @@ _PUBLIC = {
     "plots": ("jaxstack.plots", None),
     "posterior": ("jaxstack.learners.posterior.reading", "posterior"),
     "read_log": ("jaxstack.data", "read_log"),
+    "results_table": ("jaxstack.exports.curves", "results_table"),
     "run_sweep": ("jaxstack.sweeps.run", "run_sweep"),
     "sample_types": ("jaxstack.distributions", "sample_types"),
     "save_game": ("jaxstack.scenarios.files", "save_game"),
@@ -78,10 +98,6 @@ _PUBLIC = {
     "solvers": ("jaxstack.solvers", None),
     "stack": ("jaxstack.game", "stack"),
     "unstack": ("jaxstack.game", "unstack"),
-    **{
-        room: (f"jaxstack.{room}", None)
-        for room in ("regions", "regret", "results", "simulation", "strategies", "sweeps", "value")
-    },
 }
 
 __all__ = [
@@ -100,10 +116,12 @@ __all__ = [
     "TabularPayoff",
     "TypedPayoff",
     "advise",
+    "baselines",
     "best_responses",
     "bounds",
     "cache_programs",
     "check_learner",
+    "compare",
     "data",
     "deploy",
     "enumerate_regions",
@@ -121,6 +139,7 @@ __all__ = [
     "plots",
     "posterior",
     "read_log",
+    "results_table",
     "run_sweep",
     "sample_types",
     "save_game",
@@ -135,12 +154,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name in _PUBLIC:
+        module, attribute = _PUBLIC[name]
+    elif not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}") is not None:
+        module, attribute = f"{__name__}.{name}", None  # a module, imported when it is named
+    else:
         raise AttributeError(f"module 'jaxstack' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
     loaded = importlib.import_module(module)
     return loaded if attribute is None else getattr(loaded, attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *_PUBLIC, *__all__})

@@ -60,7 +60,7 @@ class Commitments:
 
     Attributes:
       types: distribution of joint types.
-      optimum: [] float, U_D(x*) in units of the payoff range.
+      optimum: [] float, U_D(x*) in units of the payoff range, x* the best commitment that is known.
     """
 
     types: Any
@@ -76,11 +76,14 @@ class Commitments:
         return choice.x
 
     def regret(self, known: Known, choice: Commitment, types: Any, t: Any) -> Float[DeviceArray, ""]:
-        """U_D(x*) - U_D(x) of a round, in units of the payoff range; what is below rounding is 0."""
+        """U_D(x*) - U_D(x) of a round, in units of the payoff range; what is below rounding is 0.
+
+        Negative where x* is the best commitment known, and a learner has found a better one.
+        """
         vector = payoff_vector_of_map(known.game.leader, self.types, choice.responses)
         lost = jnp.asarray(self.optimum) - choice.x @ vector.astype(known.dtype)
         rounding = 8 * jnp.finfo(known.dtype).eps
-        return jnp.where(lost > rounding, lost, jnp.zeros((), known.dtype))
+        return jnp.where(jnp.abs(lost) > rounding, lost, jnp.zeros((), known.dtype))
 
 
 @pytree_dataclass

@@ -28,7 +28,19 @@ _ROOT = Path(__file__).parent
 
 # What tells of results and makes none: editing it renames nothing.
 _TELLS = frozenset(
-    {"cli", "data", "page", "plots", "report", "results", "learner_check", "sweeps/load", "sweeps/other_code"}
+    {
+        "cli",
+        "comparison",
+        "data",
+        "exports",  # of which results inherit how they show themselves
+        "learner_check",
+        "page",
+        "plots",
+        "report",
+        "results",
+        "sweeps/load",
+        "sweeps/other_code",
+    }
 )
 # Their versions are recorded with results, and name none: whatever else is installed counts with its version.
 _NUMERICAL = frozenset({"jax", "jaxlib", "numpy"})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from jaxstack import checks
+from jaxstack.exports import Exported, Table
 
 NUM_CHECKPOINTS = 64  # unless a person names some
 QUANTILE_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -29,7 +30,7 @@ class Recorded(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class RegretCurve:
+class RegretCurve(Exported):
     """Cumulative expected pseudo-regret of one learner, in payoff units, at chosen rounds.
 
     A batch of games has an axis G in front of S and C.
@@ -42,10 +43,14 @@ class RegretCurve:
       final_regret: [S] float64 of every run at the horizon; at most of the first 16,384.
       regret: [S, C] float64 of every run, or None (`keep_runs=False`).
       num_runs: S.
-      optimum: U_D(x*), [] or [G] float64, payoff units per round.
+      optimum: U_D(x*), [] or [G] float64, payoff units per round; without a region table, of the best
+        commitment known, so that regret may be negative, by little.
       ties: tie rule of the region table: what the optimum means (see `enumerate_regions`).
       seconds: wall time of "compile" and "run".
       info: what the learner told (`simulate(record=...)`), by name.
+      optimum_gap: [] or [G] float64, payoff units per round: no commitment earns more than that above
+        `optimum`, so that regret is at most T times that larger. 0 with a region table; nan where no upper
+        bound is known.
     """
 
     learner: str
@@ -61,11 +66,17 @@ class RegretCurve:
     seconds: dict[str, float]
     quantile_levels: tuple[float, ...] = QUANTILE_LEVELS
     info: dict[str, Recorded] = dataclasses.field(default_factory=dict)
+    optimum_gap: Any = 0.0
 
     @property
     def horizon(self) -> int:
         """T."""
         return int(self.rounds[-1])
+
+    def _table(self) -> Table:
+        from jaxstack.exports import curves
+
+        return curves.curve_table(self)
 
     def __repr__(self) -> str:
         final = np.array2string(self.mean[..., -1], precision=4, threshold=4)
@@ -261,12 +272,25 @@ def average_over_games(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     return mean.mean(axis=0), runs.std(axis=0, ddof=1) / np.sqrt(curve.num_runs)
 
 
-class PairedDifference(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PairedDifference(Exported):
     """Mean regret difference between two learners on the same draws, [C] float64 with standard errors."""
 
     rounds: np.ndarray
     mean: np.ndarray
     stderr: np.ndarray
+
+    def _table(self) -> Table:
+        from jaxstack.exports import curves
+
+        return curves.difference_table(self)
+
+    def __repr__(self) -> str:
+        mean, error = (
+            np.array2string(np.asarray(each)[..., -1], precision=4, threshold=4)
+            for each in (self.mean, self.stderr)
+        )
+        return f"PairedDifference(T={int(self.rounds[-1]):,}, {mean} +- {error} after the last round)"
 
 
 def paired_difference(first: RegretCurve, second: RegretCurve) -> PairedDifference:

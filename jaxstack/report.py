@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack import bounds, memory
+from jaxstack.exports.words import exponent_with_interval, finite_or_none, with_error
 from jaxstack.fingerprints import package_fingerprint
 from jaxstack.game import Game, unstack
 from jaxstack.regions.table import RegionTable
@@ -31,14 +32,14 @@ PACKAGES = ("jaxstack", "jax", "jaxlib", "numpy")
 
 
 def record(
-    scenario: str, game: Game, table: RegionTable, curve: RegretCurve, theorem: str | None = None
+    scenario: str, game: Game, table: RegionTable | None, curve: RegretCurve, theorem: str | None = None
 ) -> dict[str, Any]:
     """Numbers of one scenario and one learner, ready for JSON (what is not a number becomes null).
 
     Args:
       scenario: its name.
       game: one game, or a stacked batch of G.
-      table: the regions that were played.
+      table: the regions that were played, or None.
       curve: from `simulate`.
       theorem: that of the learner (`Learner.theorem`); the curve knows its label alone.
 
@@ -47,8 +48,11 @@ def record(
       regret, stderr: after `horizon` rounds, payoff units. Of G games, the average over the games with its
         standard error over draws of types, the games held fixed.
       exponent: slope of log regret on log T over a window, with a 95% interval from resampled runs and games.
-      rate: the theorem's rate with constant 1, payoff units (average over games; null without a theorem).
-      optimum, regions: U_D(x*) in payoff units per round, and number of regions; lists of G for a batch.
+      rate: the theorem's rate with constant 1, payoff units (average over games; null without a theorem, or
+        without a table).
+      optimum, optimum_gap, regions: U_D(x*) in payoff units per round, how much more another commitment may
+        earn (null where that is not known), and number of regions (null without a table); lists of G for a
+        batch.
       rounds_per_second: rounds x runs x games, compilation left out.
     """
     mean, stderr = average_over_games(curve)
@@ -62,19 +66,20 @@ def record(
         "horizon": curve.horizon,
         "runs": curve.num_runs,
         "ties": curve.ties,
-        "regret": _number(mean[-1]),
-        "stderr": _number(stderr[-1]),
+        "regret": finite_or_none(mean[-1]),
+        "stderr": finite_or_none(stderr[-1]),
         "exponent": {
-            "estimate": _number(exponent.estimate),
-            "low": _number(exponent.low),
-            "high": _number(exponent.high),
+            "estimate": finite_or_none(exponent.estimate),
+            "low": finite_or_none(exponent.low),
+            "high": finite_or_none(exponent.high),
             "window": list(exponent.window),
         },
-        "rate": _number(mean_rate(theorem, games, curve.horizon)),
+        "rate": finite_or_none(mean_rate(None if table is None else theorem, games, curve.horizon)),
         "optimum": np.asarray(curve.optimum).tolist(),
-        "regions": np.asarray(table.num_regions).tolist(),
+        "optimum_gap": _numbers(curve.optimum_gap),
+        "regions": None if table is None else np.asarray(table.num_regions).tolist(),
         "seconds": {stage: round(seconds, 4) for stage, seconds in curve.seconds.items()},
-        "rounds_per_second": _number(played / max(curve.seconds["run"], 1e-9)),
+        "rounds_per_second": finite_or_none(played / max(curve.seconds["run"], 1e-9)),
     }
 
 
@@ -116,25 +121,14 @@ def results_table(records: Sequence[dict[str, Any]]) -> Table:
 def _notes(r: dict[str, Any]) -> list[str]:
     """What all learners of a scenario share."""
     games = [f"{r['games']} games"] if r["games"] > 1 else []
-    return [*games, f"{_range(r['regions'], ',')} regions", f"U_D(x*) {_range(r['optimum'], '.3g')}"]
+    regions = "no region table" if r["regions"] is None else f"{_range(r['regions'], ',')} regions"
+    return [*games, regions, f"U_D(x*) {_range(r['optimum'], '.3g')}{_beyond(r['optimum_gap'])}"]
 
 
-def with_error(value: float | None, error: float | None) -> str:
-    """`12.34 ± 0.56`: two significant digits of the error, and the value to the same place."""
-    if value is None:
-        return "-"
-    if not error:
-        return f"{value:,.4g}"
-    digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
-
-
-def exponent_with_interval(exponent: dict[str, Any]) -> str:
-    """`0.50 (0.45, 0.55)`, as far as it is known."""
-    known = [
-        f"{round(exponent[k], 2) + 0.0:.2f}" for k in ("estimate", "low", "high") if exponent[k] is not None
-    ]
-    return f"{known[0]} ({known[1]}, {known[2]})" if len(known) == 3 else known[0] if known else "-"
+def _beyond(gap: Any) -> str:
+    """What is not known of the optimum."""
+    most = np.max([np.nan if g is None else g for g in np.ravel(gap)])
+    return "" if most == 0 else " or more" if np.isnan(most) else f" to {most:.2g} more"
 
 
 def curves_csv(curves: Iterable[tuple[str, RegretCurve]]) -> str:
@@ -187,8 +181,10 @@ def write_json(path: Path, content: Any) -> None:
     write_file(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _numbers(values: Any) -> Any:
+    """A number, or a list of them; null for what is none."""
+    found = [finite_or_none(value) for value in np.ravel(values)]
+    return found if np.ndim(values) else found[0]
 
 
 def _range(values: Any, spec: str) -> str:

@@ -16,12 +16,15 @@ import numpy as np
 import xarray as xr
 
 from jaxstack.checks import did_you_mean
+from jaxstack.exports.words import is_number as is_number
+from jaxstack.exports.words import plain
+from jaxstack.exports.words import text as text
 
 WITHIN = ("game", "run", "quantile", "checkpoint")
 """Dimensions within a cell; every other one is an axis of the sweep."""
 
 _NEEDED = ("mean", "stderr", "final_regret", "round")
-_OPTIONAL = ("regret", "optimum", "num_regions", "bound", "num_runs")
+_OPTIONAL = ("regret", "optimum", "optimum_gap", "num_regions", "bound", "num_runs")
 _SECONDS = ("seconds_compile", "seconds_run")
 _LACKING = {"learner": "lacks", "scenario": "scenario_lacks"}  # attributes: the axes that each label lacks
 _OF_LEARNERS = ("skips_ahead", "theorem")  # coordinates that are no place
@@ -44,7 +47,8 @@ class Cell:
       final_regret: [G, S], of at most the first 16,384 runs.
       num_runs: S.
       optimum: [G], U_D(x*), payoff units per round.
-      num_regions: [G].
+      optimum_gap: [G], how much more another commitment may earn; 0 with a region table (`RegretCurve`).
+      num_regions: [G]; nan without a table.
       bound: the theorem's rate at the horizon, payoff units; nan without a theorem.
       seconds: wall time of "compile" and "run".
     """
@@ -61,6 +65,7 @@ class Cell:
     final_regret: np.ndarray
     num_runs: int
     optimum: np.ndarray
+    optimum_gap: np.ndarray
     num_regions: np.ndarray
     bound: float
     seconds: Mapping[str, float]
@@ -144,10 +149,10 @@ def cells_of(dataset: xr.Dataset) -> list[Cell]:
             coordinate = coordinates.get(name)
             if coordinate is None:  # an axis without labels of its own: those of the zipped keys
                 along = [v.values[place[name]] for v in coordinates.values() if v.dims == (name,)]
-                labels[name], positions[name] = " + ".join(map(text, along)) or place[name], place[name]
+                labels[name], positions[name] = ", ".join(map(text, along)) or place[name], place[name]
             else:
                 along_axis = [place[str(dim)] for dim in coordinate.dims]
-                labels[name] = _plain(coordinate.values[tuple(along_axis)])
+                labels[name] = plain(coordinate.values[tuple(along_axis)])
                 positions[name] = along_axis[0] if along_axis else 0
         keys = (key for axis in lacked(index) for key in {axis: 0, **dict.fromkeys(axis.split("+"))})
         return _cell(labels, positions, names, tuple(keys), numbers, variables["regret"] is not None)
@@ -204,6 +209,7 @@ def _cell(
         final_regret=final,
         num_runs=int(num_runs) if np.isfinite(num_runs) else final.shape[1],
         optimum=np.broadcast_to(numbers("optimum"), games.shape)[games],
+        optimum_gap=np.broadcast_to(numbers("optimum_gap"), games.shape)[games],
         num_regions=np.broadcast_to(numbers("num_regions"), games.shape)[games],
         bound=float(numbers("bound")),
         seconds={stage: float(numbers(f"seconds_{stage}")) for stage in ("compile", "run")},
@@ -245,28 +251,16 @@ def labels_on(cells: Iterable[Cell], axis: str) -> list[Any]:
 
 def describe(labels: Mapping[str, Any]) -> str:
     """`horizon = 1,000, correlation = 0.5`."""
-    return ", ".join(f"{name} = {text(value)}" for name, value in labels.items())
+    return ", ".join(f"{axis_words(name)} = {text(value)}" for name, value in labels.items())
 
 
-def text(value: Any) -> str:
-    """A label in words."""
-    value = _plain(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
-
-
-def is_number(value: Any) -> bool:
-    """Whether a label can stand on a numeric axis."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+def axis_words(axis: str) -> str:
+    """An axis in words: the keys of a zipped one beside each other, as in its labels."""
+    return axis.replace("+", ", ")
 
 
 def _standard_error(values: np.ndarray, count: int) -> float:
     return float(values.std(ddof=1) / np.sqrt(count)) if len(values) > 1 else np.nan
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _selection(axis: str, label: Any) -> str:

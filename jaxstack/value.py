@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxstack._pytree import pytree_dataclass
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
@@ -140,12 +141,30 @@ def payoffs_of_rounds(
         return np.asarray(vectors)[which.reshape(-1)]
 
 
+@pytree_dataclass
+class Draws:
+    """Joint types of some rounds, each as likely as the others: what compiled code knows of too many types.
+
+    Attributes:
+      types: [M, n] int32; rows from `count` on do not count.
+      count: [] int32.
+    """
+
+    types: Any
+    count: Any
+
+    def flat(self) -> jax.Array:
+        """[M]: probability of every row, of the default float type."""
+        rows = jnp.arange(len(self.types), dtype=jnp.int32)
+        return jnp.where(rows < self.count, 1 / jnp.asarray(self.count, jnp.zeros(()).dtype), 0)
+
+
 def payoff_vector_of_map(
-    leader: LeaderPayoff, types: TypeDistribution, response: Int[DeviceArray, "n K"]
+    leader: LeaderPayoff, types: TypeDistribution | Draws, response: Int[DeviceArray, "n K"]
 ) -> jax.Array:
     """[L]: leader's expected payoff vector under one response map, in compiled code, of one game."""
-    if isinstance(types, JointTypes):
-        joint = _joint_types(types.num_followers, types.num_types)
+    if isinstance(types, JointTypes | Draws):
+        joint: Any = types.types if isinstance(types, Draws) else _joint_types(*types.padded_sizes)
         flat = jnp.asarray(types.flat())
 
         def add(total: jax.Array, term: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:

@@ -16,6 +16,7 @@ import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.cli.engines import use_every_core
 from jaxstack.sweeps import estimate, load_spec, plan, store
+from jaxstack.sweeps.spec.overrides import overridden
 from jaxstack.writing import write_file
 from tests.datasets import results, small_cell
 
@@ -171,7 +172,7 @@ def test_inspect_tells_sizes_regions_and_optimum(tmp_path):
         assert expected in result.output
     assert re.search(r"quay\W+1\.000000", result.output)
     assert re.search(r"gate\W+0\.000000", result.output)
-    assert re.search(r"smuggler\W+wait", result.output)
+    assert re.search(r"smuggler\W+bold\W+wait", result.output)
     assert "bold" in result.output
 
 
@@ -351,7 +352,7 @@ def test_report_writes_a_page(loaded, tmp_path):
     ("arguments", "message"),
     [
         (["-o", "page.pdf"], "page.pdf: a report's name must end in .html"),
-        (["--reference", "nobody", "-o", "x.html"], "no learner is called 'nobody' in this dataset"),
+        (["--reference", "nobody", "-o", "x.html"], "no learner is called 'nobody' here"),
     ],
 )
 def test_report_refuses(loaded, tmp_path, monkeypatch, arguments, message):
@@ -377,6 +378,140 @@ def test_report_tells_of_damaged_files_in_a_line(monkeypatch, tmp_path):
     assert result.stderr == "Warning: cells/a.nc: torn\n"
 
 
+# solve, learners, scenarios ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def port(tmp_path):
+    """One type that waits where x_0 > 1/4; the leader gets 1 for (0, 0), 0.6 where the follower lands."""
+    game = js.Game([[1.0, 0.6], [0.0, 0.6]], [[[[0.75, 0.0], [-0.25, 0.0]]]])
+    js.save_game(
+        tmp_path / "port.json", game, js.IndependentTypes([[1.0]]), leader_names=["quay", "gate"],
+        type_names=["bold"], action_names=["wait", "land"],
+    )  # fmt: skip
+    return tmp_path / "port.json"
+
+
+@pytest.mark.parametrize(
+    "method", [None, "vertices", "programs", "milp", pytest.param("ascent", marks=pytest.mark.once)]
+)
+def test_solve_by_every_method(port, method):
+    arguments = ["solve", port, "--json", *([] if method is None else ["--method", method])]
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.output, parse_constant=pytest.fail)
+    assert record["method"] == (method or "vertices")
+    assert record["value"] == pytest.approx(1.0)
+    assert record["commitment"] == pytest.approx({"quay": 1.0, "gate": 0.0})
+    assert record["responses"] == [{"follower": "follower 0", "type": "bold", "action": "wait"}]
+    assert record["baselines"] == {"uniform": 0.5, "pure": 1.0, "pure_action": "quay", "known_types": 1.0}
+
+
+def test_solve_prints_a_table_or_latex(port):
+    result = invoke("solve", port, "--ties", "robust", "--time-limit", 60)
+    for expected in ("quay", "1.0000", "uniform commitment", "robust ties", "proved by 'vertices'", "Why"):
+        assert expected in result.output
+    assert "\\toprule" in invoke("solve", port, "--latex").output
+    assert "give one of them" in refused("solve", port, "--latex", "--json")
+    assert "time_limit must be a positive number" in refused("solve", port, "--time-limit", 0)
+
+
+def test_inspect_in_json(port, tmp_path):
+    result = invoke("inspect", port, "--json", "--out", tmp_path / "port.png")
+    record = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert (record["regions"], record["types"], record["actions"]) == (2, [1], [2])
+    assert record["optimum"]["value"] == 1.0
+    assert (tmp_path / "port.png").read_bytes().startswith(PNG)
+
+
+def test_learners_are_listed_as_the_roster_has_them():
+    found = {r["name"]: r for r in json.loads(invoke("learners", "--json").output)}
+    assert list(found) == list(js.learners.ROSTER)
+    assert found["region_ucb"]["hyperparameters"] == {"radius_scale": 1.0}
+    assert found["explore_then_commit"]["hyperparameters"] == {"exploration_rounds": None}  # by the game
+    assert found["erm_joint"]["skips_ahead"]
+    printed = invoke("learners").output
+    assert "region_ucb  (feedback: actions)" in printed
+    assert "exploration_rounds=auto" in printed
+
+
+def test_scenarios_are_listed_as_specs_name_them():
+    found = {r["kind"]: r for r in json.loads(invoke("scenarios", "--json").output)}
+    assert {"random", "hard", "file", "audit", "coverage"} <= set(found)
+    assert found["random"]["keys"]["num_types"] == 3
+    assert found["file"]["keys"]["path"] == "needed"
+    assert found["security_patrol"]["keys"]["parameters.arrest_value"] == 2.0
+    assert "num_types=3" in invoke("scenarios").output
+
+
+def test_keys_of_a_spec_are_set_on_the_command_line(tmp_path):
+    spec = tmp_path / "small.toml"
+    spec.write_text(SPEC)
+    changed = overridden(
+        load_spec(spec), ["run.horizon=[10, 20]", "two small games.games=3", "uniform.label=any"]
+    )
+    assert changed.run.horizon == (10, 20)
+    assert changed.scenario[0].games == 3
+    assert [table.title for table in changed.learners()] == ["erm_joint", "any"]
+    assert load_spec_text(changed, tmp_path) == changed
+    kept = overridden(load_spec(spec), ["run.runs=2"])
+    assert (kept.run.learners, kept.learner) == (["erm_joint", "uniform"], [])
+    for assignment, message in (
+        ("region_ucb.radius_scale=1", "the spec has no table 'region_ucb'"),
+        ("uniform.radius=1", "unknown key 'radius'"),
+        ("run.horizen=1", "--set: [run], key 'horizen': unknown key. Did you mean 'horizon'?"),
+        ("run.horizon=soon", "must be a valid integer, but 'soon' arrived"),
+        ("horizon", "TABLE.KEY=VALUE was expected"),
+    ):
+        assert message in refused("run", spec, "--set", assignment)
+
+
+def load_spec_text(spec, folder):
+    """What is read back of a spec that is written."""
+    (folder / "again.toml").write_text(spec.to_toml())
+    return load_spec(folder / "again.toml")
+
+
+def test_without_a_command_there_is_help():
+    result = invoke()
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+    done = subprocess.run([sys.executable, "-m", "jaxstack"], capture_output=True, text=True, check=True)
+    assert "solve" in done.stdout
+
+
+def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
+    spec = tmp_path / "wide.toml"
+    spec.write_text(
+        SPEC.replace("horizon = 60", "horizon = [60, 70]")
+        .replace("num_followers = 1", "num_followers = [1, 6]")
+        .replace(
+            "num_types = 2",
+            'num_types = [2, 1]\nnum_leader_actions = [2, 3]\nzip = [["num_followers", "num_types"]]',
+        )
+    )
+    monkeypatch.setattr(estimate, "estimates", lambda cells, _: [(cell, 1024, 0.5) for cell in cells])
+    monkeypatch.setenv("COLUMNS", "80")
+    output = invoke("run", spec, "--out", tmp_path / "out", "--dry-run").output
+    assert "…" not in output
+    assert max(map(len, output.splitlines()[:-1])) <= 80
+    assert "1 + 2" not in output
+    headings = output[: output.index("───")]
+    for word in (
+        "learner",
+        "horizon",
+        "leader_",
+        "actions",
+        "followers",
+        "types",
+        "memory",
+        "rounds",
+        "time",
+    ):
+        assert word in headings
+    assert re.search(r"erm_joint +60 +2 +6 +1 +1 KiB", output)
+
+
 # sweeps -----------------------------------------------------------------------------------------------------
 
 
@@ -397,4 +532,4 @@ def test_dry_run_leaves_out_axes_of_others_and_counts_damaged_files_as_missing(m
     assert "about 1 s of playing" in result.output
     (row,) = (line for line in result.output.splitlines() if "uniform" in line)
     millions = f"{cells[-1].work / 1e6:.2g}"
-    assert row.split() == ["two", "small", "games", "uniform", "-", "1", "KiB", millions, "0.5", "s"]
+    assert row.split() == ["uniform", "-", "1", "KiB", millions, "0.5", "s"]

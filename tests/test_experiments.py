@@ -122,6 +122,17 @@ def test_a_size_that_names_no_table_is_an_error(tmp_path: Path, monkeypatch: pyt
         claims.spec_of("lower_bound", "toy")
 
 
+def test_elsewhere_than_in_the_clone_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--toy"]) == 2
+    told = capsys.readouterr().err
+    assert f"the working directory is {tmp_path}" in told
+    assert f"cd {Path(__file__).resolve().parents[1]} && python -m experiments" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_experiment_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--only", "horizons"])

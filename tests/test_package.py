@@ -88,6 +88,16 @@ def test_names_that_others_rely_on() -> None:
         assert callable(getattr(js.learners, learner))
 
 
+def test_modules_are_attributes() -> None:
+    code = """
+import sys, jaxstack as js
+before = "jaxstack.sweeps" in sys.modules
+print(before, js.sweeps.load_spec.__name__, js.page.page.__name__, js.strategies.box.__name__)
+"""
+    done = run_python(code)
+    assert done.stdout.split() == ["False", "load_spec", "page", "box"], done.stderr
+
+
 def test_unknown_name() -> None:
     with pytest.raises(AttributeError, match="module 'jaxstack' has no attribute 'simulat'"):
         _ = js.simulat

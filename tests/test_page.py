@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from jaxstack.page import page, pictures, pieces, words
+from jaxstack.page import page, pictures, pieces
 from tests.datasets import results
 
 VOID = {"meta", "link", "img", "br"}
@@ -107,16 +107,19 @@ def test_tables_hold_the_numbers(sweep):
     assert across[0]["horizons"] == "100 to 10,000"
     compared = read.table("learner", "difference in regret")
     assert {r["learner"] for r in compared} == {"region_ucb", "uniform"}
-    assert compared[0]["difference in regret"] == "+173.2 ± 8.6"  # 1.5 * (3 * 100^0.8 - 100^0.3)
-    assert compared[0]["beyond 2 standard errors"] == "more regret"
-    times = read.table("scenario", "learner", "per round")
+    assert compared[0]["difference in regret"] == "+173.2"  # 1.5 * (3 * 100^0.8 - 100^0.3)
+    # Two games whose differences are 1:2 decide nothing about games of their kind.
+    assert compared[0]["on average"] == "not told apart"
+    assert compared[0]["95% interval"].startswith("\N{MINUS SIGN}")
+    times = read.table("scenario", "learner", "per round (ns)")  # one unit for a column
     assert len(times) == 18
-    assert times[0]["per round"] == "10 ns"
-    assert times[0]["compilation"] == "1.5 s"
+    assert times[0]["per round (ns)"] == "10"
+    assert times[0]["compilation (s)"] == "1.5"
 
 
 def test_reference_is_chosen_or_refused(sweep):
-    text = page(sweep, "x", reference="uniform")
+    one_game = sweep.isel(game=[0])
+    text = page(one_game, "x", reference="uniform")
     assert "Compared with uniform" in text
     assert "less regret" in text
     with pytest.raises(
@@ -192,11 +195,6 @@ def test_one_run_claims_no_certainty():
     assert "one run does not tell" in page(results(runs=1, games=1), "x")
 
 
-def test_a_difference_is_told_from_none_beyond_two_standard_errors():
-    told = [words.verdict(mean, 1.0) for mean in (1.95, -1.95, 2.05, -2.05)]
-    assert told == ["not told apart", "not told apart", "more regret", "less regret"]
-
-
 def test_intervals_without_runs_are_marked():
     (row, _) = Reader(page(results(keep_runs=False), "x")).table("learner", "growth exponent (95%)")
     assert row["growth exponent (95%)"].endswith("*")
@@ -243,6 +241,27 @@ def test_learners_that_skip_ahead_are_not_compared():
     assert "on the same draws" not in page(data.sel(learner=["erm_joint"]), "x")
     with pytest.raises(ValueError, match=r"erm_joint skips ahead.*Take another reference"):
         page(data, "x", reference="erm_joint")
+
+
+def test_curves_are_drawn_at_every_place_of_the_grid():
+    data = results({"correlation": [0.0, 0.5, 1.0], "horizon": [100, 200]})
+    text = page(data, "x")
+    assert "Curves at other places of the grid" in text
+    for correlation in ("0", "0.5", "1"):
+        place = f"correlation = {correlation}, horizon = 200"
+        assert f"Regret against rounds, logarithmic axes at {place}" in text
+    assert (
+        text.count("Regret against rounds, logarithmic axes at ") == 2 * 3
+    )  # captions and texts for readers
+    assert "Curves at other places" not in page(results(), "x")
+
+
+def test_regions_are_drawn_of_games_that_the_spec_makes():
+    spec = '[[scenario]]\nkind = "random"\nname = "toy"\ngames = 2\nnum_leader_actions = {}\n'
+    drawn = "Best-response regions and the optimum of the first game (L = 3"
+    assert drawn in page(results(attrs={"spec": spec.format(3)}), "x")
+    for unknown in (spec.format(4), spec.format(3).replace("toy", "other"), "no spec ["):
+        assert "Best-response regions" not in page(results(attrs={"spec": unknown}), "x")
 
 
 def test_long_tables_and_many_pictures_are_cut_and_say_so(monkeypatch):

@@ -66,18 +66,18 @@ def test_curves_have_labels_bands_and_both_scales():
     linear, logarithmic = figure.axes
     assert (linear.get_xscale(), linear.get_yscale()) == ("linear", "linear")
     assert (logarithmic.get_xscale(), logarithmic.get_yscale()) == ("log", "log")
-    for axes in figure.axes:
-        assert len(axes.lines) == 3  # two learners and the guide
+    for axes, lines in zip(figure.axes, (2, 3), strict=True):  # the guide would take half of the linear panel
+        assert len(axes.lines) == lines
         assert len(axes.collections) == 2  # bands
         assert axes.get_xlabel() == "round $T$"
     assert linear.get_ylabel() == "cumulative expected regret\n(payoff units)"
-    for expected in ("two learners", "erm_joint", "oful", "shape only", "± 2 standard errors"):
+    for expected in ("two learners", "erm_joint", "oful", "shape only", "± 2 standard errors over draws"):
         assert expected in texts(figure)
 
 
 def test_guide_has_the_shape_of_the_bound_above_the_data():
     figure = plots.regret_curves([curve("erm_joint", level=7.0)], np.sqrt)
-    guide = figure.axes[0].lines[-1].get_ydata()
+    guide = figure.axes[1].lines[-1].get_ydata()
     assert guide / guide[0] == pytest.approx(np.sqrt([1, 10, 100, 1000]))
     assert guide[-1] > 7.0 * np.sqrt(1000)
 
@@ -117,7 +117,8 @@ def test_curves_of_a_dataset_are_its_means_with_the_theorems_rate():
     figure = plots.regret_curves(data, title="$no formula$ {")
     figure.draw_without_rendering()
     linear, logarithmic = figure.axes
-    erm, ucb, oracle, guide = linear.lines
+    erm, ucb, oracle = linear.lines
+    guide = logarithmic.lines[-1]
     rounds = data["round"].values
     assert erm.get_xdata() == pytest.approx(rounds)
     assert erm.get_ydata() == pytest.approx(1.5 * rounds**0.3)  # average of the two games' 1 and 2
@@ -125,7 +126,13 @@ def test_curves_of_a_dataset_are_its_means_with_the_theorems_rate():
     assert not oracle.get_ydata().any()
     assert guide.get_ydata() / guide.get_ydata()[0] == pytest.approx(np.sqrt(rounds / rounds[0]))
     assert len(logarithmic.lines[2].get_xdata()) == 0  # zero has no logarithm
-    for expected in ("erm_joint", "region_ucb", "oracle", "theorems' rate", "$no formula$ {"):
+    for expected in (
+        "erm_joint",
+        "region_ucb",
+        "oracle (0: not on logarithmic axes)",
+        "theorems' rate",
+        "$no formula$ {",
+    ):
         assert expected in texts(figure)
     assert len(plots.regret_curves(data, bound=False).axes[0].lines) == 3
     yardsticks = results(learners=("uniform", "oracle"))
@@ -210,7 +217,7 @@ def test_final_regret_against_a_numeric_axis():
     assert len(guides) == 1, "a yardstick has no theorem"
     assert guides[0].get_ydata()[-1] == pytest.approx(oful.get_ydata()[-1])
     assert guides[0].get_ydata()[0] / guides[0].get_ydata()[-1] == pytest.approx(0.1)  # sqrt(100 / 10,000)
-    assert "theorem's rate (shape only)" in texts(figure)
+    assert "theorem's rate, scaled to the last point" in texts(figure)
 
 
 def test_final_regret_leaves_a_gap_where_a_cell_is_missing():
@@ -389,6 +396,50 @@ def test_triangle_is_coloured_by_the_utility_of_each_region():
     stars = [artist for artist in axes.collections if "optimum" in str(artist.get_label())]
     # Halfway between the corner at (0, 0) and the top at (1/2, sqrt(3) / 2).
     assert np.asarray(stars[0].get_offsets())[0] == pytest.approx([0.25, np.sqrt(3) / 4])
+
+
+def test_regions_tell_how_followers_answer_away_from_the_star():
+    # Action 1 where x_0 <= 1/4; the leader likes neither.
+    game = js.Game([[1.0, 0.6], [0.0, 0.6]], [[[[0.75, 0.0], [-0.25, 0.0]]]])
+    types = js.IndependentTypes([[1.0]])
+    table = js.enumerate_regions(game)
+    assert "0 | 1" in " | ".join(
+        sorted(t.get_text() for t in plots.regions(game, types, table).axes[0].texts)
+    )
+    game, types = js.scenarios.security_patrol()
+    table = js.enumerate_regions(game)
+    solution = js.solve(game, types, table=table)
+    axes = plots.regions(game, types, table, solution).axes[0]
+    written = {t.get_text(): np.array(t.get_position()) for t in axes.texts if t.get_text()[0].isdigit()}
+    responses = {" ".join("".join(map(str, own)) for own in W) for W in table.responses}
+    assert len(written) > 4
+    assert set(written) <= responses
+    star = np.asarray(solution.commitment) @ np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    assert min(np.linalg.norm(place - star) for place in written.values()) > 0.08
+    many = js.scenarios.random_game(0, 3, 4, 4, 2)  # 16 follower types: no room for words
+    figure = plots.regions(*many, js.enumerate_regions(many[0]))
+    assert "digits" not in texts(figure)
+
+
+def test_words_are_never_broken():
+    wrapped = plots.style.wrapped
+    assert wrapped("num_leader_actions", 14) == "num_leader_\nactions"
+    assert wrapped("correlation of types (0 none)", 14) == "correlation of\ntypes (0 none)"
+    assert wrapped("incomprehensibilities", 5) == "incomprehensibilities"
+
+
+def test_colours_are_stretched_where_most_of_the_set_is_as_good_as_the_optimum():
+    game, types = js.scenarios.security_patrol()
+    table = js.enumerate_regions(game)
+    figure = plots.regions(game, types, table, js.solve(game, types, table=table))
+    figure.draw_without_rendering()
+    mesh = next(c for c in figure.axes[0].collections if c.get_array() is not None)
+    assert mesh.norm(np.median(mesh.get_array().filled())) < 0.6  # 0.8 on an even scale
+    ticks = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert "\N{MINUS SIGN}6" in ticks
+    places = mesh.norm([float(tick.replace("\N{MINUS SIGN}", "-")) for tick in ticks])
+    assert (np.abs(np.diff(places)) > 0.05).all()  # labels do not collide
+    assert "\N{MINUS SIGN}3.665" in texts(figure)
 
 
 def test_moves_of_a_path_skip_rounds_without_a_move():

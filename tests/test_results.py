@@ -64,11 +64,12 @@ def test_zipped_axes_are_known_by_each_of_their_keys():
     data = data.assign_coords(n=("n+K", [2, 4]), K=("n+K", [3, 5]))
     cells = cells_of(data.sel(learner="erm_joint"))
     assert [cell.labels["n"] for cell in cells] == [2, 4]
-    assert cells[1].labels["n+K"] == "4 + 5"
+    assert cells[1].labels["n+K"] == "4, 5"
     assert list(by_labels(cells, ["K"])) == [(3,), (5,)]
     with pytest.raises(ValueError, match=r"dataset.isel\(\{'n\+K': 0\}\)"):
         by_labels(cells, ["learner"])
     assert describe({"n": 4, "rate": 0.5}) == "n = 4, rate = 0.5"
+    assert describe({"n+K": "4, 5"}) == "n, K = 4, 5"
 
 
 def test_what_is_selected_is_still_a_label():

@@ -23,7 +23,7 @@ from experiments.claims.data import (
     spec_of,
     specs_of,
 )
-from experiments.claims.figures import panels, save_figure, shared_legend
+from experiments.claims.figures import COLOURS, panels, reference, save_figure, shared_legend
 from experiments.claims.rows import markdown, row_of, rows_in, write_rows
 from experiments.claims.statistics import (
     errors,
@@ -54,6 +54,7 @@ from experiments.claims.verdicts import (
 )
 
 __all__ = [
+    "COLOURS",
     "FAILS",
     "HERE",
     "HOLDS",
@@ -82,6 +83,7 @@ __all__ = [
     "power_fit",
     "precision",
     "ratio_fit",
+    "reference",
     "resampled",
     "row_of",
     "rows_in",

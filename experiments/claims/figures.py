@@ -1,23 +1,37 @@
-"""Figures of small panels, the same for the same numbers."""
+"""Figures of small panels in the style of the package's pictures, the same for the same numbers."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
+from jaxstack.plots import style
 from jaxstack.writing import write_file
 
-_INCHES, _DPI = 3.6, 80
+_INCHES, _DPI = 3.3, 100
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
+"""Of lines that are no learners."""
+_BARS = "bars: 95% intervals over games and runs"
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a small PNG without a date, the same for the same numbers."""
     for axes in figure.axes:
-        if axes.get_xscale() == "log":  # small panels: labels between powers of ten would overlap
-            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.title.set_fontsize(10.5)
+        for axis, scale, ends in (
+            (axes.xaxis, axes.get_xscale(), axes.get_xlim()),
+            (axes.yaxis, axes.get_yscale(), axes.get_ylim()),
+        ):
+            if scale == "log":
+                _label_decades(axis, ends)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, lambda file: figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None}))
 
@@ -31,15 +45,51 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
     for spare in axes[count:]:
         spare.set_visible(False)
     for axis in axes[:count]:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25, linewidth=0.6)
+        style.tidy(axis)
     return figure, axes[:count]
 
 
-def shared_legend(figure: Figure, columns: int = 6) -> None:
-    """One legend for all panels, below them."""
+def _label_decades(axis: Axis, ends: tuple[float, float]) -> None:
+    """Labels that have room on a small panel: powers of ten, and 2 and 5 between them where there are few."""
+    low, high = min(ends), max(ends)
+    if low > 0 and high / low < 40 and isinstance(axis.get_major_locator(), LogLocator):
+        decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for leading in ((1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8)):
+            ticks = np.outer(decades, leading).ravel()
+            ticks = ticks[(low <= ticks) & (ticks <= high)]
+            if len(ticks) > 1:
+                break
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter(style.thousands)
+    axis.set_minor_formatter(NullFormatter())
+
+
+def reference(axes: Axes, at: float, what: str, upright: bool = False) -> None:
+    """A line across a panel, and in small letters what it stands for."""
+    look = {"color": style.MUTED, "linewidth": 1.0, "linestyle": (0, (4, 2)), "zorder": 1}
+    (axes.axvline if upright else axes.axhline)(at, **look)
+    place = (at, 0.02) if upright else (0.98, at)
+    axes.annotate(
+        what,
+        place,
+        (3, 0) if upright else (0, 3),
+        xycoords=("data", "axes fraction") if upright else ("axes fraction", "data"),
+        textcoords="offset points",
+        ha="left" if upright else "right",
+        va="bottom",
+        rotation=90 if upright else 0,
+        fontsize=8.5,
+        color=style.MUTED,
+    )
+
+
+def shared_legend(figure: Figure, columns: int = 4, bars: str = _BARS) -> None:
+    """One legend for all panels, below them, which says what bars are."""
     told = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             told.setdefault(label, handle)
-    figure.legend(told.values(), told.keys(), loc="outside lower center", ncols=columns, fontsize=8)
+    told[bars] = Line2D([], [], color="none")
+    columns = style.columns(figure, list(told), columns)
+    figure.set_figheight(figure.get_figheight() + 0.22 * -(-len(told) // columns))  # panels keep their height
+    style.finish(figure, list(told.values()), list(told), None, ncols=columns, fontsize=9.5)

@@ -23,6 +23,7 @@ from experiments.claims import (
     panels,
     power_fit,
     series,
+    shared_legend,
 )
 from jaxstack.plots.style import line_options, line_styles
 from jaxstack.sweeps.cells import plan
@@ -104,8 +105,10 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
             strongest = correlation == 1
             label = f"{learner} (paler: less correlated)" if strongest else "_nolegend_"
             axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": label})
-        axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
-    axes[0].legend(fontsize=7)
+        axis.set(
+            xscale="log", yscale="log", title=scenario, xlabel="horizon $T$", ylabel="regret (payoff units)"
+        )
+    shared_legend(figure, columns=2)
     return figure
 
 

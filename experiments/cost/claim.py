@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit, shared_legend
+from experiments.claims import (
+    Check,
+    Claim,
+    at_most,
+    errors,
+    interval,
+    panels,
+    power_fit,
+    reference,
+    shared_legend,
+)
 from jaxstack.plots.style import line_options, line_styles
 from jaxstack.simulation import prepare, tree_bytes
 
@@ -197,7 +207,7 @@ def draw(data: Costs, checks: list[Check]) -> Figure:
             x = [point["LnK".index(letter)] for point in points]
             axis.errorbar(x, seconds[at].mean(axis=(1, 2)) * 1e9, errors(seconds[at]) * 1e9, **options)
             axis.set(xscale="log", yscale="log", title=f"a round, {_fixed(letter, points[0])}")
-            axis.set(xlabel=letter, ylabel="nanoseconds")
+            axis.set(xlabel=f"${letter}$", ylabel="nanoseconds")
             axis.set_xticks(x, list(map(str, x)))
         unordered = options | {"linestyle": "none"}  # games of as many regions differ in L, n and K
         each = seconds.mean(axis=(1, 2)) * 1e9, errors(seconds) * 1e9
@@ -206,16 +216,22 @@ def draw(data: Costs, checks: list[Check]) -> Figure:
     rounds[-1].set(title="a round, all sizes", ylabel="nanoseconds")
     state.set(title="state of one run, all sizes", ylabel="KiB")
     for axis in (rounds[-1], state):
-        axis.set(xscale="log", yscale="log", xlabel="regions")
+        axis.set(xscale="log", yscale="log", xlabel="best-response regions")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")
     for method, (label, marker, colour) in _METHODS.items():
         followers, seconds = data.followers[method], data.solutions[method]
         options = {"marker": marker, "color": colour, "label": label}
         right.errorbar(followers, seconds.mean(axis=(1, 2)), errors(seconds), **options)
-    right.axhline(data.patience, color="#999999", linewidth=1)
-    right.set(xscale="log", yscale="log", title="an optimum, L = 3, K = A = 2", xlabel="n", ylabel="seconds")
-    shared_legend(figure, columns=3)
+    reference(right, data.patience, f"time limit, {data.patience:g} s")
+    right.set(
+        xscale="log",
+        yscale="log",
+        title="an optimum, L = 3, K = A = 2",
+        xlabel="followers $n$",
+        ylabel="seconds",
+    )
+    shared_legend(figure, columns=4, bars="bars: 95% intervals of repeated timings")
     return figure
 
 

@@ -9,7 +9,18 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.claims import Check, Claim, at_least, at_most, errors, interval, panels, series
+from experiments.claims import (
+    Check,
+    Claim,
+    at_least,
+    at_most,
+    errors,
+    interval,
+    panels,
+    reference,
+    series,
+    shared_legend,
+)
 from jaxstack.plots.style import line_styles
 
 CLAIM = Claim(
@@ -52,17 +63,17 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     kinds = list(dict.fromkeys(case.kind for case in cases))
     names = list(dict.fromkeys(case.learner for case in cases))
     figure, (axis,) = panels(1)
-    figure.set_size_inches(7.2, 3.4)
+    figure.set_size_inches(6.6, 3.8)
     for number, (name, style) in enumerate(zip(names, line_styles(names), strict=True)):
         at = np.arange(len(kinds)) + (number - 1.5) * 0.15
         shares = [case.share[-1:] for case in cases if case.learner == name]
         mean = [share.mean() for share in shares]
         error = np.concatenate([errors(share) for share in shares], axis=1)
         axis.errorbar(at, mean, error, fmt=style[2], color=style[0], label=name)
-    axis.axhline(1, color="#999999", linewidth=1)
+    reference(axis, 1, "the theorem's bound")
     axis.set_xticks(np.arange(len(kinds)), [kind.replace(" ", "\n") for kind in kinds])
-    axis.set(yscale="log", ylabel="regret / bound, at the longest horizon")
-    axis.legend(fontsize=7)
+    axis.set(yscale="log", ylabel="regret / bound at the longest $T$")
+    shared_legend(figure, columns=5)
     return figure
 
 

@@ -9,7 +9,20 @@ import xarray as xr
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from experiments.claims import NOTHING, Check, Claim, at_least, at_most, errors, interval, panels, series
+from experiments.claims import (
+    NOTHING,
+    Check,
+    Claim,
+    at_least,
+    at_most,
+    errors,
+    interval,
+    panels,
+    reference,
+    series,
+    shared_legend,
+)
+from jaxstack.plots.style import LEARNER_STYLES
 
 CLAIM = Claim(
     number=5,
@@ -58,32 +71,29 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
     told = _told(data["spec"], bound)
     figure, (left, right) = panels(2)
     at = np.arange(len(sizes))
-    for learner, colour in (("region_ucb", "#009E73"), ("oful", "#D55E00")):
+    for learner in ("region_ucb", "oful"):
+        colour, _, marker = LEARNER_STYLES[learner]
         both = regret[learner], regret["erm_product"]
-        left.errorbar(at, _ratio(*both), errors(*both, of=_over), fmt="o", color=colour, label=learner)
+        left.errorbar(at, _ratio(*both), errors(*both, of=_over), fmt=marker, color=colour, label=learner)
     left.set_xticks(at, sizes, rotation=60, fontsize=7)
     left.set(yscale="log", title="price of seeing actions only", ylabel="regret / that of erm_product")
-    left.set_xlabel("L, n, K")
-    left.legend(fontsize=7)
+    left.set_xlabel("sizes $L$, $n$, $K$ of the game")
     both = regret["region_ucb"], regret["oful"]
     mean, error, predicted = _ratio(*both), errors(*both, of=_over), bound["region_ucb"] / bound["oful"]
-    for chosen, fill in ((told, "full"), (~told, "none")):
-        where = predicted[chosen], mean[chosen], error[:, chosen]
-        right.errorbar(*where, fmt="o", fillstyle=fill, color="#0072B2")
-    for number, place in enumerate(np.lexsort((mean, predicted))):  # names on either side, in turn
-        side, sign = ("left", 1) if number % 2 else ("right", -1)
-        options = {"textcoords": "offset points", "xytext": (5 * sign, -2), "ha": side, "fontsize": 6}
-        right.annotate(sizes[place], (predicted[place], mean[place]), **options)
-    right.margins(x=0.3)
-    right.axhline(1, color="#999999", linewidth=1)
-    right.axvline(1, color="#999999", linewidth=1)
+    for chosen, fill, what in ((told, "full", None), (~told, "none", "hollow: both bounds exceed $T$")):
+        if chosen.any():
+            where = predicted[chosen], mean[chosen], error[:, chosen]
+            right.errorbar(*where, fmt="o", fillstyle=fill, color="#0072B2", label=what)
+    reference(right, 1, "equal regret")
+    reference(right, 1, "equal bounds", upright=True)
     right.set(
         xscale="log",
         yscale="log",
-        title="region_ucb / oful",
-        xlabel="ratio of bounds",
-        ylabel="ratio of regrets",
+        title="region_ucb over oful, a point a size",
+        xlabel="ratio of their bounds",
+        ylabel="ratio of their regrets",
     )
+    shared_legend(figure, columns=3)
     return figure
 
 

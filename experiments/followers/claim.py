@@ -21,6 +21,7 @@ from experiments.claims import (
     power_fit,
     ratio_fit,
     series,
+    shared_legend,
 )
 
 CLAIM = Claim(
@@ -69,22 +70,22 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
 
 
 def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
-    """Regret and regions against n, a panel for each L."""
+    """Regret, and below it regions, against n; a column for each L."""
     cases = list(_cases(data))
     leaders = list(dict.fromkeys(case.leader for case in cases))
-    figure, axes = panels(len(leaders))
+    figure, axes = panels(2 * len(leaders), columns=len(leaders))
     colours = {"separable": "#0072B2", "anonymous": "#D55E00"}
-    for axis, leader in zip(axes, leaders, strict=False):
+    for axis, below, leader in zip(axes, axes[len(leaders) :], leaders, strict=False):
         for case in (case for case in cases if case.leader == leader):
-            label = f"regret, {case.payoff}"
+            label = f"{case.payoff} payoff"
             mean = case.regret.mean(axis=(1, 2))
             axis.errorbar(
                 case.followers, mean, errors(case.regret), color=colours[case.payoff], marker="o", label=label
             )
-        axis.plot(case.followers, case.regions.mean(axis=(1, 2)), "s--", color="#555555", label="regions")
-        axis.set(xscale="log", yscale="log", title=leader, xlabel="n followers")
-    axes[0].set_ylabel("regret (payoff units); number of regions")
-    axes[0].legend(fontsize=7)
+        below.plot(case.followers, case.regions.mean(axis=(1, 2)), "s-", color="#555555")
+        axis.set(xscale="log", yscale="log", title=leader, ylabel="regret (payoff units)")
+        below.set(xscale="log", yscale="log", xlabel="followers $n$", ylabel="best-response regions")
+    shared_legend(figure, columns=3)
     return figure
 
 

@@ -26,7 +26,7 @@ from experiments.claims import (
     series,
     shared_legend,
 )
-from jaxstack.plots.style import line_options, line_styles
+from jaxstack.plots.style import MUTED, line_options, line_styles
 
 CLAIM = Claim(
     number=1,
@@ -86,10 +86,19 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
                 options = line_options(line_styles([learner])[0]) | {"markersize": 4}
                 options |= {"alpha": 0.45} if again else {"label": learner}
                 axis.errorbar(points.x, points.mean, errors(points.regret), **options)
-        axis.set(xscale="log", yscale="log", title=scenario, xlabel="T", ylabel="regret, payoff units")
+        axis.set(
+            xscale="log", yscale="log", title=scenario, xlabel="horizon $T$", ylabel="regret (payoff units)"
+        )
         T, lowest = np.array(axis.get_xlim()), axis.get_ylim()[0]
-        axis.plot(T, 2 * lowest * np.sqrt(T / T[0]), color="#999999", linewidth=1, label="√T")
-    shared_legend(figure)
+        axis.plot(
+            T,
+            2 * lowest * np.sqrt(T / T[0]),
+            color=MUTED,
+            linewidth=1,
+            linestyle=(0, (1, 2)),
+            label="slope of √T",
+        )
+    shared_legend(figure, columns=4)
     return figure
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.claims import (
+    COLOURS,
     Check,
     Claim,
     at_least,
@@ -17,7 +18,9 @@ from experiments.claims import (
     fit_of,
     interval,
     panels,
+    reference,
     series,
+    shared_legend,
 )
 
 CLAIM = Claim(
@@ -69,12 +72,13 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
                 case.mean,
                 errors(case.ratio, of=lambda means: means.min(axis=1)),
                 marker="osD^v"[number],
-                label=f"m = {case.decisions}",
+                color=COLOURS[number],
+                label=f"$m$ = {case.decisions} sign decisions",
             )
-        axis.axhline(CONSTANT, color="#999999", linewidth=1)
-        axis.set(xscale="log", title=scenario, xlabel="T", ylabel="best regret / √(min{L, nK} T)")
+        reference(axis, CONSTANT, f"wanted: at least {CONSTANT:g}")
+        axis.set(xscale="log", title=scenario, xlabel="horizon $T$", ylabel="best regret / √(min{L, nK} T)")
         axis.set_ylim(bottom=0)
-    axes[0].legend(fontsize=7)
+    shared_legend(figure, columns=3)
     return figure
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.claims import NOTHING, Check, Claim, at_most, errors, interval, panels
+from experiments.claims import NOTHING, Check, Claim, at_most, errors, interval, panels, shared_legend
+from jaxstack.plots.scales import scale_values
 from jaxstack.plots.style import line_options, line_styles
 
 CLAIM = Claim(
@@ -68,10 +69,14 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
             below.errorbar(at, curve.failed.mean(axis=(1, 2)), errors(curve.failed), **options)
             for axis in (above, below):
                 axis.set_xticks(at, [f"1/{1 / c:g}" if 0 < c < 1 else f"{c:g}" for c in curve.scale])
-                axis.tick_params(axis="x", labelsize=7)
-        above.set(title=scenario, ylabel="regret, payoff units", yscale="log")
-        below.set(xlabel="c", ylabel="share of runs that fail", ylim=(-0.03, 1.03))
-    axes[0].legend(fontsize=7)
+                axis.tick_params(axis="x", labelsize=7.5)
+        above.set(title=scenario, ylabel="regret (payoff units)")
+        means = [curve.regret.mean(axis=(1, 2)) for curve in curves if curve.scenario == scenario]
+        scale_values(above, np.concatenate(means))
+        below.set(
+            xlabel="radius over the theorem's, $c$", ylabel="share of runs that fail", ylim=(-0.03, 1.03)
+        )
+    shared_legend(figure)
     return figure
 
 

@@ -8,7 +8,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_most, errors, interval, panels, power_fit
+from experiments.claims import (
+    COLOURS,
+    Check,
+    Claim,
+    at_most,
+    errors,
+    interval,
+    panels,
+    power_fit,
+    shared_legend,
+)
+from jaxstack.plots.style import MUTED
 
 CLAIM = Claim(
     number=7,
@@ -87,13 +98,14 @@ def draw(data: list[Counts], checks: list[Check]) -> Figure:
     figure, axes = panels(3)
     for axis, letter in zip(axes, LETTERS, strict=True):
         for number, counts in enumerate(counts for counts in data if counts.letter == letter):
-            mean, colour = counts.regions.mean(axis=(1, 2)), f"C{number}"
+            mean, colour = counts.regions.mean(axis=(1, 2)), COLOURS[number]
             label = f"L = {counts.leader}"
             axis.errorbar(
                 counts.sizes, mean, errors(counts.regions), marker="o^sD"[number], color=colour, label=label
             )
             moved = counts.bound * mean[0] / counts.bound[0]
             axis.plot(counts.sizes, moved, ":", color=colour)
-        axis.set(xscale="log", yscale="log", xlabel=letter, ylabel="regions (dotted: bound's slope)")
-    axes[0].legend(fontsize=7)
+        axis.set(xscale="log", yscale="log", xlabel=f"${letter}$", ylabel="best-response regions")
+    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound, from the first point")
+    shared_legend(figure, columns=3)
     return figure

@@ -24,7 +24,7 @@ from experiments.claims import (
     shared_legend,
     slope,
 )
-from jaxstack.plots.style import line_options, line_styles
+from jaxstack.plots.style import MUTED, line_options, line_styles
 
 CLAIM = Claim(
     number=3,
@@ -68,7 +68,7 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
 
 
 def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
-    """Regret against each size; dotted, the bound moved to the first point."""
+    """Regret against each size; dotted, how the bound grows from the first point."""
     scenarios = [str(name) for dataset in data.values() for name in dataset.scenario.values]
     figure, axes = panels(len(scenarios), columns=2)
     for axis, scenario in zip(axes, scenarios, strict=False):
@@ -78,12 +78,13 @@ def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
             axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": learner})
             if learner != "uniform":
                 moved = points.bound * points.mean[0] / points.bound[0]
-                axis.plot(points.x, moved, ":", color=options["color"], label=f"bound of {learner}, moved")
+                axis.plot(points.x, moved, ":", color=options["color"])
         axis.set(xscale="log", yscale="log", title=scenario, xlabel=AXES[scenario][1])
         ticks = ours[0][1].x
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axis.set_xticks([], [], minor=True)
-        axis.set_ylabel("regret, payoff units")
+        axis.set_ylabel("regret (payoff units)")
+    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound, from the first point")
     shared_legend(figure, columns=3)
     return figure
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from jaxstack.cli.catalogue import print_learners, print_scenarios
 from jaxstack.cli.cells import print_dry_run
 from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
 from jaxstack.cli.errors import clean_errors
@@ -14,9 +15,10 @@ from jaxstack.cli.inspection import inspect_game, require_picture_name
 from jaxstack.cli.learners import wanted_spec
 from jaxstack.cli.page import write_page
 from jaxstack.cli.running import run_spec
+from jaxstack.cli.solving import solve_game
 from jaxstack.terminal import Terminal
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False)
 
 
 def main() -> None:
@@ -32,8 +34,9 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def common(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
@@ -42,6 +45,8 @@ def common(
     ] = False,
 ) -> None:
     """Learning to play multi-follower Bayesian Stackelberg games: simulate, solve, draw."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -70,6 +75,24 @@ def run(
     ties: Annotated[
         Literal["optimistic", "robust"] | None,
         typer.Option(help="Tie rule of scenarios that do not state their own."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="TABLE.KEY=VALUE",
+            help="Set a key of the spec: run.seed=1, region_ucb.radius_scale=[0.1,1], 'random games.games=4' "
+            "(a list is an axis); may be repeated.",
+        ),
+    ] = None,
+    table: Annotated[
+        bool | None,
+        typer.Option(
+            "--table/--no-table",
+            help="Play with a table of the regions or fail; or without one, by learners that can. Default: "
+            "with one where it is soon made.",
+            show_default=False,
+        ),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -119,7 +142,12 @@ def run(
 
                 end_in_one_line()
                 join(coordinator, processes, process_id)
-            spec = wanted_spec(source, learners, horizon=horizon, runs=runs, seed=seed, ties=ties)
+            settings = {"horizon": horizon, "runs": runs, "seed": seed, "ties": ties, "table": table}
+            spec = wanted_spec(source, learners, **settings)
+            if assignments:
+                from jaxstack.sweeps.spec.overrides import overridden
+
+                spec = overridden(spec, assignments)
         name = "the built-in spec" if source is None else str(source)
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
@@ -140,6 +168,7 @@ def inspect(
         Literal["optimistic", "robust"],
         typer.Option(help="Followers break ties for the leader, or so that the leader can enforce it."),
     ] = "optimistic",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
 ) -> None:
     """Sizes, best-response regions and optimal commitment of a game."""
     with clean_errors(context):
@@ -148,7 +177,56 @@ def inspect(
         if out is not None:
             require_picture_name(out)
             report.require_writable(out.parent)
-        inspect_game(game, out, ties, Terminal())
+        inspect_game(game, out, ties, Terminal(), as_json)
+
+
+@app.command()
+def solve(
+    context: typer.Context,
+    game: Annotated[
+        Path, typer.Argument(metavar="GAME", help="Game file: .json, .npz, .csv or .nfg.", show_default=False)
+    ],
+    method: Annotated[
+        Literal["vertices", "programs", "milp", "ascent"] | None,
+        typer.Option(help="How. Default: chosen by an estimate, which is told."),
+    ] = None,
+    ties: Annotated[
+        Literal["optimistic", "robust"],
+        typer.Option(help="Followers break ties for the leader, or so that the leader can enforce it."),
+    ] = "optimistic",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Then the best so far, with an upper bound. Default: none."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX table.")] = False,
+) -> None:
+    """Optimal commitment of a game, the responses, and what other commitments would earn."""
+    with clean_errors(context):
+        if as_json and as_latex:
+            raise ValueError("--json and --latex are two forms of one answer: give one of them.")
+        form = "json" if as_json else "latex" if as_latex else "text"
+        solve_game(game, method, ties, time_limit, form, Terminal())
+
+
+@app.command()
+def learners(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
+) -> None:
+    """The learners there are, with their feedback, hyperparameters and defaults."""
+    with clean_errors(context):
+        print_learners(as_json, Terminal())
+
+
+@app.command()
+def scenarios(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")] = False,
+) -> None:
+    """The kinds of games that a spec may name, with their keys and defaults."""
+    with clean_errors(context):
+        print_scenarios(as_json, Terminal())
 
 
 @app.command()

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack.cli.pictures import DOTS_PER_INCH, sizes
+from jaxstack.cli.solving import print_json
+from jaxstack.terminal import Terminal
 from jaxstack.writing import write_file
 
-_MAX_ROWS, _MAX_COLUMNS = 20, 8  # of the table of responses
+_MAX_ROWS = 40  # of the table of responses
 
 
 def _near_ties(game: Any, types: Any, solution: Any) -> str:
@@ -25,16 +27,42 @@ def _near_ties(game: Any, types: Any, solution: Any) -> str:
     return f"{solution.warning()} They are: {'; '.join(shown)}."
 
 
-def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> None:
+def inspect_game(path: Path, out: Path | None, ties: str, console: Console, as_json: bool = False) -> None:
     """Print what is known of a game, and draw its regions where a picture is asked for."""
     import jaxstack
-    from jaxstack import bounds, memory, plots, scenarios, solvers
+    from jaxstack import plots, scenarios, solvers
 
     file = scenarios.load_game_file(path)
     game, types = file.game, file.types
     table = jaxstack.enumerate_regions(game, ties=ties)
     solution = solvers.solve(game, types, ties=ties, table=table)
 
+    told = Terminal(stderr=True) if as_json else console
+    if as_json:
+        print_json(_record(path, file, table, solution), console)
+    else:
+        _print_facts(path, file, table, solution, console)
+        _print_solution(file, solution, console)
+    if out is None:
+        return
+    if game.dimension not in (1, 2):
+        told.print(
+            Text(f"No picture: regions are drawn for L = 2 or 3, and L = {game.num_leader_actions} here.")
+        )
+        return
+    figure = plots.regions(
+        game, types, table, solution, names=_leaders(file), title=f"{path.stem}: {sizes(game)}"
+    )
+    suffix = out.suffix[1:].lower()
+    write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=DOTS_PER_INCH))
+    told.print(Text(f"Picture: {out}"))
+
+
+def _print_facts(path: Path, file: Any, table: Any, solution: Any, console: Console) -> None:
+    """What there is in a game, and what is best in it."""
+    from jaxstack import bounds, memory
+
+    game, types, ties = file.game, file.types, solution.ties
     facts = Table(title=Text(str(path)), show_header=False, title_justify="left")
     facts.add_column(no_wrap=True)
     facts.add_column()
@@ -64,46 +92,69 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console) -> N
         facts.add_row(name, Text(value))
     console.print(facts)
 
-    word, number = ("leader action", "probability") if game.strategies is None else ("coordinate", "value")
-    leaders = file.leader_names or [f"{word} {action}" for action in range(game.num_leader_actions)]
+
+def _leaders(file: Any) -> list[str]:
+    """Leader actions, or coordinates of a strategy set, in words."""
+    word = "leader action" if file.game.strategies is None else "coordinate"
+    return list(file.leader_names or [f"{word} {action}" for action in range(file.game.num_leader_actions)])
+
+
+def _print_solution(file: Any, solution: Any, console: Console) -> None:
+    """The optimal commitment, and who answers how."""
+    word, number = (
+        ("leader action", "probability") if file.game.strategies is None else ("coordinate", "value")
+    )
     commitment = Table(title="optimal commitment", title_justify="left")
     commitment.add_column(word)
     commitment.add_column(number, justify="right")
-    for name, probability in zip(leaders, solution.commitment, strict=True):
+    for name, probability in zip(_leaders(file), solution.commitment, strict=True):
         commitment.add_row(Text(name), f"{probability:.6f}")
     console.print(commitment)
     console.print(response_table(solution.response, file, "responses at the optimum"))
 
-    if out is None:
-        return
-    if game.dimension not in (1, 2):
-        console.print(Text(f"No picture: regions are drawn for L = 2 or 3, and L = {len(leaders)} here."))
-        return
-    figure = plots.regions(game, types, table, solution, names=leaders, title=f"{path.stem}: {sizes(game)}")
-    suffix = out.suffix[1:].lower()
-    write_file(out, lambda stream: figure.savefig(stream, format=suffix, dpi=DOTS_PER_INCH))
-    console.print(Text(f"Picture: {out}"))
+
+def _record(path: Path, file: Any, table: Any, solution: Any) -> dict[str, Any]:
+    """The same for JSON."""
+    from jaxstack import bounds
+    from jaxstack.exports.solution import record_of
+
+    game = file.game
+    low, high = game.payoff_bounds()
+    return {
+        "game": str(path),
+        "title": file.title,
+        "leader_actions": game.num_leader_actions,
+        "followers": game.num_followers,
+        "types": game.types_by_follower.tolist(),
+        "actions": game.actions_by_follower.tolist(),
+        "leader_payoff": {"kind": type(game.leader).__name__, "low": float(low), "high": float(high)},
+        "distribution": type(file.types).__name__,
+        "joint_types": game.num_joint_types,
+        "regions": int(table.num_regions),
+        "full_dimensional_regions": int(table.full_dimensional.sum()),
+        "bound_on_regions": bounds.num_regions(game),
+        "vertices": int(table.vertex_mask.sum()),
+        "table_bytes": table.nbytes,
+        "optimum": record_of(solution, file),
+    }
 
 
 def response_table(responses: Any, file: Any, title: str) -> Table:
-    """What every follower type does against a commitment."""
-    n, K = len(responses), file.game.num_types
-    followers = file.follower_names or [f"follower {i}" for i in range(n)]
-    # A heading is for a column of types: those of followers who name their own stand in the cells.
-    own_types = bool(file.type_names) and not isinstance(file.type_names[0], str)
-    kinds = [f"type {k}" for k in range(K)] if own_types or not file.type_names else file.type_names
-    shown = range(min(n, _MAX_ROWS))
+    """What every follower type does against a commitment, a row each: long names have room."""
+    followers = file.follower_names or [f"follower {i}" for i in range(len(responses))]
+    rows = [
+        (followers[i] if k == 0 else "", kind, file.actions_of(i)[responses[i][k]])
+        for i in range(min(len(responses), _MAX_ROWS))
+        for k, kind in enumerate(file.types_of(i))
+    ]
     table = Table(title=title, title_justify="left")
-    table.add_column("follower")
-    for kind in kinds[:_MAX_COLUMNS]:
-        table.add_column(Text(kind))
-    for i in shown:
-        names, actions = file.types_of(i)[:_MAX_COLUMNS], file.actions_of(i)
-        played = [actions[a] for a in responses[i][: len(names)]]  # of the types that there are
-        cells = map(": ".join, zip(names, played, strict=True)) if own_types else played
-        table.add_row(Text(followers[i]), *map(Text, cells))
-    if n > len(shown) or K > _MAX_COLUMNS:
-        table.caption = f"the first {len(shown)} of {n} followers, {min(K, _MAX_COLUMNS)} of {K} types"
+    for heading in ("follower", "type", "response"):
+        table.add_column(heading, overflow="fold")
+    for row in rows[:_MAX_ROWS]:
+        table.add_row(*map(Text, row))
+    total = int(file.game.types_by_follower.sum())
+    if total > len(rows[:_MAX_ROWS]):
+        table.caption = f"the first {_MAX_ROWS} of {total:,} follower types; --json tells all"
     return table
 
 

@@ -99,7 +99,7 @@ class Results:
             write_file(self._out / name, lambda file: figure.savefig(file, format="png", dpi=DOTS_PER_INCH))
             told.pictures.append(name)
 
-        table = games.table_of(group[0].game_key, False)
+        table = games.table_of(group[0].game_key, False, group[0].run.table)
         played = [run.curve_of(self._out, cell) for cell in group]
         for cell, curve in zip(group, played, strict=True):
             theorem = cells.learner_of(cell).theorem
@@ -108,7 +108,7 @@ class Results:
         title = f"{problem.name}: {sizes(problem.game)}, {self._spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
-        if problem.game.dimension in (1, 2):
+        if table is not None and problem.game.dimension in (1, 2):
             draw(f"{stem}-regions.png", _picture_of_regions(self._spec, problem, table))
         return told
 

@@ -305,7 +305,7 @@ def _setting(
     number = checks.whole_number(run)
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
-    table = check_setting(words.game, learner, table)
+    table, learner = check_setting(words.game, learner, table)
     if learner.feedback == "optimum":
         raise ValueError(
             f"{learner.name} is told the optimum, which nobody knows here. Deploy another learner."

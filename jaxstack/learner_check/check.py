@@ -39,7 +39,7 @@ def check_learner(
     yours), on degenerate games (one leader action, everything tied, many followers of one type) and on a
     batch of two games. Checked are:
 
-    - its fields; hyperparameters that are single numbers;
+    - its fields; hyperparameters that are single numbers; that it reads no table if it needs none;
     - `init`: arrays of explicit dtypes (floats follow `jax_enable_x64`, integers do not);
     - `act`: a Choice of int32 scalars, a real vertex of a real region in every round; or a Commitment of the
       strategy set with a best response of every follower type;
@@ -52,6 +52,8 @@ def check_learner(
       `play`, and in a batch of games;
     - jumps, if there are any, are those of its own functions;
     - regret that is finite and never negative.
+
+    Who plays in its place where there is no table (`Learner.without_table`) is checked by a call of its own.
 
     What it cannot see: a distribution of types that the learner's functions captured as plain numbers, and
     whether the method learns anything.

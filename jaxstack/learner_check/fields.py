@@ -21,9 +21,17 @@ def check_fields(learner: Any) -> None:
     for field in ("init", "act", "update", "hparams", "prepare"):
         given = getattr(learner, field)
         require(callable(given), f"{name}: {field} must be a function, but {given!r} arrived.")
+    for field in ("draws", "needs_table"):
+        given = getattr(learner, field)
+        require(isinstance(given, bool), f"{name}: {field} must be True or False, but {given!r} arrived.")
     require(
-        isinstance(learner.draws, bool),
-        f"{name}: draws must be True or False, but {learner.draws!r} arrived.",
+        learner.needs_table or learner.plays == "commitments",
+        f"{name} plays vertices of a table, so it needs one: needs_table=True, or plays='commitments'.",
+    )
+    other = learner.without_table
+    require(
+        other is None or (isinstance(other, Learner) and not other.needs_table),
+        f"{name}: without_table must be a Learner with needs_table=False, or None, but {other!r} arrived.",
     )
     for field in ("schedule", "replan", "info"):
         given = getattr(learner, field)

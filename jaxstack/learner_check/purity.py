@@ -81,7 +81,10 @@ def _check_host_functions(setting: Setting) -> None:
             np.array_equal(rounds[0], rounds[1]),
             f"{learner.name}: schedule must give the same rounds for the same horizon, but two calls differ.",
         )
-    first, second = (learner.prepare(setting.cases[0].game, setting.cases[0].table) for _ in range(2))
+    case = setting.cases[0]
+    table = case.table if learner.needs_table else None
+    with calling(learner, "prepare", case.name):
+        first, second = (learner.prepare(case.game, table) for _ in range(2))
     require(
         _equal(first, second),
         f"{learner.name}: prepare must give the same arrays for the same game, but two calls differ.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -37,8 +38,11 @@ class Setting(NamedTuple):
             )
 
     def inputs(self, case: Case) -> Inputs:
-        """What a simulation of `case` hands to the learner."""
-        return self.setup(case).inputs
+        """What a simulation of `case` hands to the learner; no table to one that needs none."""
+        inputs = self.setup(case).inputs
+        if self.learner.needs_table:
+            return inputs
+        return inputs._replace(known=dataclasses.replace(inputs.known, table=None))
 
     def simulate(self, case: Case, **options: Any) -> RegretCurve:
         """Regret of the learner in `case`; options are those of `jaxstack.simulate`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 
 from jaxstack.learners.contract import ActionFeedback, Learner, TypeFeedback
+from jaxstack.regions import RegionTable
 
 
 @contextlib.contextmanager
@@ -34,6 +36,11 @@ def calling(learner: Learner, what: str, where: str) -> Iterator[None]:
             f"such as known.game.num_leader_actions and known.table.padded_regions."
         ) from error
     except AttributeError as error:
+        if error.obj is None and error.name in _OF_TABLES:
+            raise ValueError(
+                f"{name} reads known.table.{error.name}, but the learner says that it needs no table, and "
+                f"where there is none known.table is None. Declare needs_table=True, or do without."
+            ) from error
         if not isinstance(error.obj, TypeFeedback | ActionFeedback | None):
             error.add_note(_NOTE.format(name, where))
             raise
@@ -51,6 +58,7 @@ def calling(learner: Learner, what: str, where: str) -> Iterator[None]:
         ) from error
 
 
+_OF_TABLES = {field.name for field in dataclasses.fields(RegionTable)} | set(vars(RegionTable))
 _NOTE = "Raised by {} in the game '{}' of jaxstack.check_learner."
 _ARRIVES = {
     "types": "TypeFeedback(types)",

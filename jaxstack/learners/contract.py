@@ -65,7 +65,7 @@ class Known:
     Attributes:
       game: the game in units: the leader's payoffs that can occur lie in [0, 1], those of the followers are
         differences from their own mean, scaled. No response depends on that.
-      table: best-response regions.
+      table: RegionTable of its best-response regions; None where it is played without one.
       horizon: [] float, T.
       payoff_low, payoff_range: [] float, the leader's payoffs that can occur lie in [low, low + range]; range
         1 if constant. What learners compute with is in units already.
@@ -75,7 +75,7 @@ class Known:
     """
 
     game: Game
-    table: RegionTable
+    table: Any
     horizon: Any
     payoff_low: Any
     payoff_range: Any
@@ -115,7 +115,7 @@ def no_params(known: Known) -> NoParams:
     return NoParams()
 
 
-def nothing_prepared(game: Game, table: RegionTable) -> tuple[()]:
+def nothing_prepared(game: Game, table: RegionTable | None) -> tuple[()]:
     """`prepare` of a learner that needs nothing of the kind."""
     return ()
 
@@ -143,21 +143,25 @@ class Learner:
     Attributes:
       name: as in tables and legends.
       feedback: "types", "actions" or "none": what `update` receives (TypeFeedback, ActionFeedback, None); or
-        "optimum", of a yardstick that is told the optimal Choice as `known.prepared`, and nothing after.
+        "optimum", of a yardstick that is told the optimal Choice or Commitment as `known.prepared`, and
+        nothing after.
       init: (known, hparams) -> state, before round 1. State is what the next round needs, nothing else.
       act: (key, state, known, hparams, t) -> Choice, or Commitment (`plays`).
       update: (state, known, hparams, choice, feedback, t) -> state, same tree, shapes and dtypes.
         t is the round, [] int32, 1..T, the same number for all runs: `lax.cond` on it is a real branch.
       hparams: known -> default hyperparameters, a NamedTuple of scalars (traced: new numbers never
         recompile, and they can be swept).
-      prepare: (game in units, table) -> pytree of host arrays for `known.prepared`, derived from what is
-        known alone; of a stacked batch, every array with a leading axis G.
+      prepare: (game in units, table or None) -> pytree of host arrays for `known.prepared`, derived from
+        what is known alone; of a stacked batch, every array with a leading axis G.
       ranges: (name, low, high) of hyperparameters that make sense only between two numbers, both excluded.
       needs_payoff_vectors: it learns from `known.unit_payoff_vector(feedback.actions)`, and so cannot play a
         game in which the leader's payoff depends on types.
       theorem: name of the rate in `jaxstack.bounds.regret` that bounds its regret, if one is known.
       jumps: how its rounds can be jumped over, if they can.
       plays: "vertices" of the table (Choice), or "commitments" (Commitment).
+      needs_table: whether it reads `known.table`; who does not can play any game (`simulate(table=False)`).
+      without_table: who plays in its place where there is no table: the same method, by commitments. None of
+        a learner that has no such method.
       draws: whether `act` or `replan` uses its key.
       schedule: horizon -> [E] rounds in which it replans, fixed before round 1 and the same for all runs.
       replan: (key, state, known, hparams, t) -> state, before `act` in those rounds: work that is too dear
@@ -175,12 +179,14 @@ class Learner:
     act: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Choice | Commitment]
     update: Callable[[Pytree, Known, Pytree, Any, Any, jax.Array], Pytree]
     hparams: Callable[[Known], Pytree] = no_params
-    prepare: Callable[[Game, RegionTable], Pytree] = nothing_prepared
+    prepare: Callable[[Game, Any], Pytree] = nothing_prepared
     ranges: tuple[tuple[str, float, float], ...] = ()
     needs_payoff_vectors: bool = False
     theorem: str | None = None
     jumps: Jumps | None = None
     plays: str = "vertices"
+    needs_table: bool = True
+    without_table: Learner | None = None
     draws: bool = False
     schedule: Callable[[int], np.ndarray] | None = None
     replan: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Pytree] | None = None

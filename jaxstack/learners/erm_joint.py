@@ -24,6 +24,7 @@ from jaxstack.learners.contract import (
     add_compensated,
     tie_tolerance,
 )
+from jaxstack.learners.erm_search import erm_by_search
 from jaxstack.learners.rows import take_row
 from jaxstack.payoffs import joint_index
 
@@ -79,6 +80,7 @@ def erm_joint() -> Learner:
         theorem="erm_joint",
         info=_info,
         jumps=Jumps(product=False, init=_init, act=_act, update=_update),
+        without_table=erm_by_search("erm_joint", product=False),
     )
 
 

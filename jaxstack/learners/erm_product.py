@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxstack.axes import DeviceArray, Int
 from jaxstack.learners.candidates import Scoring, prepare_scoring, score_marginals
 from jaxstack.learners.contract import Choice, Jumps, Known, Learner, NoParams, TypeFeedback
+from jaxstack.learners.erm_search import erm_by_search
 
 
 class MarginalCounts(NamedTuple):
@@ -42,6 +43,7 @@ def erm_product() -> Learner:
         theorem="erm_product",
         info=_info,
         jumps=Jumps(product=True, init=_init, act=_act, update=_update),
+        without_table=erm_by_search("erm_product", product=True),
     )
 
 

@@ -7,23 +7,26 @@ from typing import Any
 import numpy as np
 
 from jaxstack._pytree import set_field
-from jaxstack.axes import Bool
+from jaxstack.axes import Bool, Float
 from jaxstack.game import Game, stack, unstack
 from jaxstack.learners.contract import Known
 from jaxstack.payoffs import LeaderPayoff
 from jaxstack.regions.table import RegionTable
+from jaxstack.strategies.framing import on_frame
 from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.value import all_payoff_vectors
 
 _FEW_JOINT_ACTIONS = 1 << 12
+_SAMPLES = 256  # commitments at which followers are asked what they play
+_ROUNDING = 1e-9  # relative lead that linear programs do not see
 
 
-def know(game: Game, table: RegionTable, horizon: float) -> Known:
+def know(game: Game, table: RegionTable | None, horizon: float) -> Known:
     """What every learner knows: the game in units, its regions and the horizon.
 
     Args:
       game: one game, or a stacked batch of G.
-      table: its regions.
+      table: its regions, or None: then what followers may play is found action by action.
       horizon: T.
 
     Returns:
@@ -32,7 +35,7 @@ def know(game: Game, table: RegionTable, horizon: float) -> Known:
     Raises:
       ValueError: payoffs whose range is no finite number.
     """
-    played = played_actions(game, table)
+    played = possible_actions(game) if table is None else played_actions(game, table)
     low, high = (np.asarray(bound, np.float64) for bound in game.payoff_bounds(played))
     with np.errstate(over="ignore"):
         size = np.where(high > low, high - low, 1.0)
@@ -68,6 +71,50 @@ def played_actions(game: Game, table: RegionTable) -> Bool[np.ndarray, "n K A"]:
     played = [((responses == action) & real).any(axis=-3) for action in range(game.num_actions)]
     found = np.stack(played, axis=-1)
     return found if game.available is None else found & np.asarray(game.available)
+
+
+def possible_actions(game: Game) -> Bool[np.ndarray, "n K A"]:
+    """Which actions a follower type plays against some commitment: as `played_actions`, without a table.
+
+    A sample of commitments shows most of them, and a linear program decides on each of the others.
+    """
+    if game.num_games is not None:
+        return np.stack([possible_actions(unstack(game, g)) for g in range(game.num_games)])
+    payoffs = np.moveaxis(on_frame(game), -1, -2)  # [n, K, A, D]
+    has = np.ones(payoffs.shape[:-1], bool) if game.available is None else np.asarray(game.available)
+    payoffs = np.where(has[..., None], payoffs, -np.inf)
+    points = np.eye(payoffs.shape[-1]) if game.strategies is None else game.strategies.hull_shares
+    rng = np.random.default_rng(0)
+    points = np.concatenate([points, rng.dirichlet(np.ones(len(points)), _SAMPLES) @ points])
+    best = np.stack([np.where(has, payoffs @ point, -np.inf).argmax(axis=-1) for point in points])
+    found = (best[..., None] == np.arange(game.num_actions)).any(axis=0) & has
+    walls = None if game.strategies is None else game.strategies.wall_rows
+    for follower, theta, action in np.argwhere(has & ~found):
+        others = payoffs[follower, theta][has[follower, theta]]
+        found[follower, theta, action] = _is_best_somewhere(payoffs[follower, theta, action], others, walls)
+    return found
+
+
+def _is_best_somewhere(
+    payoff: Float[np.ndarray, "D"], others: Float[np.ndarray, "A D"], walls: Float[np.ndarray, "W D"] | None
+) -> bool:
+    """Whether no other action is better at some point of the strategy set; within rounding, it is."""
+    from scipy.optimize import linprog
+
+    leads = payoff - others
+    scale = np.abs(leads).max() or 1.0
+    limits = leads / scale if walls is None else np.concatenate([leads / scale, walls])
+    rows = np.column_stack([-limits, np.arange(len(limits)) < len(leads)])
+    shares = np.append(np.ones(len(payoff)), 0.0)
+    program = linprog(  # the least lead, as large as it can be
+        -(1 - shares),
+        A_ub=rows,
+        b_ub=np.zeros(len(rows)),
+        A_eq=shares[None],
+        b_eq=[1.0],
+        bounds=[(0, None)] * len(payoff) + [(None, None)],
+    )
+    return program.status != 0 or bool(program.x[-1] >= -_ROUNDING)
 
 
 def _leader_units(game: Game, low: np.ndarray, size: np.ndarray, played: np.ndarray) -> LeaderPayoff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from jaxstack.learners import region_means
 from jaxstack.learners.contract import (
     ActionFeedback,
     Choice,
+    Commitment,
     Known,
     Learner,
     NoParams,
@@ -23,14 +25,21 @@ from jaxstack.learners.rows import first_best, put_entry
 
 @functools.cache
 def oracle() -> Learner:
-    """Yardstick that knows D and plays the optimal commitment x* in every round: its regret is 0."""
-    return Learner(
+    """Yardstick that knows D and plays the optimal commitment x* in every round: its regret is 0.
+
+    Without a region table it plays the best commitment known.
+    """
+    by_vertex = Learner(
         name="oracle",
         feedback="optimum",
         init=_nothing_known,
         act=_act_optimally,
         update=_nothing_to_learn,
     )
+    by_commitment = dataclasses.replace(
+        by_vertex, act=_commit_optimally, plays="commitments", needs_table=False
+    )
+    return dataclasses.replace(by_vertex, without_table=by_commitment)
 
 
 @functools.cache
@@ -53,6 +62,13 @@ def _nothing_known(known: Known, hparams: Any) -> tuple[()]:
 
 def _act_optimally(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array) -> Choice:
     return Choice(*known.prepared)
+
+
+def _commit_optimally(
+    key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array
+) -> Commitment:
+    x, responses = known.prepared
+    return Commitment(jnp.asarray(x).astype(known.dtype), jnp.asarray(responses))
 
 
 def _act_uniformly(key: jax.Array, state: tuple[()], known: Known, hparams: NoParams, t: jax.Array) -> Choice:

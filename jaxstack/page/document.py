@@ -11,13 +11,27 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from jaxstack import plots
-from jaxstack.page.order import by_scenario, varying_axes
-from jaxstack.page.pictures import Pictures, cells_at, one_place, scenario_pictures
-from jaxstack.page.pieces import FOLDED, Number, escaped, figures_html, folded_html, table_html
-from jaxstack.page.tables import across_horizons, paired, paired_table, regret_table, time_table
+from jaxstack.comparison import Comparison, compare
+from jaxstack.exports.order import by_scenario, varying_axes
+from jaxstack.exports.words import Number
+from jaxstack.page.pictures import (
+    Pictures,
+    cells_at,
+    curves_elsewhere,
+    one_place,
+    region_picture,
+    scenario_pictures,
+)
+from jaxstack.page.pieces import FOLDED, escaped, figures_html, folded_html, table_html
+from jaxstack.page.tables import across_horizons, paired_table, regret_table, time_table
 from jaxstack.page.words import counted, in_words, listed, span_of
 from jaxstack.results import Cell, cells_of, describe, labels_on, text
 
+_COMPARED = (
+    '<p class="muted">Regret minus that of the reference, paired. Intervals are over games and runs, both as '
+    "samples; p-values are corrected for all comparisons of this page. The last column, if any, says where "
+    "the difference lies in another game of the same kind.</p>"
+)
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -33,14 +47,14 @@ def page(dataset: xr.Dataset, title: str, reference: str | None = None) -> str:
       ValueError: not a results dataset, or a reference that it does not hold, or that skips ahead.
     """
     cells = cells_of(dataset)
-    differences = paired(dataset, cells, reference)
+    compared = compare(dataset, reference) if cells or reference is not None else None
     scenarios = by_scenario(cells)
     missing, failed = (listed(dataset.attrs.get(name)) for name in ("missing", "failed"))
     told = [failure.get("cell") for failure in failed if isinstance(failure, dict)]
     missing = [cell for cell in missing if cell not in told]
     pictures = Pictures()
     sections = {
-        "results": ("Results", _results(scenarios, differences, pictures)),
+        "results": ("Results", _results(scenarios, compared, pictures, str(dataset.attrs.get("spec", "")))),
         "time": ("Time", time_table(scenarios)),
         "missing": ("Missing and failed", _missing(missing, failed) + _other_code(dataset.attrs)),
         "spec": ("Spec", _spec(str(dataset.attrs.get("spec", "")))),
@@ -99,7 +113,9 @@ def _summary(
     return f'<p class="muted">{escaped("; ".join(parts))}</p>{notice}'
 
 
-def _results(scenarios: Mapping[str, list[Cell]], differences: xr.Dataset | None, pictures: Pictures) -> str:
+def _results(
+    scenarios: Mapping[str, list[Cell]], compared: Comparison | None, pictures: Pictures, spec: str
+) -> str:
     if not scenarios:
         return "<p>No cell is finished yet.</p>"
     notes = (
@@ -122,11 +138,13 @@ def _results(scenarios: Mapping[str, list[Cell]], differences: xr.Dataset | None
     return (
         notes
         + overview
-        + "".join(_scenario(name, group, differences, pictures) for name, group in scenarios.items())
+        + "".join(_scenario(name, group, compared, pictures, spec) for name, group in scenarios.items())
     )
 
 
-def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pictures: Pictures) -> str:
+def _scenario(
+    name: str, cells: list[Cell], compared: Comparison | None, pictures: Pictures, spec: str
+) -> str:
     varying = varying_axes(cells)
     having = {axis: [cell for cell in cells if axis not in cell.lacks] for axis in cells[0].labels}
     shared = {
@@ -136,6 +154,7 @@ def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pict
     }
     optimum = span_of(np.concatenate([np.ravel(cell.optimum) for cell in cells]), ".4g")
     regions = span_of(np.concatenate([np.ravel(cell.num_regions) for cell in cells]))
+    gaps = np.concatenate([np.ravel(cell.optimum_gap) for cell in cells])
     horizons = "" if "horizon" in cells[0].labels else span_of([cell.horizon for cell in cells])
     facts = [
         describe(shared),
@@ -143,28 +162,34 @@ def _scenario(name: str, cells: list[Cell], differences: xr.Dataset | None, pict
         counted(max(len(cell.final_regret) for cell in cells), "game"),
         f"{regions} regions" if regions else "",
         f"optimum {optimum} payoff units per round" if optimum else "",
+        f"at most {np.nanmax(gaps):.2g} more is not excluded" if (gaps > 0).any() else "",
     ]
     parts = [
         f"<h3>{escaped(name)}</h3>",
         f'<p class="muted">{escaped("; ".join(fact for fact in facts if fact))}</p>',
-        figures_html(scenario_pictures(cells, varying, pictures)),
+        figures_html([*scenario_pictures(cells, varying, pictures), *region_picture(spec, name, pictures)]),
+        _elsewhere(curves_elsewhere(cells, varying, pictures)),
         "<h4>Regret after the last round</h4>",
         regret_table(cells, varying),
     ]
     across = across_horizons(cells, varying)
     if across:
         parts += ["<h4>Growth across horizons</h4>", across]
-    compared = paired_table(cells, varying, differences)
-    if differences is not None and compared:
-        reference = escaped(differences.attrs["reference"])
-        parts += [f"<h4>Compared with {reference} on the same draws</h4>", compared]
-        alone = [label for label in labels_on(cells, "learner") if differences.skips_ahead.sel(learner=label)]
+    table = "" if compared is None else paired_table(cells, varying, compared)
+    if compared is not None and table:
+        parts += [f"<h4>Compared with {escaped(compared.reference)} on the same draws</h4>", _COMPARED, table]
+        alone = [label for label in labels_on(cells, "learner") if label in compared.left_out]
         if alone:
             told = ", ".join(map(text, alone))
             parts.append(
                 f'<p class="muted">Not compared, since skipping ahead draws by itself: {escaped(told)}</p>'
             )
     return "\n".join(parts)
+
+
+def _elsewhere(figures: list[str]) -> str:
+    """Curves at other places, folded."""
+    return folded_html(figures_html(figures), "Curves at other places of the grid", True) if figures else ""
 
 
 def _missing(missing: list[Any], failed: list[Any]) -> str:

@@ -7,22 +7,32 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from jaxstack.page.order import groups_along, in_order, place_of, places_of, varying_axes
-from jaxstack.page.pieces import Number, table_html
-from jaxstack.page.words import duration_words, ends_of, or_none, short_number, verdict
-from jaxstack.regret import Exponent, growth_exponent
-from jaxstack.report import exponent_with_interval, with_error
-from jaxstack.results import Cell, axes_of, labels_on, skips_ahead
-from jaxstack.sweeps.load import paired_differences
+from jaxstack.comparison import Comparison
+from jaxstack.exports.curves import exponent_words
+from jaxstack.exports.order import groups_along, in_order, places_of, varying_axes
+from jaxstack.exports.words import (
+    NOTHING,
+    Number,
+    finite_or_none,
+    interval,
+    probability,
+    short_number,
+    signed,
+    unit_of_times,
+    with_error,
+)
+from jaxstack.page.pieces import table_html
+from jaxstack.page.words import ends_of
+from jaxstack.regret import growth_exponent
+from jaxstack.results import Cell, axis_words, labels_on
 
 
 def regret_table(cells: list[Cell], varying: list[str]) -> str:
     """Regret of every cell, with its exponent and its theorem's rate."""
     several = any(len(cell.final_regret) > 1 for cell in cells)
     unkept = any(cell.regret is None for cell in cells)
-    head = [*varying, "learner", "regret", *(["lowest and highest game"] if several else [])]
+    head = [*map(axis_words, varying), "learner", "regret", *(["lowest and highest game"] if several else [])]
     head += ["growth exponent (95%)", "theorem's rate"]
 
     def row(cell: Cell) -> list[Any]:
@@ -31,9 +41,9 @@ def regret_table(cells: list[Cell], varying: list[str]) -> str:
         return [
             *places_of(cell, varying),
             cell.learner,
-            Number(with_error(or_none(cell.final_mean), or_none(cell.final_stderr))),
+            Number(with_error(finite_or_none(cell.final_mean), finite_or_none(cell.final_stderr))),
             *([Number(between)] if several else []),
-            _exponent(growth_exponent(cell), "" if cell.regret is not None else "*"),
+            exponent_words(growth_exponent(cell), "" if cell.regret is not None else "*"),
             Number(short_number(cell.bound)),
         ]
 
@@ -63,50 +73,45 @@ def across_horizons(cells: list[Cell], varying: list[str]) -> str:
             [
                 *places_of(group[0], rest),
                 group[0].learner,
-                _exponent(exponent),
+                exponent_words(exponent),
                 Number(" to ".join(ends_of(horizons))),
             ]
         )
     return (
-        table_html([*rest, "learner", "growth exponent (95%)", "horizons"], rows, len(rows)) if rows else ""
+        table_html([*map(axis_words, rest), "learner", "growth exponent (95%)", "horizons"], rows, len(rows))
+        if rows
+        else ""
     )
 
 
-def paired(dataset: xr.Dataset, cells: list[Cell], reference: str | None) -> xr.Dataset | None:
-    """Paired differences with the reference, if there is anything to compare."""
-    if not cells or "learner" not in axes_of(dataset):
-        return None
-    if reference is None:
-        own_draws = skips_ahead(dataset)
-        there = [label for label in labels_on(cells, "learner") if not own_draws.sel(learner=label)]
-        if not there:
-            return None
-        reference = str(there[0])
-    return paired_differences(dataset, reference)
-
-
-def paired_table(cells: list[Cell], varying: list[str], differences: xr.Dataset | None) -> str:
-    """Differences with the reference, where both have played."""
-    if differences is None:
-        return ""
-    axes = cells[0].axes
-    means, stderrs = (differences[name].transpose(*axes).values for name in ("mean", "stderr"))
-    own = [cell for cell in cells if cell.learner == differences.attrs["reference"]]
-    rows = []
-    for cell in in_order(cells, varying):
-        for partner in own:
-            # The one that has an axis says where on it they meet.
-            met = {axis: partner if axis in cell.lacks else cell for axis in axes}
-            shared = [a for a in axes if a != "learner" and a not in (*cell.lacks, *partner.lacks)]
-            if cell.learner == partner.learner or any(cell.labels[a] != partner.labels[a] for a in shared):
-                continue
-            place = tuple(met[axis].positions[axis] for axis in axes)
-            mean, stderr = float(means[place]), float(stderrs[place])
-            if np.isfinite(mean):
-                labels = [place_of(met[axis], axis) for axis in varying]
-                difference = ("+" if mean > 0 else "") + with_error(mean, or_none(stderr))
-                rows.append([*labels, cell.learner, Number(difference), verdict(mean, stderr)])
-    head = [*varying, "learner", "difference in regret", "beyond 2 standard errors"]
+def paired_table(cells: list[Cell], varying: list[str], compared: Comparison) -> str:
+    """Differences with the reference in one scenario, where both have played."""
+    axes = [axis for axis in cells[0].axes if axis in varying]
+    at = {axis: {label: i for i, label in enumerate(labels_on(cells, axis))} for axis in axes}
+    here = [d for d in compared.differences if d.place.get("scenario") == cells[0].labels.get("scenario")]
+    here.sort(key=lambda d: [at[axis].get(d.place.get(axis), -1) for axis in axes])
+    several = any(d.games > 1 for d in here)
+    head = [
+        *map(axis_words, varying),
+        "learner",
+        "difference in regret",
+        "95% interval",
+        "Holm p",
+        "on average",
+    ]
+    rows = [
+        [
+            *(d.place.get(axis, Number(NOTHING)) for axis in varying),
+            d.learner,
+            signed(d.mean),
+            interval(d.low, d.high),
+            probability(d.p_holm),
+            d.verdict,
+            *([interval(d.next_low, d.next_high)] if several else []),
+        ]
+        for d in here
+    ]
+    head += ["next random game (95%)"] if several else []
     return table_html(head, rows, len(rows), groups=bool(varying)) if rows else ""
 
 
@@ -118,23 +123,21 @@ def time_table(scenarios: Mapping[str, list[Cell]]) -> str:
     varying = list(dict.fromkeys(axis for group in scenarios.values() for axis in varying_axes(group)))
     first = ["scenario"] if "scenario" in cells[0].labels else []
 
+    kinds = {
+        "per round": lambda cell: cell.seconds_per_round,
+        "whole cell": lambda cell: cell.seconds["run"],
+        "compilation": lambda cell: cell.seconds["compile"],
+    }
+    units = {kind: unit_of_times(map(seconds, cells)) for kind, seconds in kinds.items()}
+
     def row(cell: Cell) -> list[Any]:
-        return [
-            *places_of(cell, [*first, *varying]),
-            cell.learner,
-            Number(duration_words(cell.seconds_per_round)),
-            Number(duration_words(cell.seconds["run"])),
-            Number(duration_words(cell.seconds["compile"])),
-        ]
+        times = [Number(short_number(seconds(cell) / units[kind][1])) for kind, seconds in kinds.items()]
+        return [*places_of(cell, [*first, *varying]), cell.learner, *times]
 
     rows = (row(cell) for group in scenarios.values() for cell in in_order(group, varying))
-    head = [*first, *varying, "learner", "per round", "whole cell", "compilation"]
+    head = [*first, *map(axis_words, varying), "learner"]
+    head += [f"{kind} ({unit})" for kind, (unit, _) in units.items()]
     note = (
         "Per round: wall time of a round of one run of one game, on the hardware below, without compilation."
     )
     return f"<p>{note}</p>" + table_html(head, rows, len(cells))
-
-
-def _exponent(exponent: Exponent, mark: str = "") -> Number:
-    known = {name: or_none(value) for name, value in exponent._asdict().items() if name != "window"}
-    return Number(exponent_with_interval(known) + (mark if known["low"] is not None else ""))

@@ -11,32 +11,6 @@ import numpy as np
 from jaxstack.results import text
 
 
-def verdict(mean: float, stderr: float) -> str:
-    """Whether a difference can be told from none."""
-    if mean == 0 and not stderr > 0:
-        return "the same"
-    if not np.isfinite(stderr):
-        return "one run does not tell"
-    if abs(mean) <= 2 * stderr:
-        return "not told apart"
-    return "more regret" if mean > 0 else "less regret"
-
-
-def short_number(value: float) -> str:
-    """Four digits, or the whole part."""
-    return "-" if not np.isfinite(value) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-
-
-def duration_words(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    if not np.isfinite(seconds):
-        return "-"
-    for unit, size in (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if seconds >= size or unit == "ns":
-            return f"{seconds / size:,.3g} {unit}"
-    return "-"
-
-
 def counted(count: int, word: str) -> str:
     """`1 cell`, `2 cells`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
@@ -52,11 +26,6 @@ def ends_of(values: Iterable[Any], spec: str = ",") -> list[str]:
 def span_of(values: Iterable[Any], spec: str = ",") -> str:
     """One number, or the first and the last of several."""
     return " to ".join(ends_of(values, spec))
-
-
-def or_none(value: float) -> float | None:
-    """A finite number, or None."""
-    return float(value) if np.isfinite(value) else None
 
 
 def listed(attribute: Any) -> list[Any]:

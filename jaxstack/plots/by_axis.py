@@ -79,10 +79,10 @@ def final_regret(
     handles, labels = axes.get_legend_handles_labels()
     handles.append(axes.plot([], [], color="none")[0])
     bands = " and bands" if any(line.everywhere for line in drawn) else ""
-    labels.append(f"bars{bands}: ± 2 standard errors")
+    labels.append(f"bars{bands}: {style.BANDS}")
     if has_guide:
         handles.append(axes.plot([], [], color=style.MUTED, linewidth=1.1, linestyle=(0, (1, 2)))[0])
-        labels.append("theorem's rate (shape only)")
+        labels.append("theorem's rate, scaled to the last point")
     ncols = style.columns(figure, labels)
     style.finish(figure, handles, labels, title, ncols=ncols, handlelength=3.0)
     return figure

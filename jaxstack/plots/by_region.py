@@ -8,21 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, Normalize, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 
 from jaxstack.axes import Array, Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.plots import style
+from jaxstack.plots.marks import coloured_dot, coloured_line, draw_path, star, write_within
 from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
 from jaxstack.regions.table import RegionTable
-from jaxstack.regret import log_spaced_rounds
 from jaxstack.value import region_payoff_vectors
 
 _UTILITY_LABEL = "leader's expected utility $U_D(x)$ (payoff units)"
-_MAX_MOVES = 48  # of a path that are drawn
+_MAX_LETTERS = 8  # follower types whose responses are written into a region
 _TRIANGLE = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])  # action 0 left, 1 right, 2 on top
 _SUBDIVISIONS = 8  # of every triangle side, so that colours between corners follow the utility
 
@@ -39,6 +40,8 @@ def regions(
     """Best-response regions in the leader's strategy set, coloured by the leader's expected utility U_D.
 
     Inside a region the utility is linear; it jumps across borders, so every region is coloured by itself.
+    Digits say how followers answer there, where they are few enough to be written: "01 2" is action 0 of the
+    first follower's type 0 and 1 of its type 1, and 2 of the second follower's.
     Where regions of a degenerate game overlap, the picture shows what the leader gets under the table's tie
     rule: the best of them. Flat regions (segments, points) stand out where they beat their neighbours.
     For L = 2 the simplex is the interval of x_0, and the utility is drawn as a function of it. A polytope is
@@ -112,6 +115,7 @@ class _Cell(NamedTuple):
 
     vertices: np.ndarray  # [v, L]
     vectors: np.ndarray  # [maps, L]: the leader's expected payoff vector of every map
+    label: str = ""  # what followers do there
 
     def utility(self, x: np.ndarray) -> np.ndarray:
         """U_D [..] at points [.., L] of the region, under the best of its maps."""
@@ -140,7 +144,7 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
     shared: dict[bytes, list[int]] = {}
     for position in np.flatnonzero(is_full):
         shared.setdefault((np.round(corners[position], 7) + 0.0).tobytes(), []).append(int(position))
-    full = [_Cell(corners[maps[0]], vectors[maps]) for maps in shared.values()]
+    full = [_Cell(corners[maps[0]], vectors[maps], _label(game, responses[maps])) for maps in shared.values()]
 
     segments, points = [], []
     for position in np.flatnonzero(~is_full):
@@ -159,7 +163,32 @@ def _cells(game: Game, types: TypeDistribution, table: RegionTable) -> _Cells:
                 segments.append((along[piece], utility[piece]))
     drawn = [cell.utility(cell.vertices) for cell in full] + [u for _, u in segments] + [u for _, u in points]
     values = np.concatenate([np.atleast_1d(u) for u in drawn]) if drawn else np.zeros(1)
-    return _Cells(full, segments, points, Normalize(values.min(), max(values.max(), values.min() + 1e-12)))
+    return _Cells(full, segments, points, _norm(values, full))
+
+
+def _label(game: Game, responses: np.ndarray) -> str:
+    """The action of every type, follower by follower ("01 10"); empty where that is long, or not one map."""
+    types = game.types_by_follower.tolist()
+    if len(responses) > 1 or sum(types) > _MAX_LETTERS or game.num_actions > 10:
+        return ""
+    return " ".join("".join(map(str, own[:count])) for own, count in zip(responses[0], types, strict=True))
+
+
+def _norm(values: np.ndarray, full: list[_Cell]) -> Normalize:
+    """Colours for utilities, stretched so that half of the set is darker than the middle of the scale.
+
+    Where most commitments earn nearly as much as the optimum, equal steps would leave one colour around it.
+    """
+    low, high = float(values.min()), max(float(values.max()), float(values.min()) + 1e-12)
+    middle = [cell.utility(cell.vertices.mean(axis=0)) for cell in full]
+    sizes = [np.ptp(cell.vertices, axis=0).prod() ** (1 / cell.vertices.shape[1]) for cell in full]
+    if not full or not np.sum(sizes) > 0:
+        return Normalize(low, high)
+    order = np.argsort(middle)
+    share = np.cumsum(np.array(sizes)[order]) / np.sum(sizes)
+    median = (np.array(middle)[order][np.searchsorted(share, 0.5)] - low) / (high - low)
+    power = np.log(0.5) / np.log(np.clip(median, 0.05, 0.95))
+    return PowerNorm(float(np.clip(power, 1.0, 5.0)), low, high) if power > 1.3 else Normalize(low, high)
 
 
 def _pays(
@@ -213,9 +242,9 @@ def _area(
         LineCollection(borders, colors="#404040", linewidths=0.7, joinstyle="round", zorder=2)
     )
     for along, utility in cells.segments:
-        _coloured_line(axes, along @ ground.plane, utility, cells.norm, zorder=3.2)
+        coloured_line(axes, along @ ground.plane, utility, cells.norm, zorder=3.2)
     for commitment, value in cells.points:
-        _coloured_dot(axes, commitment @ ground.plane, value, cells.norm)
+        coloured_dot(axes, commitment @ ground.plane, value, cells.norm)
     axes.plot(
         *np.vstack([ground.corners, ground.corners[:1]]).T,
         color=INK,
@@ -228,17 +257,34 @@ def _area(
         style.colour_scale(cells.norm, UTILITY_COLOURS), ax=axes, shrink=0.8, pad=0.02, aspect=26
     )
     bar.set_label(_UTILITY_LABEL, fontsize=11)
+    bar.set_ticks(_spread_ticks(cells.norm), minor=False)
+    bar.minorticks_off()
+    bar.ax.yaxis.set_major_formatter(style.thousands)
     if path is not None:
-        _draw_path(figure, axes, path @ ground.plane, np.arange(1, len(path) + 1))
+        draw_path(figure, axes, path @ ground.plane, np.arange(1, len(path) + 1))
+    busy = [] if path is None else [path[0] @ ground.plane, path[-1] @ ground.plane]
     if solution is not None:
-        _star(axes, np.asarray(solution.commitment) @ ground.plane, solution)
-    _finish(figure, axes, title)
+        busy.append(np.asarray(solution.commitment) @ ground.plane)
+        star(axes, busy[-1], solution)
+    for cell, border in zip(cells.full, borders, strict=True):
+        write_within(axes, cell.label, border, busy, float(np.ptp(ground.corners[:, 0])))
+    _finish(figure, axes, title, any(cell.label for cell in cells.full))
     return figure
+
+
+def _spread_ticks(norm: Normalize) -> list[float]:
+    """Round utilities from the top down, as far apart in their colours as labels need."""
+    ticks: list[float] = []
+    for tick in MaxNLocator(12).tick_values(float(norm.vmin), float(norm.vmax))[::-1]:  # type: ignore[arg-type]
+        inside = norm.vmin <= tick <= norm.vmax  # type: ignore[operator]
+        if inside and (not ticks or norm(ticks[-1]) - norm(tick) >= 0.055):
+            ticks.append(float(tick))
+    return ticks
 
 
 def _name_corners(axes: Axes, ground: _Ground) -> None:
     """The leader actions of the triangle's corners."""
-    places = ((-4, -9, "left", "top"), (4, -9, "right", "top"), (0, 8, "center", "bottom"))
+    places = ((-4, -15, "left", "top"), (4, -15, "right", "top"), (0, 15, "center", "bottom"))
     for corner, name, (dx, dy, ha, va) in zip(ground.corners, ground.names, places, strict=True):
         axes.annotate(
             name,
@@ -250,7 +296,7 @@ def _name_corners(axes: Axes, ground: _Ground) -> None:
             fontsize=12,
             annotation_clip=False,
         )
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.07, np.sqrt(3) / 2 + 0.06), aspect="equal")
+    axes.set(xlim=(-0.03, 1.03), ylim=(-0.09, np.sqrt(3) / 2 + 0.08), aspect="equal")
     axes.set_axis_off()
 
 
@@ -284,11 +330,11 @@ def _interval(
     for cell in cells.full:
         along = np.linspace(cell.vertices[0], cell.vertices[-1], 49)
         utility = cell.utility(along)
-        _coloured_line(axes, np.column_stack([along @ axis, utility]), utility, cells.norm, zorder=2)
+        coloured_line(axes, np.column_stack([along @ axis, utility]), utility, cells.norm, zorder=2)
     for commitment, value in cells.points:  # what only the followers' favour earns
-        _coloured_dot(axes, np.array([commitment @ axis, value]), value, cells.norm)
+        coloured_dot(axes, np.array([commitment @ axis, value]), value, cells.norm)
     if solution is not None:
-        _star(axes, np.array([solution.commitment @ axis, solution.value]), solution)
+        star(axes, np.array([solution.commitment @ axis, solution.value]), solution)
     if path is not None:
         rounds = np.arange(1, len(path) + 1)
         time = LogNorm(1, max(len(path), 2))
@@ -300,89 +346,33 @@ def _interval(
         for edge in edges[1:-1]:
             below.axvline(edge, color="#BBBBBB", linewidth=0.8, zorder=0)
         below.set_title("commitments that the learner played", fontsize=11, color="#555555")
+    for cell in cells.full:
+        left, right = np.sort(cell.vertices @ axis)[[0, -1]]
+        if cell.label and right - left > 0.016 * len(cell.label) * np.ptp(ground.corners):
+            place = ((left + right) / 2, 0.985)
+            look = {"ha": "center", "va": "top", "fontsize": 9, "color": style.MUTED}
+            axes.annotate(cell.label, place, xycoords=("data", "axes fraction"), **look)
     lowest = figure.axes[-1]
     names, (low, *_, high) = ground.names, np.sort(ground.corners[:, 0])
     label = f"$x_0$, probability of {names[0]} (else {names[1]})" if ground.is_simplex else names[0]
     lowest.set_xlabel(label, fontsize=11)
     axes.set(xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)))
     axes.margins(y=0.12)
+    axes.yaxis.set_major_formatter(style.thousands)
     axes.set_ylabel("leader's expected utility\n$U_D(x)$ (payoff units)", fontsize=11)
     for panel in figure.axes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=10)
-    _finish(figure, axes, title)
+    _finish(figure, axes, title, any(cell.label for cell in cells.full))
     return figure
 
 
-def _coloured_line(
-    axes: Axes, places: np.ndarray, utility: np.ndarray, norm: Normalize, zorder: float
-) -> None:
-    """A line through places [p, 2], coloured by the utility along it and outlined."""
-    axes.plot(
-        *places.T, color=INK, linewidth=5.0, solid_capstyle="round", solid_joinstyle="round", zorder=zorder
-    )
-    pieces = np.stack([places[:-1], places[1:]], axis=1)  # [p-1, 2, 2]
-    line = LineCollection(list(pieces), cmap=UTILITY_COLOURS, norm=norm, linewidths=3.2, zorder=zorder + 0.1)
-    line.set_array((utility[1:] + utility[:-1]) / 2)
-    line.set_capstyle("round")
-    axes.add_collection(line)
-
-
-def _coloured_dot(axes: Axes, place: np.ndarray, utility: float, norm: Normalize) -> None:
-    _mark(axes, place, "o", 52, color=UTILITY_COLOURS(norm(utility)), linewidths=1.0, zorder=4)
-
-
-def _draw_path(figure: Figure, axes: Axes, places: np.ndarray, rounds: np.ndarray) -> None:
-    """Moves as lines, places as discs whose area grows with the rounds spent there; colour is the round.
-
-    Of a learner that moves more often than the eye can follow, moves between a few rounds are drawn,
-    evenly spaced on the logarithmic scale of the colours.
-    """
-    norm = LogNorm(1, max(int(rounds[-1]), 2))
-    stops = np.flatnonzero(np.abs(np.diff(places, axis=0)).max(axis=1) > 1e-12) + 1  # just arrived
-    label = "every move"
-    if len(stops) > _MAX_MOVES:
-        stops = log_spaced_rounds(int(rounds[-1]), _MAX_MOVES)[1:] - 1
-        label = f"moves between {len(stops) + 1} rounds, spaced as the colours"
-    stops = np.concatenate([[0], stops])
-    segments = list(np.stack([places[stops[:-1]], places[stops[1:]]], axis=1))
-    axes.add_collection(LineCollection(segments, colors="white", linewidths=2.8, alpha=0.7, zorder=4.9))
-    moves = LineCollection(segments, cmap=TIME_COLOURS, norm=norm, linewidths=1.2, zorder=5)
-    moves.set_array(rounds[stops[1:]].astype(float))
-    axes.add_collection(moves)
-    if segments:
-        axes.plot([], [], color=TIME_COLOURS(0.6), linewidth=1.6, label=label)
-    spots, spot, visits = np.unique(np.round(places, 9), axis=0, return_inverse=True, return_counts=True)
-    last = np.zeros(len(spots), np.int64)
-    np.maximum.at(last, np.ravel(spot), rounds)
-    sizes = 14 + 250 * visits / len(places)
-    large_first = np.argsort(-sizes)
-    spots, last, sizes = spots[large_first], last[large_first], sizes[large_first]
-    look = {"cmap": TIME_COLOURS, "norm": norm, "edgecolors": "white", "linewidths": 0.8}
-    _mark(axes, spots, "o", sizes, c=last, zorder=6, **look)
-    look = {"facecolors": "none", "linewidths": 1.6, "zorder": 9}
-    _mark(axes, places[0], "o", 150, label="first round", **look)
-    _mark(axes, places[-1], "s", 300, label="last round", **look)  # what a star does not hide
-    bar = figure.colorbar(
-        style.colour_scale(norm, TIME_COLOURS), ax=axes, location="bottom", shrink=0.62, pad=0.06, aspect=34
-    )
-    bar.set_label("round $t$ (of a disc: last visit; its area: rounds spent there)", fontsize=11)
-
-
-def _star(axes: Axes, place: np.ndarray, solution: Any) -> None:
-    label = f"optimum $x^*$, $U_D(x^*)$ = {float(solution.value):.4g}"
-    _mark(axes, place, "*", 330, label=label, zorder=8, color="#F0E442", linewidths=1.2)
-
-
-def _mark(axes: Axes, places: np.ndarray, marker: str, size: Any, **look: Any) -> None:
-    """Outlined markers at places [.., 2], not clipped where they overlap the frame."""
-    x, y = np.atleast_2d(places).T
-    axes.scatter(x, y, s=size, marker=marker, clip_on=False, **{"edgecolors": INK, **look})
-
-
-def _finish(figure: Figure, axes: Axes, title: str | None) -> None:
+def _finish(figure: Figure, axes: Axes, title: str | None, written: bool) -> None:
     """Legend below everything, title above."""
     handles, labels = axes.get_legend_handles_labels()
+    if written:
+        handles.append(axes.plot([], [], color="none")[0])
+        labels.append("digits: actions of the types, follower by follower")
     style.finish(figure, handles, labels, title, ncols=2 if len(labels) > 3 else 3, markerscale=0.8)
 
 

@@ -39,7 +39,8 @@ def regret_curves(
       data: a dataset of results, or cells of one; one curve or several; or label -> (rounds [C], regret [C]
         or [S, C] in payoff units).
       bound: rounds [C] -> the rate of a theorem [C]. Constants of theorems are far from tight, so only its
-        shape is drawn: a guide line scaled to end a little above the highest curve. Left out, a dataset that
+        shape is drawn, on logarithmic axes, where there are two panels: a guide line scaled to end a little
+        above the highest curve. Left out, a dataset that
         holds a theorem's rate gets sqrt(T), which all theorems share up to logarithms; False draws none.
       title: above the panels, as plain text.
       bound_label: of the guide line in the legend.
@@ -63,7 +64,7 @@ def regret_curves(
     for axes, scale in zip(panels, scales, strict=True):
         log = scale == "log"
         _draw_lines(axes, drawn, styles, log)
-        if bound and highest > 0:
+        if bound and highest > 0 and (log or len(panels) == 1):  # on linear axes it would take half the panel
             rounds = np.unique(np.concatenate([line.x for line in drawn]))
             rate = np.asarray(bound(rounds), np.float64)
             guide = rate * (1.25 * highest / rate[-1])
@@ -75,9 +76,10 @@ def regret_curves(
         axes.set_title(f"{'logarithmic' if log else scale} axes", fontsize=11, color=style.MUTED)
         style.tidy(axes)
     panels[0].set_ylabel("cumulative expected regret\n(payoff units)", fontsize=11)
-    handles, labels = panels[0].get_legend_handles_labels()
+    told = [panel.get_legend_handles_labels() for panel in panels]
+    handles, labels = max(told, key=lambda entries: len(entries[1]))
     handles.append(Patch(color=style.MUTED, alpha=0.25, linewidth=0))
-    labels.append("bands: ± 2 standard errors")
+    labels.append(f"bands: {style.BANDS}")
     ncols = style.columns(figure, labels)
     style.finish(figure, handles, labels, title, ncols=ncols, handlelength=3.4)
     return figure
@@ -92,7 +94,13 @@ def _draw_lines(axes: Axes, drawn: Sequence[Line], styles: Sequence[style.Style]
         axes.fill_between(x, low, y + 2 * e, color=styles[position][0], alpha=0.22, linewidth=0)
         every = style.marks(x, position / len(drawn), log)
         options = style.line_options(styles[position])
-        axes.plot(x, y, label=style.literal(line.label), markevery=every, **options)
+        nothing = log and not shown.any() and len(line.mean)
+        label = (
+            f"{style.literal(line.label)} (0: not on logarithmic axes)"
+            if nothing
+            else style.literal(line.label)
+        )
+        axes.plot(x, y, label=label, markevery=every, **options)
 
 
 def _scale_axes(axes: Axes, log: bool, first: float, last: float, highest: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -93,7 +92,7 @@ def heat_map(
             axes.set_xlabel(axis_label(x), fontsize=11)
         if position % ncols == 0:
             letters = max(14, int(11 * (height - 1.5) / nrows))
-            axes.set_ylabel("\n".join(textwrap.wrap(axis_label(y), letters)), fontsize=11)
+            axes.set_ylabel(style.wrapped(axis_label(y), letters), fontsize=11)
     for axes in panels_[len(fields) :]:
         axes.set_axis_off()
     _colour_bar(figure, list(panels_), norm, label)

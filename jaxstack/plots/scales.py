@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from jaxstack.plots import style
+from jaxstack.results import axis_words
 
 WIDE = 20  # values that differ by more than this factor are drawn on a logarithmic scale
 _AXIS_LABELS = {
@@ -44,4 +45,4 @@ def slant(axes: Axes, degrees: int) -> None:
 
 def axis_label(axis: str) -> str:
     """An axis of a sweep in words, or its name."""
-    return _AXIS_LABELS.get(axis) or style.literal(axis)
+    return _AXIS_LABELS.get(axis) or style.literal(axis_words(axis))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -119,7 +119,17 @@ def finish(
         figure.legend(handles, labels, **options)
     if title:
         width = int(figure.get_figwidth() * 10.5)  # letters
-        figure.suptitle("\n".join(textwrap.wrap(title, width)), fontsize=12.5, color=INK, parse_math=False)
+        figure.suptitle(wrapped(title, width), fontsize=12.5, color=INK, parse_math=False)
+
+
+def wrapped(text: str, letters: int) -> str:
+    """A text in lines of about so many letters: broken at spaces and behind underscores, never in a word."""
+    lines = [""]
+    for piece in re.split(r"(?<=[\s_])", text):
+        if lines[-1] and len((lines[-1] + piece).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def columns(figure: Figure, labels: Sequence[str], widest: int = 3) -> int:
@@ -140,9 +150,18 @@ def literal(text: str, longest: int = 48) -> str:
     return short.replace("\\$", "$").replace("$", r"\$")
 
 
+def number(value: float, spec: str = ",.4g") -> str:
+    """A number in words, with a minus sign that is one."""
+    return format(value, spec).replace("-", "\N{MINUS SIGN}")
+
+
 def thousands(value: float, position: float | None = None) -> str:
     """A tick label; for matplotlib, which also passes the position of the tick."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    return number(value, ",.0f" if abs(value) >= 1000 else ",.4g")
+
+
+BANDS = "± 2 standard errors over draws of types"
+"""What bands and bars show, games held fixed."""
 
 
 def colour_scale(norm: Normalize, cmap: Any) -> Any:

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from jaxstack._pytree import pytree_dataclass, static_field
+from jaxstack.exports import ExportedWithNames, Table
 
 
 @pytree_dataclass
-class RegionTable:
+class RegionTable(ExportedWithNames):
     """Best-response regions R(W) = {x : W is a best response to x}, closed, with their vertices.
 
     Regions stand in lexicographic order of their response maps (flattened [n, K], C order) and the vertices
     of a region in descending lexicographic order of their coordinates, so that an index means the same on
     every machine and "the lowest index" is a rule. A stacked batch has a leading axis G on every array,
     padded to the game with the most regions and the region with the most vertices. Host arrays; passed to
-    compiled functions as arguments, never captured.
+    compiled functions as arguments, never captured. `to_dataframe(game, types)` has a row for every vertex.
 
     Attributes:
       responses: [R, n, K] int8 (wider when A > 127), the action of every follower type in the region.
@@ -39,6 +40,11 @@ class RegionTable:
     full_dimensional: Any
     num_regions: Any
     ties: str = static_field(default="optimistic")
+
+    def _table(self, game: Any = None, types: Any = None, **labels: Any) -> Table:
+        from jaxstack.exports import regions
+
+        return regions.table_of(self, game, types, **labels)
 
     @property
     def num_games(self) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxstack.arena import Arena
+from jaxstack.arena import Arena, Commitments
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import TypeSampler
 from jaxstack.learners.contract import (
@@ -156,8 +156,8 @@ def play_block(
     keys = jax.vmap(lambda run: acting_key(inputs, run, block))(runs)
     axes = run_axes(learner, inputs)
 
-    def one_round(so_far: tuple[Any, jax.Array], drawn: tuple[jax.Array, ...]) -> Any:
-        (state, regret), (types, step, replans, is_checkpoint) = so_far, drawn
+    def one_round(so_far: tuple[Any, jax.Array, Valued | None], drawn: tuple[jax.Array, ...]) -> Any:
+        (state, regret, valued), (types, step, replans, is_checkpoint) = so_far, drawn
         t = block * BLOCK + step + 1
 
         def plan_run(state: Any, run: jax.Array) -> Any:
@@ -170,14 +170,43 @@ def play_block(
             over = jax.vmap(plan_run, (axes, 0), axes)
             state = jax.lax.cond(replans, lambda: over(state, runs), lambda: state)
         state, choice, lost = jax.vmap(one_run, (axes, 0, -1), (axes, -1, -1))(state, keys, types)
+        if valued is not None:
+            valued = value_anew(inputs, choice, valued)
+            lost = valued.lost
         info = _info(learner, inputs, axes, state, choice, is_checkpoint)
-        return (state, regret + lost), Played(choice, regret + lost, info)
+        return (state, regret + lost, valued), Played(choice, regret + lost, info)
 
-    start = (carry.state, jnp.zeros_like(carry.total))
+    start = (carry.state, jnp.zeros_like(carry.total), last_valued(inputs, carry))
     steps = jnp.arange(BLOCK, dtype=jnp.int32)
     rounds = (types, steps, within(inputs.replans, block), within(inputs.checkpoints, block))
-    (state, _), played = jax.lax.scan(one_round, start, rounds)
+    (state, _, _), played = jax.lax.scan(one_round, start, rounds)
     return record(inputs, carry, played, block)._replace(state=state, choice=played.choice)
+
+
+class Valued(NamedTuple):
+    """What was played in a round, and what it cost: commitments mostly stay, and are dear to value."""
+
+    choice: Commitment  # [.., S]
+    lost: Float[DeviceArray, "S"]
+
+
+def last_valued(inputs: Inputs, carry: Carry) -> Valued | None:
+    """The last round of the block before; None where costs stand in a table, or hang by the round."""
+    if not isinstance(inputs.arena, Commitments):
+        return None
+    last = jax.tree.map(lambda leaf: leaf[-1], carry.choice)
+    return Valued(last, _lost(inputs, last))
+
+
+def value_anew(inputs: Inputs, choice: Commitment, before: Valued) -> Valued:
+    """What a round costs; computed only where some run plays something else than in the round before."""
+    pairs = zip(choice, before.choice, strict=True)
+    moved = jnp.stack([(now != then).any() for now, then in pairs]).any()
+    return Valued(choice, jax.lax.cond(moved, lambda: _lost(inputs, choice), lambda: before.lost))
+
+
+def _lost(inputs: Inputs, choice: Commitment) -> Float[DeviceArray, "S"]:
+    return jax.vmap(lambda one: inputs.arena.regret(inputs.known, one, None, None), -1)(choice)
 
 
 def _info(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -12,28 +12,36 @@ from jaxstack.arena import Commitments, Replayed, Vertices
 from jaxstack.distributions import TypeDistribution, check_key
 from jaxstack.game import Game, check_types, unstack
 from jaxstack.hindsight import most_earned
-from jaxstack.learners.contract import OFF_POLICY, PLAYS, Choice, Known, Learner
+from jaxstack.learners.contract import OFF_POLICY, PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
-from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regions import RegionTable
 from jaxstack.sequences import SequenceTypes
+from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
+from jaxstack.simulation.tables import table_of, without_table
 from jaxstack.strategies.framing import on_frame
 from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import equal_actions
-from jaxstack.value import vertex_utilities
 
 
 class Setup(NamedTuple):
     """Host side of a simulation.
 
-    optimum: [] or [G] float64, U_D(x*), payoff units.
+    learner: who plays: the one that was asked for, or without a table the one that plays in its place.
+    table: regions of the game, or None.
+    ties: tie rule, by which the optimum is one.
+    optimum: [] or [G] float64, U_D(x*), payoff units; without a table, of the best commitment known.
+    optimum_gap: [] or [G] float64, payoff units: how much more another commitment may earn; 0 with a table,
+      nan where nothing is known.
     unit: [] or [G] float64, payoff units that one unit of regret is worth: the payoff range.
     """
 
     inputs: Inputs
     learner: Learner
-    table: RegionTable
+    table: RegionTable | None
+    ties: str
     optimum: np.ndarray
+    optimum_gap: np.ndarray
     unit: np.ndarray
     num_games: int
 
@@ -45,33 +53,35 @@ def prepare(
     learner: Learner,
     *,
     horizon: int,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
 ) -> Setup:
-    """Check everything, solve the game exactly, and gather what the rounds read.
+    """Check everything, solve the game, exactly where there is a table, and gather what the rounds read.
 
     Raises:
       ValueError: as `simulate`.
       MemoryError: what the learner prepares would not fit.
     """
     check_types(game, types)
-    table = check_setting(game, learner, table)
-    _check_equal_actions(game, types, table)
+    table, learner = check_setting(game, learner, table)
+    if table is not None:
+        _check_equal_actions(game, types, table)
     known = know(game, table, horizon)
-    # Regret is a small difference of utilities: taken in units, in which an offset cannot drown it.
-    known_types = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
-    utilities = vertex_utilities(known.game, known_types, table)
-    flat = utilities.reshape(*utilities.shape[:-2], -1)
-    best, optimum = flat.argmax(axis=-1), flat.max(axis=-1)
-    gap = np.where(table.vertex_mask, optimum[..., None, None] - utilities, 0.0)
+    of_rounds = types.empirical(horizon) if isinstance(types, SequenceTypes) else types
+    best = of_search(game, known.game, of_rounds) if table is None else of_table(known.game, of_rounds, table)
     if learner.feedback == "optimum":
-        places = np.unravel_index(best, utilities.shape[-2:])
-        prepared: Any = Choice(*(np.asarray(place, np.int32) for place in places))  # type: ignore[arg-type]
+        by_commitment: Any = Commitment(best.x, best.responses)  # type: ignore[arg-type]
+        prepared: Any = best.vertex if learner.plays == "vertices" else by_commitment
     else:
         prepared = jax.tree.map(np.asarray, learner.prepare(known.game, table))  # plain numbers, too
     known = with_prepared(known, prepared)
-    arena: Any = Vertices(gap) if learner.plays == "vertices" else Commitments(known_types, optimum)
+    arena: Any = Vertices(best.loss) if learner.plays == "vertices" else Commitments(of_rounds, best.value)
     if isinstance(types, SequenceTypes):
+        if table is None:
+            raise ValueError(
+                "rounds that are given (SequenceTypes) are played against the best commitment in hindsight, which "
+                "needs a region table, but there is none. Play their frequencies: types.empirical()."
+            )
         arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
     inputs = Inputs(
         check_key(key, game.num_games),
@@ -82,12 +92,15 @@ def prepare(
         np.zeros(0, np.int32),
         schedule_of(learner, horizon),
     )
-    value = known.payoff_low + known.payoff_range * optimum
-    return Setup(inputs, learner, table, value, known.payoff_range, game.num_games or 1)
+    optimum = known.payoff_low + known.payoff_range * best.value
+    ties = "optimistic" if table is None else table.ties
+    return Setup(inputs, learner, table, ties, optimum, best.gap, known.payoff_range, game.num_games or 1)
 
 
-def check_setting(game: Game, learner: Learner, table: RegionTable | None) -> RegionTable:
-    """The table of a game that a learner can play, enumerated where none is given.
+def check_setting(
+    game: Game, learner: Learner, table: RegionTable | Literal[False] | None
+) -> tuple[RegionTable | None, Learner]:
+    """The table of a game, enumerated where none is given, and who plays: another learner without a table.
 
     Raises:
       ValueError: no learner, one that cannot play this game, or the table of another game.
@@ -100,9 +113,12 @@ def check_setting(game: Game, learner: Learner, table: RegionTable | None) -> Re
     checks.one_of(f"kind of choice that {learner.name} plays", learner.plays, PLAYS)
     checks.one_of(f"off_policy of {learner.name}", learner.off_policy, OFF_POLICY)
     _check_playable(game, learner)
-    table = enumerate_regions(game) if table is None else table
+    if table is None:
+        table = table_of(game)
+    if table is None or table is False:
+        return None, without_table(learner)
     _check_table(game, table)
-    return table
+    return table, learner
 
 
 def _gained(most: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +49,7 @@ def simulate(
     *,
     horizon: int,
     num_runs: int,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
     checkpoints: Any = None,
     batch_size: int | None = None,
@@ -73,7 +73,11 @@ def simulate(
       learner: from `jaxstack.learners`.
       horizon: T, rounds per run, 1..2^31-1025.
       num_runs: S, independent runs per game.
-      table: regions of the game; enumerated (optimistically) when not given.
+      table: regions of the game. None: they are enumerated (optimistically) where a table is soon made, and
+        otherwise the game is played without one, with a warning. False: it is played without one. Then
+        learners search for the commitments that they play (`Learner.without_table`), and regret is against
+        the best commitment that `solve` finds: `RegretCurve.optimum_gap` tells how much more another may
+        earn.
       hparams: overrides of the learner's hyperparameters, a mapping from name to number or the learner's
         NamedTuple. Numbers are traced: a new value does not recompile.
       checkpoints: rounds to record; default 64, evenly spaced on a logarithmic axis. T is always added.
@@ -101,9 +105,11 @@ def simulate(
 
     Raises:
       ValueError: shapes that disagree, a horizon or number of runs below 1, checkpoints outside 1..T, an
-        unknown hyperparameter, a key whose numbers would depend on the batch, or a table with ties="robust"
-        of a game in which a follower type has equal actions (`jaxstack.ties`) that the leader tells apart.
-      MemoryError: runs of one tile, or curves that are kept, would not fit (before anything is allocated).
+        unknown hyperparameter, a learner that needs a table where there is none, a key whose numbers would
+        depend on the batch, or a table with ties="robust" of a game in which a follower type has equal
+        actions (`jaxstack.ties`) that the leader tells apart.
+      MemoryError: a region table, runs of one tile, or curves that are kept, would not fit (before anything
+        is allocated).
       hosts.HostFailed: another process gave up (`jaxstack.hosts`).
 
     Source: arXiv 2510.01387, section 2 (regret).
@@ -115,12 +121,13 @@ def simulate(
     num_runs = checks.positive_int("num_runs", num_runs, 2**31 - 1)
     rounds = check_checkpoints(checkpoints, horizon)
     devices = checked(devices)
-    learner = _telling(learner, record, skip_ahead)
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
+    setup = setup._replace(learner=_telling(setup.learner, record, skip_ahead))
     if keep_runs:
-        told = sum(math.prod(leaf.shape) for leaf in info_shapes(learner, setup.inputs).values())
+        told = sum(math.prod(leaf.shape) for leaf in info_shapes(setup.learner, setup.inputs).values())
         memory.require_curves(num_runs, len(rounds), setup.num_games * (1 + told))
     if skip_ahead:
+        _require_table(setup)
         return _by_jumps(setup, types, rounds, num_runs, keep_runs, progress)
     if snapshots is not None and share(devices)[1] > 1:
         raise ValueError("snapshots hold the state of one process, but devices of several arrived.")
@@ -339,10 +346,20 @@ def _curve(setup: Setup, rounds: np.ndarray, num_runs: int, so_far: SoFar) -> Re
         regret=kept.get(REGRET),
         num_runs=num_runs,
         optimum=setup.optimum,
-        ties=setup.table.ties,
+        optimum_gap=setup.optimum_gap,
+        ties=setup.ties,
         seconds=so_far.seconds,
         info=told,
     )
+
+
+def _require_table(setup: Setup) -> None:
+    """Raise ValueError where there is nothing that could be jumped over."""
+    if setup.table is None:
+        raise ValueError(
+            f"skip_ahead jumps between vertices of a region table, and {setup.learner.name} plays without "
+            f"one here. Simulate it round by round: skip_ahead=False."
+        )
 
 
 def _telling(learner: Learner, record: Any, skip_ahead: bool) -> Learner:
@@ -352,7 +369,7 @@ def _telling(learner: Learner, record: Any, skip_ahead: bool) -> Learner:
       ValueError: a learner that has nothing to tell, or rounds that are jumped over.
     """
     if not record:
-        return dataclasses.replace(learner, info=None) if isinstance(learner, Learner) else learner
+        return dataclasses.replace(learner, info=None)
     if skip_ahead:
         raise ValueError("record keeps what a learner tells round by round: not with skip_ahead=True.")
     if callable(record):

@@ -7,14 +7,16 @@ never from the number of runs, of devices or of processes: rounding follows the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, hosts, memory
-from jaxstack.simulation.batching import choice_shapes, info_shapes, state_shapes
+from jaxstack.simulation.batching import choice_shapes, info_shapes, one_game, state_shapes
 from jaxstack.simulation.devices import share
 from jaxstack.simulation.rounds import BLOCK
 from jaxstack.simulation.setup import Setup
@@ -23,6 +25,7 @@ _CPU_BYTES = 1 << 20  # of states and scores that stay in the cache of a core
 _CPU_RUNS = (128, 256)  # fewer wait for each other; more only make small simulations longer
 _ACCELERATOR_BYTES = 1 << 32
 _ACCELERATOR_RUNS = 1 << 17
+_ARRAYS_AT_ONCE = 4  # of the size of the largest, while a learner replans
 
 
 def tile_size(setup: Setup, platform: str) -> int:
@@ -44,9 +47,43 @@ def tile_size(setup: Setup, platform: str) -> int:
 
 
 def working_bytes(setup: Setup) -> int:
-    """What one run of one game keeps and reads in a round: its state, and a score for every vertex."""
-    vertices = int(setup.table.vertex_mask.sum(axis=(-2, -1)).max())
-    return tree_bytes(state_shapes(setup.learner, setup.inputs)) + vertices * _float_bytes()
+    """What one run of one game keeps and reads in a round: its state, and a score for every vertex.
+
+    Without a table: its state, what it plays, and what it computes with when it replans.
+    """
+    state = tree_bytes(state_shapes(setup.learner, setup.inputs))
+    if setup.table is None:
+        return state + tree_bytes(choice_shapes(setup.learner, setup.inputs)) + replanning_bytes(setup)
+    return state + int(setup.table.vertex_mask.sum(axis=(-2, -1)).max()) * _float_bytes()
+
+
+def replanning_bytes(setup: Setup) -> int:
+    """A few times the largest array that one run of one game computes with when it replans."""
+    learner, inputs = setup.learner, setup.inputs
+    if learner.replan is None:
+        return 0
+    known, hparams = one_game(inputs)
+    key, t = jax.ShapeDtypeStruct((), inputs.key.dtype), jax.ShapeDtypeStruct((), np.int32)
+    program = jax.make_jaxpr(learner.replan)(key, state_shapes(learner, inputs), known, hparams, t)
+    return _ARRAYS_AT_ONCE * _largest(program.jaxpr)
+
+
+def _largest(jaxpr: Any) -> int:
+    """Bytes of the largest array in a program, and in those within it."""
+    sizes = [0]
+    for equation in jaxpr.eqns:
+        for variable in equation.outvars:
+            dtype = getattr(variable.aval, "dtype", None)
+            if dtype is not None and not jax.dtypes.issubdtype(dtype, jax.dtypes.extended):
+                sizes.append(math.prod(variable.aval.shape) * dtype.itemsize)
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program):
+            if _is_program(inner):
+                sizes.append(_largest(getattr(inner, "jaxpr", inner)))
+    return max(sizes)
+
+
+def _is_program(value: object) -> bool:
+    return hasattr(value, "eqns")
 
 
 def held_bytes(
@@ -81,11 +118,12 @@ def choose_tiles(
     if num_processes > 1:  # all must come to the same answer
         free = int(hosts.gather(np.asarray(free, np.int64)).min())
     per_run, shared = _bytes(setup, num_checkpoints)
+    regions = "no regions" if setup.table is None else f"R = {setup.table.padded_regions:,} regions"
     memory.require(
         shared + tile * per_run,
         what=f"simulating {setup.learner.name} with {setup.num_games} game(s) x {tile} run(s) on each device",
         driver=f"{memory.readable(working_bytes(setup))} of learner state per run "
-        f"(R = {setup.table.padded_regions:,} regions) and {memory.readable(shared)} of tables",
+        f"({regions}) and {memory.readable(shared)} of tables",
         remedy="fewer games at once, or fewer devices that share the memory (batch_size limits them)",
         available=free,
     )
@@ -97,7 +135,7 @@ def _bytes(setup: Setup, num_checkpoints: int) -> tuple[int, int]:
     floats = _float_bytes()
     setup_shapes = setup.learner, setup.inputs
     info, choice = tree_bytes(info_shapes(*setup_shapes)), tree_bytes(choice_shapes(*setup_shapes))
-    types = setup.inputs.sampler.num_words * 4 + setup.table.responses.shape[-2] * 4
+    types = setup.inputs.sampler.num_words * 4 + setup.inputs.known.game.num_followers * 4
     drawn = BLOCK * (types + choice + info + floats)
     # Twice the state: one copy is read while the next is written.
     kept = num_checkpoints * (2 * floats + info) + 2 * floats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def play(
     *,
     horizon: int,
     run: int = 0,
-    table: RegionTable | None = None,
+    table: RegionTable | Literal[False] | None = None,
     hparams: Any = None,
     states: bool = False,
 ) -> Trace:
@@ -105,10 +105,10 @@ def play(
     if number is None or not 0 <= number < 2**31:
         raise ValueError(f"run must be a whole number in 0..2^31-1, but {checks.brief(run)} arrived.")
     setup = prepare(key, game, types, learner, horizon=horizon, table=table, hparams=hparams)
-    state_bytes = tree_bytes(state_shapes(learner, setup.inputs)) if states else 0
+    state_bytes = tree_bytes(state_shapes(setup.learner, setup.inputs)) if states else 0
     memory.require_trace(horizon, game.num_followers, game.num_leader_actions, state_bytes)
     ran = trace_run(setup, number, horizon, with_states=states)
-    actions, seen = _answers(learner, setup.inputs, ran.choice, ran.types)
+    actions, seen = _answers(setup.learner, setup.inputs, ran.choice, ran.types)
     return Trace(
         types=ran.types,
         actions=np.asarray(actions),
@@ -204,6 +204,7 @@ def _answers(learner: Learner, inputs: Inputs, choice: Any, types: Any) -> tuple
 def _commitments(setup: Setup, choice: Any) -> np.ndarray:
     """[T, L] float64."""
     if isinstance(choice, Choice):
+        assert setup.table is not None
         return setup.table.vertices[choice.region, choice.vertex]
     return np.asarray(choice.x, np.float64)
 

@@ -24,13 +24,25 @@ from jaxstack.game import Game, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
 from jaxstack.regions.table import RegionTable
 from jaxstack.sequences import distribution_of
+from jaxstack.solvers.baseline import Baselines, baselines
 from jaxstack.solvers.choice import Estimate, choose, estimate
 from jaxstack.solvers.contract import NEAR_TIE, Clock, Progress, Solution
 from jaxstack.solvers.problem import NearTie, Problem, near_ties
 
 METHODS = ("vertices", "programs", "milp", "walk", "ascent")
 
-__all__ = ["METHODS", "NEAR_TIE", "Estimate", "NearTie", "Solution", "estimate", "near_ties", "solve"]
+__all__ = [
+    "METHODS",
+    "NEAR_TIE",
+    "Baselines",
+    "Estimate",
+    "NearTie",
+    "Solution",
+    "baselines",
+    "estimate",
+    "near_ties",
+    "solve",
+]
 
 
 @with_pinned_settings

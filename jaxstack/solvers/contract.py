@@ -5,18 +5,23 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from jaxstack.exports import ExportedWithNames, Table
 
 Progress = Callable[[float, float], None]
 """Called with (best value so far, upper bound), payoff units, whenever one of them improves."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(ExportedWithNames):
     """A commitment, the response map that it counts on, and what it earns. Host arrays, float64.
 
     A batch of games has a leading axis G on commitment, response, value, upper_bound and near_ties.
+    `to_latex(game, types)` and the like show it by name, beside what the uniform, the best pure and an
+    all-knowing leader earn.
 
     Attributes:
       commitment: [L] float64, the leader's mixed strategy x.
@@ -47,6 +52,11 @@ class Solution:
     def gap(self) -> float | np.ndarray | None:
         """upper_bound - value, payoff units; 0 where optimality is proved, None where nothing is known."""
         return None if self.upper_bound is None else self.upper_bound - self.value
+
+    def _table(self, game: Any = None, types: Any = None, **labels: Any) -> Table:
+        from jaxstack.exports import solution
+
+        return solution.table_of(self, game, types, **labels)
 
     def __repr__(self) -> str:
         value = f"G={len(self.value)}" if isinstance(self.value, np.ndarray) else f"value={self.value:.9g}"

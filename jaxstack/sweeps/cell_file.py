@@ -20,6 +20,11 @@ def content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, A
     game = problem_of(cell.game_key).game
     games = [game] if game.num_games is None else [unstack(game, g) for g in range(game.num_games)]
     one = game.num_games is None
+    table = table_of(cell.game_key, is_small(cell), cell.run.table)
+    # Without a table nobody knows how many regions there are, and no theorem speaks of the learners.
+    none = np.nan if one else np.full(len(games), np.nan)
+    num_regions = (none,) if table is None else (table.num_regions, np.int64)
+    theorem = None if table is None else learner_of(cell).theorem
 
     def per_game(array: Any, dtype: Any = np.float64) -> np.ndarray:
         return np.asarray(array, dtype)[None] if one else np.asarray(array, dtype)
@@ -33,8 +38,9 @@ def content(cell: Cell, curve: RegretCurve, seconds: float) -> tuple[dict[str, A
         "quantiles": (("game", "quantile", "checkpoint"), per_game(quantiles)),
         "final_regret": (("game", "kept_run"), per_game(curve.final_regret)),
         "optimum": (("game",), per_game(curve.optimum)),
-        "num_regions": (("game",), per_game(table_of(cell.game_key, is_small(cell)).num_regions, np.int64)),
-        "bound": ((), np.asarray(report.mean_rate(learner_of(cell).theorem, games, curve.horizon))),
+        "optimum_gap": (("game",), per_game(curve.optimum_gap)),
+        "num_regions": (("game",), per_game(*num_regions)),
+        "bound": ((), np.asarray(report.mean_rate(theorem, games, curve.horizon))),
     }
     if curve.regret is not None:
         arrays["regret"] = (("game", "run", "checkpoint"), per_game(curve.regret))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -67,8 +67,8 @@ class Cell:
         """Labels on one line."""
         names = [self.at["scenario"], self.at["learner"]]
         hidden = (*_ALWAYS, *self.lacks)
-        rest = [f"{name} = {_told(label)}" for name, label in self.at.items() if name not in hidden]
-        return ", ".join([*names, *rest])
+        shown = {name: label for name, label in self.at.items() if name not in hidden}
+        return ", ".join([*names, *(f"{key} = {value}" for key, value in by_key(shown).items())])
 
     @property
     def work(self) -> int:
@@ -272,8 +272,13 @@ def _chosen(keys: Sequence[str], point: Table) -> dict[str, Any]:
     return {key: values[key] for key in keys}
 
 
-def _told(label: Any) -> str:
-    return " x ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+def by_key(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels of axes as labels of their keys: those of zipped keys one by one."""
+    return {
+        key: value
+        for name, label in labels.items()
+        for key, value in zip(name.split("+"), label if isinstance(label, tuple) else (label,), strict=True)
+    }
 
 
 # --- names ---
@@ -324,5 +329,7 @@ def _key(game: str, run: RunSettings, scenario: Scenario, learner: LearnerSettin
     }
     if run.record:
         identity["record"] = True
+    if run.table is not None:  # by default it follows from the game
+        identity["table"] = run.table
     settings = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
     return f"{settings}-{code}"

@@ -66,7 +66,7 @@ def _shape(cell: Cell) -> object:
     """Equal for cells that take equally long per round."""
     game_key = cell.game_key
     problem = problem_of(game_key)
-    tree = (problem.game, problem.types, table_of(game_key, is_small(cell)))
+    tree = (problem.game, problem.types, table_of(game_key, is_small(cell), cell.run.table))
     leaves, structure = jax.tree.flatten(tree)
     # The number of jumps of a skipping learner does not grow like the horizon.
     horizon = cell.run.horizon if cell.run.skip_ahead else None
@@ -76,14 +76,14 @@ def _shape(cell: Cell) -> object:
 
 def _num_bytes(cell: Cell, devices: Sequence[jax.Device]) -> int:
     game_key = cell.game_key
-    problem = problem_of(game_key)
+    problem, table = problem_of(game_key), table_of(game_key, is_small(cell), cell.run.table)
     setup = simulation.prepare(
         jax.random.key(cell.run.seed),
         problem.game,
         problem.types,
         learner_of(cell),
         horizon=cell.run.horizon,
-        table=table_of(game_key, is_small(cell)),
+        table=False if table is None else table,
         hparams=cell.learner.hparams,
     )
     rounds = check_checkpoints(cell.run.checkpoints, cell.run.horizon)

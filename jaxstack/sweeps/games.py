@@ -10,6 +10,7 @@ from typing import Any
 from jaxstack.fingerprints import content_fingerprint
 from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regions.table import pad_table, rounded_up
+from jaxstack.simulation import tables
 from jaxstack.sweeps.spec import (
     FileScenario,
     HardScenario,
@@ -94,11 +95,24 @@ def _content_of(problem: Problem) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def table_of(key: GameKey, padded: bool) -> RegionTable:
-    """Regions of a game; padded, games of equal sizes mostly have tables of equal shape."""
+def table_of(key: GameKey, padded: bool, wanted: bool | None = None) -> RegionTable | None:
+    """Regions of a game; padded, games of equal sizes mostly have tables of equal shape.
+
+    Args:
+      key: of the game.
+      padded: whether to pad.
+      wanted: `[run] table`: True, or an error; False: None; None: where it is soon made, else None.
+    """
     problem = problem_of(key)
-    table = enumerate_regions(problem.game, ties=problem.ties)
-    if not padded:
+    if wanted is False:
+        tables.require_optimistic(problem.ties, "table = false")
+        return None
+    table = (
+        enumerate_regions(problem.game, ties=problem.ties)
+        if wanted
+        else tables.table_of(problem.game, problem.ties)
+    )
+    if table is None or not padded:
         return table
     # One region more than there are: that is how learners tell that their lists are to be padded too.
     return pad_table(table, rounded_up(table.padded_regions + 1, 16), rounded_up(table.padded_vertices, 8))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxstack import checks, memory
-from jaxstack.checks import did_you_mean
+from jaxstack.comparison import reference_of
 from jaxstack.regret import QUANTILE_LEVELS
 from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cells import Axis, axis_name, plain_label
@@ -42,8 +42,11 @@ def load_results(folder: str | Path) -> Any:
       quantiles [axes.., game, quantile, checkpoint].
       regret [axes.., game, run, checkpoint]: every run, where runs were kept.
       final_regret [axes.., game, run]: at the horizon, of up to 16,384 runs.
-      optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions.
-      bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem.
+      optimum, num_regions [axes.., game]: U_D(x*) in payoff units per round; best-response regions, nan where
+        a game was played without a table of them.
+      optimum_gap [axes.., game]: how much more another commitment may earn; 0 with a table (`RegretCurve`).
+      bound [axes..]: right-hand side of the learner's theorem with constant 1; nan without a theorem, or
+        without a table.
       seconds_run, seconds_compile, num_runs [axes..].
       info_NAME, info_NAME_stderr [axes.., game, own axes.., checkpoint]: what learners told (`record = true`
         in the spec), mean over runs and its standard error; nan for learners that do not tell it.
@@ -254,7 +257,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
 
     Runs share their draws of types, so a difference is known far better than either regret. A learner that
     skips ahead draws by itself: it is compared with nobody (nan). A learner that lacks an axis stands at
-    every label of it, and is compared at each.
+    every label of it, and is compared at each. What they tell of other games: `jaxstack.compare`.
 
     Args:
       dataset: from `load_results`.
@@ -272,18 +275,10 @@ def paired_differences(dataset: Any, reference: str) -> Any:
     from jaxstack.results import skips_ahead
 
     checks.instance("dataset", dataset, xarray.Dataset, "Load one: jaxstack.load_results(folder).")
-    known = [str(label) for label in dataset.learner.values]
-    if reference not in known:
-        raise ValueError(
-            f"no learner is called {reference!r} in this dataset.{did_you_mean(reference, known)} "
-            f"Learners: {', '.join(known)}."
-        )
+    labels = [str(label) for label in dataset.learner.values]
     own_draws = skips_ahead(dataset)
-    if own_draws.sel(learner=reference):
-        raise ValueError(
-            f"{reference} skips ahead, with draws of its own: no difference can be paired with it. Take "
-            f"another reference, or run it without skip_ahead."
-        )
+    alone = [label for label in labels if own_draws.sel(learner=label)]
+    reference_of(reference, [label for label in labels if label not in alone], alone)
     result = {}
     for prefix, name in (("", "final_regret"), ("curve_", "regret")):
         if name not in dataset:
@@ -291,7 +286,7 @@ def paired_differences(dataset: Any, reference: str) -> Any:
         regret = dataset[name]
         other = regret.sel(learner=reference, drop=True)
         # Games share their draws, so a run is averaged over the games first.
-        differences = [(regret.sel(learner=label, drop=True) - other).mean("game") for label in known]
+        differences = [(regret.sel(learner=label, drop=True) - other).mean("game") for label in labels]
         runs = xarray.concat(differences, dataset.learner).where(~own_draws)
         runs = runs.transpose(*(dim for dim in regret.dims if dim != "game"))
         mean, count = runs.mean("run"), runs.notnull().sum("run")

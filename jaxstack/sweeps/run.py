@@ -296,7 +296,7 @@ def compute_cell(
             began = time.perf_counter()
             on_phase("enumerating")
             with _ENUMERATING:  # cells that play side by side have games in common
-                table_of(cell.game_key, is_small(cell))
+                table_of(cell.game_key, is_small(cell), cell.run.table)
             on_phase("compiling")
             curve = (simulate or simulate_cell)(cell, devices, snapshots, progress)
             arrays, attrs = content(cell, curve, time.perf_counter() - began)
@@ -328,6 +328,7 @@ def simulate_cell(
       ValueError: the code here, or a game file, is not what the cell was planned with.
     """
     problem, learner = problem_of(cell.game_key), learner_of(cell)
+    table = table_of(cell.game_key, is_small(cell), cell.run.table)
     if learner_fingerprint(learner) != cell.code:
         raise ValueError(
             f"{cell.learner.title} is other code here (jaxstack {package_fingerprint()}) than where the cell "
@@ -340,7 +341,7 @@ def simulate_cell(
         learner,
         horizon=cell.run.horizon,
         num_runs=cell.run.runs,
-        table=table_of(cell.game_key, is_small(cell)),
+        table=False if table is None else table,
         hparams=cell.learner.hparams,
         checkpoints=cell.run.checkpoints,
         batch_size=cell.run.batch_size,
@@ -376,6 +377,7 @@ def curve_of(folder: Path, cell: Cell) -> RegretCurve:
         regret=per_game("regret") if "regret" in arrays else None,
         num_runs=int(attrs["num_runs"]),
         optimum=per_game("optimum"),
+        optimum_gap=per_game("optimum_gap") if "optimum_gap" in arrays else 0.0,
         ties=attrs["ties"],
         seconds={stage: seconds[stage] for stage in ("compile", "run")},
     )

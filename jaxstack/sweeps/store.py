@@ -46,13 +46,14 @@ CELL_DIMS = {
     "regret": ("game", "run", "checkpoint"),
     "final_regret": ("game", "run"),
     "optimum": ("game",),
+    "optimum_gap": ("game",),
     "num_regions": ("game",),
     "bound": (),
     "round": ("checkpoint",),
 }
 """Arrays of a cell's file, with their dimensions."""
 
-_OPTIONAL = {"regret"}
+_OPTIONAL = {"regret", "optimum_gap"}  # the second is not in files of earlier versions
 
 TOLD = "info_"
 """Begins the name of an array of what a learner told: `info_NAME`, and `info_NAME_stderr`."""

@@ -77,7 +77,7 @@ def test_cells_hold_single_values_and_their_labels():
     assert (cell.scenario.num_followers, cell.scenario.num_types, cell.run.horizon) == (1, 3, 100)
     assert cell.learner.hparams == {"radius_scale": 1.0}
     assert (
-        cell.title == "small, region_ucb, horizon = 100, num_followers+num_types = 1 x 3, radius_scale = 1.0"
+        cell.title == "small, region_ucb, horizon = 100, num_followers = 1, num_types = 3, radius_scale = 1.0"
     )
     assert [cell.run.skip_ahead for cell in planned().cells[:3]] == [False, False, True]
 

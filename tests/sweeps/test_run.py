@@ -443,9 +443,7 @@ def test_paired_differences_are_those_of_curves(sweep):
 
 
 def test_paired_differences_name_the_learners(sweep):
-    with pytest.raises(
-        ValueError, match=r"no learner is called 'oful' in this dataset\. Learners: region_ucb, u"
-    ):
+    with pytest.raises(ValueError, match=r"no learner is called 'oful' here\. Learners: region_ucb, u"):
         js.paired_differences(sweep[1], "oful")
 
 

@@ -6,14 +6,14 @@ Source: `jaxstack.learners.posterior.rule`.
 from __future__ import annotations
 
 import functools
-import warnings
 
 from jaxstack.game import Game
 from jaxstack.learners.candidates import prepare_scoring
 from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS
-from jaxstack.learners.posterior.outcomes import tell_outcomes
+from jaxstack.learners.posterior.outcomes import tell_outcomes, warn_of_correlation
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
+from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
 
 
@@ -41,15 +41,9 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
     Source: `jaxstack.learners.posterior.rule`.
     """
-    return learner("marginal_posterior", Rule(False, growth, steps), _prepare)
+    return learner("marginal_posterior", Rule(False, growth, steps), _prepare, posterior_by_search)
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    if game.leader.additive_terms() is None and game.num_followers > 1:
-        warnings.warn(
-            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that "
-            "if they are correlated it settles on what would be best if they were not, and its regret can be "
-            "linear. shared_posterior and region_ucb are right for any types.",
-            stacklevel=2,
-        )
+    warn_of_correlation(game)
     return Prepared(tell_outcomes(game, table, joint=False), prepare_scoring(game, table))

@@ -52,14 +52,8 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
     Warns:
       UserWarning: the leader's payoff depends on types.
     """
-    _check_types(game, joint)
-    if game.leader.num_types is not None:
-        warnings.warn(
-            "the leader's payoff depends on types here, and this learner learns from actions alone: what "
-            "they do not tell of types is never learnt, no bound holds, and regret can be linear. oful "
-            "learns from the payoff that is received.",
-            stacklevel=2,
-        )
+    check_types(game, joint)
+    warn_of_types(game)
     responses = np.asarray(table.responses, np.int32)  # [.., R, n, K]
     n, types = responses.shape[-2:]
     memory.require(
@@ -89,7 +83,29 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
     return Outcomes(of_type[..., None, :], of_action)
 
 
-def _check_types(game: Game, joint: bool) -> None:
+def warn_of_types(game: Game) -> None:
+    """Warn where the leader's payoff depends on types, which actions do not tell."""
+    if game.leader.num_types is not None:
+        warnings.warn(
+            "the leader's payoff depends on types here, and this learner learns from actions alone: what "
+            "they do not tell of types is never learnt, no bound holds, and regret can be linear. oful "
+            "learns from the payoff that is received.",
+            stacklevel=3,
+        )
+
+
+def warn_of_correlation(game: Game) -> None:
+    """Warn where a model of independent types may be wrong, and that matters."""
+    if game.leader.additive_terms() is None and game.num_followers > 1:
+        warnings.warn(
+            "marginal_posterior takes types to be independent. This payoff is no sum over followers, so that "
+            "if they are correlated it settles on what would be best if they were not, and its regret can be "
+            "linear. shared_posterior and region_ucb are right for any types.",
+            stacklevel=3,
+        )
+
+
+def check_types(game: Game, joint: bool) -> None:
     """Raise ValueError where problems would have unequal numbers of types: each has a prior over all J."""
     counts = game.types_by_follower
     if joint and np.unique(counts.prod(axis=-1)).size > 1:

@@ -30,6 +30,7 @@ from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_outcomes
 from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
+from jaxstack.learners.searching import epochs
 from jaxstack.regions.table import RegionTable
 
 
@@ -75,7 +76,7 @@ class Prepared(NamedTuple):
 class Plan(NamedTuple):
     """What is played in a part of an epoch, and the slot that counts what is seen."""
 
-    choice: Choice
+    choice: Any  # Choice; without a table, the Place that a search has found
     slot: Int[DeviceArray, ""]
 
 
@@ -96,13 +97,19 @@ class Fit(NamedTuple):
     prior: Float[DeviceArray, "P J"]
 
 
-def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepared]) -> Learner:
+def learner(
+    name: str,
+    rule: Rule,
+    prepare: Callable[[Game, RegionTable], Prepared],
+    without_table: Callable[[str, Rule], Learner],
+) -> Learner:
     """The learner that plays by a rule.
 
     Args:
       name: of the learner.
       rule: what is fixed.
       prepare: (game in units, table) -> Prepared, for joint types or follower by follower, as the rule says.
+      without_table: makes the learner that plays by it where there is no table.
 
     Raises:
       ValueError: growth outside 0..1, or fewer than 1 step.
@@ -120,6 +127,7 @@ def learner(name: str, rule: Rule, prepare: Callable[[Game, RegionTable], Prepar
         draws=True,
         schedule=Ruled(schedule, rule),
         replan=Ruled(replan, rule),
+        without_table=without_table(name, rule),
     )
 
 
@@ -136,18 +144,18 @@ def _checked(rule: Rule) -> Rule:
 
 def schedule(rule: Rule, horizon: int) -> np.ndarray:
     """First rounds of all epochs up to `horizon`; int64."""
-    rounds, t = [], 1
-    while t <= horizon:
-        rounds.append(t)
-        t += max(1, int(rule.growth * t))
-    return np.array(rounds)
+    return epochs(rule.growth, horizon)
 
 
 def hparams(known: Known) -> PosteriorParams:
     """Default hyperparameters; J is the number of types of a problem."""
-    num_types = known.prepared.outcomes.of_type.shape[-1]
+    return default_params(known.prepared.outcomes.of_type.shape[-1], known.dtype)
+
+
+def default_params(num_types: int, dtype: Any) -> PosteriorParams:
+    """Of problems of J types."""
     numbers = (0.1, 1 / num_types, 1.0, 0.01)
-    return PosteriorParams(*(jnp.asarray(number, known.dtype) for number in numbers))
+    return PosteriorParams(*(jnp.asarray(number, dtype) for number in numbers))
 
 
 def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
@@ -161,7 +169,7 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
 
 def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
     """What the epoch has planned for this round: to probe, then to exploit."""
-    return _plan(state, t).choice
+    return plan_of(state, t).choice
 
 
 def update(
@@ -174,7 +182,7 @@ def update(
 ) -> PosteriorState:
     """One more of the actions seen, counted in the slot of the region that was played."""
     seen = seen_outcomes(known.prepared.outcomes, known.game, choice.region, feedback.actions)
-    return state._replace(slots=slots.count(state.slots, _plan(state, t).slot, seen))
+    return state._replace(slots=slots.count(state.slots, plan_of(state, t).slot, seen))
 
 
 def replan(
@@ -187,22 +195,40 @@ def replan(
     probed, exploited = (best(known, of_types) for of_types in types)
     after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.region, exploit_slot)
-    length = jnp.maximum(jnp.floor(rule.growth * t.astype(known.dtype)), 1)
-    probing = jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32)
-    return PosteriorState(after, Plan(probed, probe_slot), Plan(exploited, exploit_slot), t + probing - 1)
+    plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
+    return PosteriorState(after, *plans, last_probe(rule, params, t))
+
+
+def last_probe(rule: Rule, params: PosteriorParams, t: jax.Array) -> jax.Array:
+    """The round up to which the epoch that begins with round t probes."""
+    length = jnp.maximum(jnp.floor(rule.growth * t.astype(params.probe_share.dtype)), 1)
+    return t + jnp.maximum(jnp.round(params.probe_share * length), 1).astype(jnp.int32) - 1
 
 
 def mode(seen: Slots, known: Known) -> Fit:
-    """The fit of the posterior's mode: every type has the prior weight 1/J."""
-    weights, outcome = _observed(seen, known)
-    num_types = outcome.shape[-1]
-    prior = jnp.full((len(outcome), num_types), 1 / num_types, known.dtype)
-    return Fit(weights, outcome, prior)
+    """The fit of the posterior's mode."""
+    return fit_mode(*_observed(seen, known))
 
 
 def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
-    """The fit of one sample: counts and prior weights become gamma draws."""
-    weights, outcome = _observed(seen, known)
+    """The fit of one sample."""
+    return fit_sample(key, *_observed(seen, known), params)
+
+
+def fit_mode(weights: Float[DeviceArray, "P S E"], outcome: Int[DeviceArray, "P S J"]) -> Fit:
+    """From what was observed: every type has the prior weight 1/J."""
+    num_types = outcome.shape[-1]
+    prior = jnp.full((len(outcome), num_types), 1 / num_types, weights.dtype)
+    return Fit(weights, outcome, prior)
+
+
+def fit_sample(
+    key: jax.Array,
+    weights: Float[DeviceArray, "P S E"],
+    outcome: Int[DeviceArray, "P S J"],
+    params: PosteriorParams,
+) -> Fit:
+    """From what was observed: counts and prior weights become gamma draws."""
     for_alpha, for_prior, for_weights = jax.random.split(key, 3)
     alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
     shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
@@ -227,7 +253,7 @@ def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 
 
-def _plan(state: PosteriorState, t: jax.Array) -> Plan:
+def plan_of(state: PosteriorState, t: jax.Array) -> Plan:
     """The plan of round t."""
     probes = t <= state.probe_until
     return jax.tree.map(lambda probe, exploit: jnp.where(probes, probe, exploit), state.probe, state.exploit)

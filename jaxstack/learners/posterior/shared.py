@@ -13,6 +13,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import tell_outcomes
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
+from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
 
 MAX_JOINT_TYPES = 4096
@@ -57,7 +58,7 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
     Source: `jaxstack.learners.posterior.rule`.
     """
-    return learner("shared_posterior", Rule(True, growth, steps), _prepare)
+    return learner("shared_posterior", Rule(True, growth, steps), _prepare, posterior_by_search)
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:

@@ -16,11 +16,12 @@ MAX_SLOTS = 64  # a learner visits few of many regions; least visited ones make 
 class Slots(NamedTuple):
     """Regions in the order in which they were first planned; the least visited one makes room.
 
-    region: [S] int32, -1 in free slots, which are the last.
+    region: [S] int32, -1 in free slots, which are the last; or response maps [S, n, K], where regions have no
+      numbers.
     counts: [S, P, E] int32, of the outcomes of every problem.
     """
 
-    region: Int[DeviceArray, "S"]
+    region: Int[DeviceArray, "S *n_K"]
     counts: Int[DeviceArray, "S P E"]
 
 
@@ -30,19 +31,22 @@ def empty(num_regions: int, num_problems: int, num_outcomes: int) -> Slots:
     return Slots(jnp.full(size, -1, jnp.int32), jnp.zeros((size, num_problems, num_outcomes), jnp.int32))
 
 
-def claim(slots: Slots, region: Int[DeviceArray, ""], kept: Int[DeviceArray, ""]) -> tuple[Slots, jax.Array]:
+def claim(
+    slots: Slots, region: Int[DeviceArray, "*n_K"], kept: Int[DeviceArray, ""]
+) -> tuple[Slots, jax.Array]:
     """Slot of a region, its own or one that it takes over; never slot `kept`, unless that is its own."""
     index = jnp.arange(len(slots.region), dtype=jnp.int32)
     visits = slots.counts[:, 0].sum(axis=1)
     # Lowest first: its own; a free one; the least visited one; the one that is kept.
-    free = slots.region < 0
-    cost = jnp.where(slots.region == region, -2, jnp.where(free, -1, visits))
-    cost = jnp.where((index == kept) & (slots.region != region), jnp.iinfo(jnp.int32).max, cost)
+    same = (slots.region == region[None]).reshape(len(index), -1).all(axis=1)
+    free = slots.region.reshape(len(index), -1)[:, 0] < 0
+    cost = jnp.where(same, -2, jnp.where(free, -1, visits))
+    cost = jnp.where((index == kept) & ~same, jnp.iinfo(jnp.int32).max, cost)
     slot = jnp.argmin(cost).astype(jnp.int32)
     here = index == slot
-    own = take_row(slots.region, slot) == region
-    counts = jnp.where(here[:, None, None] & ~own, 0, slots.counts)
-    return Slots(jnp.where(here, region, slots.region), counts), slot
+    counts = jnp.where(here[:, None, None] & ~take_row(same, slot), 0, slots.counts)
+    taken = here.reshape(-1, *(1,) * region.ndim)
+    return Slots(jnp.where(taken, region[None], slots.region), counts), slot
 
 
 def count(slots: Slots, slot: Int[DeviceArray, ""], outcome: Int[DeviceArray, "P"]) -> Slots:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, Self
 
 import jax
@@ -10,19 +11,29 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from jaxstack import checks, learners, simulation
 from jaxstack.checks import did_you_mean
-from jaxstack.distributions import IndependentTypes
+from jaxstack.distributions import IndependentTypes, TypeDistribution
 from jaxstack.game import Game
 from jaxstack.learners import Learner
 from jaxstack.learners.outside import Offer, given
+from jaxstack.scenarios.random import random_game
 from jaxstack.sweeps.spec.axes import Table, some
 
 
 @functools.lru_cache(maxsize=64)
-def _hyperparameters(learner: Learner) -> tuple[str, ...]:
-    """Names of a learner's hyperparameters, as it gives them for a game of one action each."""
-    game, types = Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]])
-    setup = simulation.prepare(jax.random.key(0), game, types, learner, horizon=1, table=None, hparams=None)
-    return tuple(setup.inputs.hparams._fields)
+def hyperparameters(learner: Learner) -> Mapping[str, float | None]:
+    """A learner's hyperparameters and their defaults; None where these depend on game or horizon."""
+
+    def defaults(game: Game, types: TypeDistribution, horizon: int) -> dict[str, float]:
+        setup = simulation.prepare(
+            jax.random.key(0), game, types, learner, horizon=horizon, table=None, hparams=None
+        )
+        return {name: float(value) for name, value in setup.inputs.hparams._asdict().items()}
+
+    smallest = defaults(Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]]), 1)
+    if not smallest:
+        return {}
+    other = defaults(*random_game(0, 2, 2, 2, 2, "separable", "independent"), 1000)
+    return {name: value if other[name] == value else None for name, value in smallest.items()}
 
 
 class LearnerSettings(Table):
@@ -71,7 +82,7 @@ class LearnerSettings(Table):
         if "name" not in info.data:
             return hparams  # told already
         name, numbers = info.data["name"], {}
-        known = _hyperparameters(learners.by_name(name)) if hparams else ()
+        known = tuple(hyperparameters(learners.by_name(name))) if hparams else ()
         for key, value in hparams.items():
             if key not in known:
                 raise ValueError(

@@ -13,7 +13,8 @@ Ties = Literal["optimistic", "robust"]
 
 
 class RunSettings(Table):
-    """`[run]`: how long, how often, who plays. `horizon`, `runs`, `seed` and `ties` may be axes.
+    """`[run]`: how long, how often, who plays. `horizon`, `runs`, `seed`, `ties` and `table` may
+    be axes.
 
     Attributes:
       horizon: T, rounds of a run.
@@ -21,6 +22,8 @@ class RunSettings(Table):
       seed: of the followers' types and the learners' choices; the games have seeds of their own.
       learners: names, see `jaxstack.learners`; `[[learner]]` tables replace them.
       ties: tie rule of every scenario that does not state its own.
+      table: whether games are played with a table of their regions: true, or fail; false, without one, by
+        learners that can; default with one where it is soon made (`jaxstack.simulation.tables`).
       checkpoints: rounds at which regret is recorded; default 64, evenly spaced on a logarithmic axis. Those
         after the horizon are left out, and the horizon is always one.
       keep_runs: keep the curve of every run, not only moments, quantiles and final regret.
@@ -40,6 +43,7 @@ class RunSettings(Table):
         default_factory=lambda: ["erm_joint", "erm_product", "region_ucb", "oful"], min_length=1
     )
     ties: Ties = "optimistic"
+    table: bool | None = None
     checkpoints: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=1)
     keep_runs: bool = True
     skip_ahead: bool = False

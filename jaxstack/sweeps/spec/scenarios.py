@@ -87,7 +87,7 @@ class _Seeded(_Scenario):
 
 
 class RandomScenario(_Seeded):
-    """`kind = "random"`: games by `scenarios.random_game`."""
+    """`kind = "random"`: payoffs uniform in [0, 1], and random types (`scenarios.random_game`)."""
 
     kind: Literal["random"] = "random"
     num_leader_actions: int = Field(default=3, ge=1)
@@ -103,7 +103,7 @@ class RandomScenario(_Seeded):
 
 
 class HardScenario(_Scenario):
-    """`kind = "hard"`: the lower-bound family; `epsilon` defaults to sqrt(m / horizon), ties to "robust"."""
+    """`kind = "hard"`: the lower-bound family; `epsilon` is sqrt(m / horizon) by default, ties "robust"."""
 
     kind: Literal["hard"] = "hard"
     ties: Ties | None = "robust"
@@ -121,7 +121,7 @@ class HardScenario(_Scenario):
 
 
 class CoverageScenario(_Seeded):
-    """`kind = "coverage"`: games by `scenarios.random_coverage_game`."""
+    """`kind = "coverage"`: guards over targets, at random (`scenarios.random_coverage_game`)."""
 
     kind: Literal["coverage"] = "coverage"
     num_targets: int = Field(default=6, ge=1)
@@ -146,7 +146,7 @@ class ParityScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
-_WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
+WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
     "security_patrol": (scenarios.security_patrol, security.SCHEDULES),
     "toll_pricing": (scenarios.toll_pricing, toll.MENUS),
     "feature_mix": (scenarios.feature_mix, platform.LANES),
@@ -168,7 +168,7 @@ class WorkedScenario(_Scenario):
     @classmethod
     def _known(cls, parameters: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "kind" in info.data:
-            known = list(inspect.signature(_WORKED[info.data["kind"]][0]).parameters)
+            known = list(inspect.signature(WORKED[info.data["kind"]][0]).parameters)
             for key in parameters:
                 if key not in known:
                     raise ValueError(
@@ -185,7 +185,7 @@ class WorkedScenario(_Scenario):
 
     def lists(self) -> dict[str, tuple[Any, ...]]:
         """Also the parameters that are a number by default and a list here."""
-        defaults = inspect.signature(_WORKED[self.kind][0]).parameters
+        defaults = inspect.signature(WORKED[self.kind][0]).parameters
         axes = {
             key: tuple(some(value))
             for key, value in self.parameters.items()
@@ -199,14 +199,14 @@ class WorkedScenario(_Scenario):
         return super().at(of_fields | {"parameters": parameters})
 
     def build(self, run: RunSettings) -> Problem:
-        make, names = _WORKED[self.kind]
+        make, names = WORKED[self.kind]
         game, types = make(**self.parameters)
         fits = game.num_leader_actions == len(names)
         return Problem(self.title, game, types, self.ties or run.ties, names if fits else None)
 
 
 class FileScenario(_Scenario):
-    """`kind = "file"`: one game file, JSON or NPZ (`jaxstack.load_game`)."""
+    """`kind = "file"`: one game file: .json, .npz, .csv or .nfg (`jaxstack.load_game`)."""
 
     kind: Literal["file"] = "file"
     path: str = Field(min_length=1)

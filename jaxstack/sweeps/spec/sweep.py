@@ -56,7 +56,15 @@ class Spec(Strict):
             raise ValueError("learners are named both in [run] and in [[learner]] tables; keep one of them.")
         for learner in self.learners():
             longest = simulation.MAX_HORIZON
+            without_table = False in self.run.lists().get("table", (self.run.table,))
+            if without_table:
+                simulation.without_table(learner.player())
             if self.skips(learner):
+                if without_table:
+                    raise ValueError(
+                        f"[run], key 'table': {learner.title} skips ahead between vertices of a region "
+                        f"table, and cannot without one. Set skip_ahead = false, or leave out table = false."
+                    )
                 jumps.check_learner(learner.player())
                 longest = jumps.MAX_HORIZON
             if self.run.longest > longest:
@@ -100,7 +108,7 @@ class Spec(Strict):
         """Who plays: the `[[learner]]` tables, or the names of `[run]`."""
         return self.learner or self._named
 
-    def _offers(self) -> dict[str, outside.Offer]:
+    def offers(self) -> dict[str, outside.Offer]:
         """The learners that it was made with, as far as they are not found by their names."""
         return {table.name: table.offer for table in self.learners() if table.offer is not None}
 
@@ -123,8 +131,8 @@ class Spec(Strict):
         given = {key: value for key, value in settings.items() if value is not None}
         if not given:
             return self
-        with offered(self._offers()), offered(outside.given()):
-            run = validated(RunSettings, _settings(self.run) | given, "command line")
+        with offered(self.offers()), offered(outside.given()):
+            run = validated(RunSettings, settings_of(self.run) | given, "command line")
             content = {
                 "run": run,
                 "scenario": self.scenario,
@@ -139,9 +147,9 @@ class Spec(Strict):
         Raises:
           ValueError: as `jaxstack.learners.offered`; or a learner lacks a hyperparameter that the spec names.
         """
-        with offered(self._offers()), offered(learners):
+        with offered(self.offers()), offered(learners):
             content = {
-                "run": _settings(self.run),
+                "run": settings_of(self.run),
                 "scenario": self.scenario,
                 "learner": [table.content() for table in self.learner],
             }
@@ -150,14 +158,14 @@ class Spec(Strict):
 
     def to_toml(self) -> str:
         """The spec as TOML text that `load_spec` reads back to an equal one."""
-        run = _settings(self.run)
+        run = settings_of(self.run)
         tables = [("[run]", run if self.learner else run | {"learners": list(self.run.learners)})]
         tables += [("[[scenario]]", table.content()) for table in self.scenario]
         tables += [("[[learner]]", table.content()) for table in self.learner]
         return "\n".join(f"{header}\n{_toml_lines(table)}" for header, table in tables)
 
 
-def _settings(run: RunSettings) -> dict[str, Any]:
+def settings_of(run: RunSettings) -> dict[str, Any]:
     """`[run]` as in the file: learners only where they were named."""
     named = "learners" in run.model_fields_set
     return {key: value for key, value in run.content().items() if named or key != "learners"}

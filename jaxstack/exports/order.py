@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jaxstack.page.pieces import Number
+from jaxstack.exports.words import Number
 from jaxstack.results import Cell, labels_on, text
 
 

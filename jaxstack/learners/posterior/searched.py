@@ -1,0 +1,152 @@
+"""The posterior learners without a table of regions: response maps are met as they are played.
+
+The rule is that of `jaxstack.learners.posterior.rule`, with the same epochs. What differs: a plan is a
+commitment that a search has found, from the plan of the epoch before (`jaxstack.learners.searching`), and
+what was seen is counted by the response map under which it was seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxstack.axes import DeviceArray, Int
+from jaxstack.game import Game
+from jaxstack.learners.contract import ActionFeedback, Commitment, Known, Learner
+from jaxstack.learners.posterior import rule as rules
+from jaxstack.learners.posterior import slots
+from jaxstack.learners.posterior.newton import maximise
+from jaxstack.learners.posterior.outcomes import check_types, warn_of_correlation, warn_of_types
+from jaxstack.learners.posterior.rule import Fit, Plan, PosteriorParams, PosteriorState, Rule, Ruled
+from jaxstack.learners.posterior.slots import MAX_SLOTS, Slots
+from jaxstack.learners.searching import nowhere, of_joint, of_marginals, prepare_search, search
+from jaxstack.payoffs import joint_index
+from jaxstack.solvers.walk import Arrangement
+
+MAX_OUTCOMES = 4096  # joint actions, and joint types: each of 64 slots has a count of every one
+
+
+def posterior_by_search(name: str, rule: Rule) -> Learner:
+    """The learner of that name, as it plays by a rule without a table."""
+    return Learner(
+        name=name,
+        feedback="actions",
+        init=Ruled(_init, rule),
+        act=_act,
+        update=Ruled(_update, rule),
+        hparams=Ruled(_hparams, rule),
+        prepare=Ruled(_prepare, rule),
+        ranges=tuple((number, 0.0, np.inf) for number in PosteriorParams._fields),
+        plays="commitments",
+        needs_table=False,
+        draws=True,
+        schedule=Ruled(rules.schedule, rule),
+        replan=Ruled(_replan, rule),
+    )
+
+
+def _prepare(rule: Rule, game: Game, table: Any) -> Arrangement:
+    """What searches need to know.
+
+    Raises:
+      ValueError: too many joint types or joint actions, or followers with unequal numbers of types.
+    """
+    most = max(game.num_types, game.num_actions)
+    if rule.joint and (most**game.num_followers > MAX_OUTCOMES or game.available is not None):
+        raise ValueError(
+            f"shared_posterior without a region table works on joint types and joint actions of equal "
+            f"followers, at most {MAX_OUTCOMES:,} of either, but {game!r} arrived. Use marginal_posterior, "
+            f"which works follower by follower (right for independent types, and for payoffs that are sums)."
+        )
+    check_types(game, rule.joint)
+    warn_of_types(game)
+    if not rule.joint:
+        warn_of_correlation(game)
+    return prepare_search(game, table)
+
+
+def _num_types(rule: Rule, game: Game) -> int:
+    """J."""
+    return int(game.num_types ** (game.num_followers if rule.joint else 1))
+
+
+def _hparams(rule: Rule, known: Known) -> PosteriorParams:
+    return rules.default_params(_num_types(rule, known.game), known.dtype)
+
+
+def _init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
+    game, zero = known.game, jnp.zeros((), jnp.int32)
+    n = game.num_followers
+    counts = (1, game.num_actions**n) if rule.joint else (n, game.num_actions)
+    empty = Slots(
+        jnp.full((MAX_SLOTS, n, game.num_types), -1, jnp.int32), jnp.zeros((MAX_SLOTS, *counts), jnp.int32)
+    )
+    plan = Plan(nowhere(known), zero)
+    return PosteriorState(empty, plan, plan, zero)
+
+
+def _act(
+    key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array
+) -> Commitment:
+    place = rules.plan_of(state, t).choice
+    return Commitment(place.x, place.responses)
+
+
+def _update(
+    rule: Rule,
+    state: PosteriorState,
+    known: Known,
+    params: PosteriorParams,
+    choice: Commitment,
+    feedback: ActionFeedback,
+    t: jax.Array,
+) -> PosteriorState:
+    actions = feedback.actions
+    seen = jnp.asarray(joint_index(actions, known.game.num_actions))[None] if rule.joint else actions
+    return state._replace(slots=slots.count(state.slots, rules.plan_of(state, t).slot, seen))
+
+
+def _replan(
+    rule: Rule, key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array
+) -> PosteriorState:
+    """The two plans of the epoch that begins with round t."""
+    for_sample, for_probe, for_exploit = jax.random.split(key, 3)
+    counts = jnp.moveaxis(state.slots.counts, 1, 0).astype(known.dtype)
+    outcome = _outcomes(rule, state.slots.region, known)
+    both = [rules.fit_sample(for_sample, counts, outcome, params), rules.fit_mode(counts, outcome)]
+    fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
+    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
+    weights = jax.vmap(lambda of_types: _weights(rule, known, of_types))(types)
+    last = state.exploit.choice
+
+    def searched(start: tuple[jax.Array, Any]) -> Any:
+        return search(start[0], known, start[1], last)
+
+    places = jax.lax.map(searched, (jnp.stack([for_probe, for_exploit]), weights))
+    probed, exploited = (jax.tree.map(lambda leaf, at=at: leaf[at], places) for at in (0, 1))
+    after, exploit_slot = slots.claim(state.slots, exploited.responses, jnp.int32(-1))
+    after, probe_slot = slots.claim(after, probed.responses, exploit_slot)
+    plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
+    return PosteriorState(after, *plans, rules.last_probe(rule, params, t))
+
+
+def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:
+    """Weights of a search from probabilities [P, J] of types."""
+    types = types / types.sum(axis=-1, keepdims=True)
+    return of_joint(known, types[0]) if rule.joint else of_marginals(known, types)
+
+
+def _outcomes(rule: Rule, responses: Int[DeviceArray, "S n K"], known: Known) -> Int[DeviceArray, "P S J"]:
+    """Outcome of every type under every response map: an action, or a joint action."""
+    responses = jnp.maximum(responses, 0)  # free slots have no weight
+    if not rule.joint:
+        return jnp.moveaxis(responses, 1, 0)
+    n, K, A = known.game.num_followers, known.game.num_types, known.game.num_actions
+    outcome = jnp.zeros((len(responses), 1), jnp.int32)
+    for follower in range(n):  # joint types in C order
+        outcome = (outcome[:, :, None] * A + responses[:, follower, None, :]).reshape(len(responses), -1)
+    assert outcome.shape[1] == K**n
+    return outcome[None]
