@@ -85,6 +85,11 @@ def speeds() -> str:
     return markdown(["learner", *sizes], rows)
 
 
+def methods() -> str:
+    """Methods of `solve`, as its module says what they are for."""
+    return "\n".join(line for line in (js.solvers.__doc__ or "").splitlines() if line.startswith("|"))
+
+
 def limits() -> str:
     """What each method of `solve` does with games of growing sizes, as `experiments.limits` printed it."""
     return (ROOT / LIMITS).read_text(encoding="utf-8").partition("\n\n")[2]
@@ -223,5 +228,5 @@ def _option(name: str, hint: Any, call: Any) -> list[str]:
 
 TABLES: dict[str, Callable[[], str]] = {
     made.__name__: made
-    for made in (learners, speeds, limits, run_keys, learner_keys, scenario_keys, commands)
+    for made in (learners, speeds, methods, limits, run_keys, learner_keys, scenario_keys, commands)
 }

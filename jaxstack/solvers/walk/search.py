@@ -9,9 +9,9 @@ import jax
 import numpy as np
 
 from jaxstack.distributions import JointTypes
+from jaxstack.solvers.bounding import upper_bound
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem
-from jaxstack.solvers.relaxation import upper_bound
 from jaxstack.solvers.walk.answers import shortlist
 from jaxstack.solvers.walk.arrangement import Arrangement, build
 from jaxstack.solvers.walk.climb import Place, climb
@@ -50,7 +50,7 @@ def solve(problem: Problem) -> Solution:
         raise RuntimeError(
             f"method='walk' met no region of {problem.original!r} that counts under ties={problem.ties!r}."
         )
-    return problem.solution(search.best, "walk", upper_bound(problem, search.best.value))
+    return problem.solution(search.best, "walk", upper_bound(problem, search.best.value, problem.clock))
 
 
 class _Search:
