@@ -63,14 +63,6 @@ def compilations() -> Compilations:
     return Compilations()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_solver_a_learner() -> Iterator[None]:
-    """The posterior's solver is compiled once, not again for fewer slots: tests are sooner done."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxstack.learners.posterior.newton._TIERS", ())
-        yield
-
-
 @pytest.fixture(autouse=True)
 def _settings_stay() -> Iterator[None]:
     """A test that left a setting of JAX changed would decide over the tests after it."""

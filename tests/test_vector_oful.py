@@ -7,13 +7,11 @@ import itertools
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxstack as js
-from jaxstack.learners.knowledge import with_prepared
-from jaxstack.learners.vector_oful import radius
+from experiments.ellipsoid import claim as ellipsoid
 
 pytestmark = pytest.mark.once
 
@@ -77,35 +75,7 @@ def test_plays_what_the_slow_loop_plays(seed: int, scale: float) -> None:
 @functools.cache
 def distances() -> np.ndarray:
     """[1000]: the largest ||D' - D||_V over beta of every run, delta = 0.1."""
-    game, types = js.scenarios.random_game(4, 3, 2, 2, 2)
-    known = js.learners.know(game, js.enumerate_regions(game), 300)
-    learner = js.learners.vector_oful()
-    known = with_prepared(known, learner.prepare(known.game, known.table))
-    params = learner.hparams(known)._replace(failure_probability=jnp.float32(0.1))
-    truth = jnp.asarray(types.probabilities.reshape(-1), jnp.float32)
-    responses = jnp.asarray(known.table.responses, jnp.int32)
-
-    @jax.jit
-    @jax.vmap
-    def run(key: jax.Array) -> jax.Array:
-        def one_round(so_far: Any, drawn: Any) -> Any:
-            (state, largest), (key, t) = so_far, drawn
-            choice = learner.act(key, state, known, params, t)
-            theta = jax.random.choice(key, 4, p=truth)
-            types = jnp.stack([theta // 2, theta % 2])
-            actions = responses[choice.region, jnp.arange(2), types]
-            seen = js.learners.ActionFeedback(actions, jnp.float32(0))
-            state = learner.update(state, known, params, choice, seen, t)
-            off = state.estimate - truth
-            squared = params.ridge * off @ off + off @ state.pairs.astype(jnp.float32) @ off
-            ratio = jnp.sqrt(squared) / radius(state, params)
-            return (state, jnp.maximum(largest, ratio)), None
-
-        rounds = jax.random.split(key, 300), jnp.arange(1, 301, dtype=jnp.int32)
-        start = learner.init(known, params), jnp.float32(0)
-        return jax.lax.scan(one_round, start, rounds)[0][1]
-
-    return np.asarray(run(jax.random.split(jax.random.key(0), 1000)))
+    return ellipsoid.distances(*js.scenarios.random_game(4, 3, 2, 2, 2), horizon=300, runs=1000)
 
 
 def test_the_ellipsoid_covers() -> None:

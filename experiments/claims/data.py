@@ -31,6 +31,10 @@ NAMES = (
     "cost",
     "radius",
     "degenerate",
+    "sharing",
+    "parity",
+    "ellipsoid",
+    "probing",
 )
 """Folders, in the order of the claims."""
 

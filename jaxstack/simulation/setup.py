@@ -79,8 +79,8 @@ def prepare(
     if isinstance(types, SequenceTypes):
         if table is None:
             raise ValueError(
-                "rounds that are given (SequenceTypes) are played against the best commitment in hindsight, which "
-                "needs a region table, but there is none. Play their frequencies: types.empirical()."
+                "rounds that are given (SequenceTypes) are played against the best commitment in hindsight, "
+                "which needs a region table, but there is none. Play their frequencies: types.empirical()."
             )
         arena = Replayed(arena, _gained(most_earned(known.game, types, table, horizon)))
     inputs = Inputs(

@@ -55,7 +55,7 @@ def test_agrees_with_another_method() -> None:
     for history, types in list(zip(histories(), solutions(), strict=True))[:6]:
         other = reference.maximum(history)
         ahead = reference.log_likelihood(history, types) - reference.log_likelihood(history, other)
-        assert 0 <= ahead + 1e-7 < 1e-2, "no worse than the other method, which stops a little early"
+        assert 0 <= ahead + 1e-6 < 1e-2, "no worse than the other method, which stops a little early"
 
 
 # Each of these would pass for a solver, and fails -----------------------------------------------------
@@ -110,22 +110,34 @@ def test_batched_over_runs_it_is_the_same() -> None:
     np.testing.assert_array_equal(np.asarray(nested).reshape(12, -1), flat)
 
 
-def test_code_for_fewer_maps_gives_the_same_up_to_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maps_without_weight_change_nothing() -> None:
     weights, outcome, prior = (np.stack(arrays) for arrays in zip(*histories()[:6], strict=True))
-    empty = ((0, 0), (0, 16), (0, 0))  # maps without weight, behind the others
-    args = (
-        np.pad(weights, empty).astype(np.float32),
-        np.pad(outcome, empty).astype(np.int32),
-        prior.astype(np.float32),
-    )
-    found = []
-    for tiers in ((), (4, 16), (16,)):
-        monkeypatch.setattr("jaxstack.learners.posterior.newton._TIERS", tiers)
-        found.append(np.asarray(maximise(*args)))
-    # To the bit with JAX 0.12; older compilers fuse, and so round, programs of other sizes in other ways.
-    # Which program plays follows from the runs of a tile, and these are the same whatever else is played.
-    for other in (found[1], found[2], maximise(*(a[:, :4] for a in args[:2]), args[2])):
-        np.testing.assert_allclose(other, found[0], atol=1e-4)
+    args = weights.astype(np.float32), outcome.astype(np.int32), prior.astype(np.float32)
+    found = maximise(*args)
+    for behind in (1, 16):
+        empty = ((0, 0), (0, behind), (0, 0))
+        # To the bit with JAX 0.12; older compilers fuse, and so round, programs of other sizes in other ways.
+        np.testing.assert_allclose(maximise(*(np.pad(a, empty) for a in args[:2]), args[2]), found, atol=1e-4)
+
+
+def from_counts_of(share: float, steps: int) -> float:
+    """Largest violation where steps start from the solution for a share of the counts and another prior."""
+    rng = np.random.default_rng(1)
+    earlier = [
+        history._replace(counts=rng.binomial(history.counts.astype(int), share), prior=np.full(27, 1.0))
+        for history in histories()
+    ]
+    weights, outcome, prior = (np.stack(arrays) for arrays in zip(*histories(), strict=True))
+    with jax.enable_x64(True):
+        start = solve(earlier)
+        types = maximise(weights, outcome.astype(np.int32), prior, start, steps=steps)
+        return float(violations(histories(), np.asarray(types)).max())
+
+
+def test_steps_may_start_anywhere() -> None:
+    assert from_counts_of(0.98, 40) < 1e-8
+    assert from_counts_of(0.5, 40) < 1e-8
+    assert from_counts_of(0.98, 2) > 1e-5, "two steps are too few"
 
 
 @pytest.mark.parametrize("length", [1, 8, 9, 64, 70])

@@ -92,7 +92,7 @@ def _fits(
     """Mode [P, J] and samples [N, P, J], each of which sums to 1."""
 
     def fitted(fit: rule.Fit) -> jax.Array:
-        types = maximise(*fit)
+        types = maximise(*fit, start=state.mode)
         return types / types.sum(axis=-1, keepdims=True)
 
     one = jax.vmap(lambda key: fitted(rule.sample(key, state.slots, known, params)))

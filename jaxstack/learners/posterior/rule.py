@@ -81,9 +81,13 @@ class Plan(NamedTuple):
 
 
 class PosteriorState(NamedTuple):
-    """Counts, and the two plans of the epoch; `probe_until` is the last round that probes."""
+    """Counts, the mode fitted to them last, and the two plans of the epoch.
+
+    mode: [P, J], from which the next fits start. probe_until: the last round that probes.
+    """
 
     slots: Slots
+    mode: Float[DeviceArray, "P J"]
     probe: Plan
     exploit: Plan
     probe_until: Int[DeviceArray, ""]
@@ -127,8 +131,17 @@ def learner(
         draws=True,
         schedule=Ruled(schedule, rule),
         replan=Ruled(replan, rule),
+        info=info,
         without_table=without_table(name, rule),
     )
+
+
+def info(state: PosteriorState, known: Known, choice: Choice) -> dict[str, jax.Array]:
+    """For readers: visits [R] of remembered regions, the last mode [P, J], the last round that probes."""
+    visits = state.slots.counts[:, 0].sum(axis=1)
+    of_regions = jnp.zeros(known.table.padded_regions, jnp.int32)
+    of_regions = of_regions.at[jnp.maximum(state.slots.region, 0)].add(visits)
+    return {"visits": of_regions, "mode": state.mode, "probe_until": state.probe_until}
 
 
 def _checked(rule: Rule) -> Rule:
@@ -162,9 +175,10 @@ def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     """Before round 1: nothing seen; the first epoch begins with it, and plans."""
     zero = jnp.zeros((), jnp.int32)
     plan = Plan(Choice(zero, zero), zero)
-    num_problems = known.prepared.outcomes.of_type.shape[-2]
+    num_problems, num_types = known.prepared.outcomes.of_type.shape[-2:]
     counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
-    return PosteriorState(counts, plan, plan, zero)
+    uniform = jnp.full((num_problems, num_types), 1 / num_types, known.dtype)
+    return PosteriorState(counts, uniform, plan, plan, zero)
 
 
 def act(key: jax.Array, state: PosteriorState, known: Known, params: PosteriorParams, t: jax.Array) -> Choice:
@@ -191,12 +205,13 @@ def replan(
     """The two plans of the epoch that begins with round t."""
     both = [sample(key, state.slots, known, params), mode(state.slots, known)]
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
-    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
-    probed, exploited = (best(known, of_types) for of_types in types)
+    start = jnp.concatenate([state.mode, state.mode])
+    fitted, found = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
+    probed, exploited = best(known, fitted), best(known, found)
     after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.region, exploit_slot)
     plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
-    return PosteriorState(after, *plans, last_probe(rule, params, t))
+    return PosteriorState(after, found, *plans, last_probe(rule, params, t))
 
 
 def last_probe(rule: Rule, params: PosteriorParams, t: jax.Array) -> jax.Array:

@@ -85,7 +85,9 @@ def _init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
         jnp.full((MAX_SLOTS, n, game.num_types), -1, jnp.int32), jnp.zeros((MAX_SLOTS, *counts), jnp.int32)
     )
     plan = Plan(nowhere(known), zero)
-    return PosteriorState(empty, plan, plan, zero)
+    num_types = _num_types(rule, game)
+    uniform = jnp.full((1 if rule.joint else n, num_types), 1 / num_types, known.dtype)
+    return PosteriorState(empty, uniform, plan, plan, zero)
 
 
 def _act(
@@ -118,7 +120,8 @@ def _replan(
     outcome = _outcomes(rule, state.slots.region, known)
     both = [rules.fit_sample(for_sample, counts, outcome, params), rules.fit_mode(counts, outcome)]
     fits = Fit(*(jnp.concatenate(parts) for parts in zip(*both, strict=True)))
-    types = maximise(*fits, steps=rule.steps).reshape(2, *both[0].prior.shape)
+    start = jnp.concatenate([state.mode, state.mode])
+    types = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
     weights = jax.vmap(lambda of_types: _weights(rule, known, of_types))(types)
     last = state.exploit.choice
 
@@ -130,7 +133,7 @@ def _replan(
     after, exploit_slot = slots.claim(state.slots, exploited.responses, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.responses, exploit_slot)
     plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
-    return PosteriorState(after, *plans, rules.last_probe(rule, params, t))
+    return PosteriorState(after, types[1], *plans, rules.last_probe(rule, params, t))
 
 
 def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:

@@ -1,0 +1,141 @@
+"""The price of seeing actions only: exponential in followers where types hide a parity, and not elsewhere."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+import jaxstack as js
+from experiments.claims import Check, Claim, at_least, at_most, errors, interval, panels, power_fit, slope
+from jaxstack.plots.style import line_options, line_styles
+
+CLAIM = Claim(
+    number=12,
+    title="With correlated types the price of action feedback doubles with every follower, up to min(n, L-1)"
+    "; with independent types and payoffs that are sums it does not",
+    source="lower bound Ω(√(2^min(n, L-1) T)) from actions (hidden parity)",
+    varied="n; learner; hidden parity (L = n, ε = 1/2) against random games with independent types",
+    remedy="longer horizons, in which more followers' regions can be told apart",
+    reading="At a fixed bias every region has to be visited about equally often to find the hidden one, so "
+    "that regret is in proportion to their number. Where it nears what never learning costs, T/4, it cannot "
+    "grow on. Learners with type feedback play on the same draws.",
+)
+LEARNERS = {  # label: name, hyperparameters, most followers at full size
+    "erm_joint": ("erm_joint", {}, 6),
+    "shared_posterior": ("shared_posterior", {}, 4),
+    "region_ucb": ("region_ucb", {"radius_scale": 1.0}, 6),
+    "region_ucb, c = 1/8": ("region_ucb", {"radius_scale": 0.125}, 6),
+    "oful, c = 1/8": ("oful", {"radius_scale": 0.125}, 4),
+    "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 4),
+}
+UNTIL = {"full": 6, "quick": 4, "toy": 3}  # followers
+LESS = {"full": 0, "quick": 1, "toy": 2}  # of them for learners on joint types
+CROWDS = {"full": (2, 4, 8, 16, 32, 64), "quick": (2, 8, 32), "toy": (1, 2)}
+HORIZON = {"full": 20_000, "quick": 3_000, "toy": 300}
+RUNS = {"full": 64, "quick": 32, "toy": 4}
+GAMES = {"full": 32, "quick": 8, "toy": 2}
+SATURATED = 0.5  # of what never learning costs: beyond, regret cannot double
+FACTOR, SMALL = 1.5, 0.2
+
+
+class Prices(NamedTuple):
+    """Regret at the horizon."""
+
+    parity: dict[str, tuple[np.ndarray, np.ndarray]]  # by learner: followers [P], regret [P, 1, S]
+    crowds: dict[str, np.ndarray]  # [P, G, S] by learner, of random games with independent types
+    followers: np.ndarray  # [P] of the crowds
+    most: float  # what never learning costs under hidden parity
+
+
+def collect(size: str) -> Prices:
+    """Play both."""
+    parity: dict[str, Any] = {}
+    horizon = HORIZON[size]
+    for label, (name, hparams, most) in LEARNERS.items():
+        last = min(UNTIL[size], most - (LESS[size] if most < UNTIL["full"] else 0))
+        followers = np.arange(2, last + 1)
+        regret = [_parity_regret(name, hparams, int(n), horizon, RUNS[size]) for n in followers]
+        parity[label] = followers, np.stack(regret)
+    crowds = {
+        name: np.stack([_crowd_regret(name, n, horizon, GAMES[size]) for n in CROWDS[size]])
+        for name in ("erm_product", "marginal_posterior")
+    }
+    return Prices(parity, crowds, np.array(CROWDS[size]), horizon / 4)
+
+
+def measure(data: Prices) -> list[Check]:
+    """What one more follower costs, and what types would have saved."""
+    checks = []
+    for label, (followers, regret) in data.parity.items():
+        learns = regret.mean(axis=(1, 2)) < SATURATED * data.most
+        if label == "erm_joint" or learns.sum() < 2:
+            continue
+        x = 2.0 ** followers[learns]
+        factor = interval(lambda mean, x=x: 2 ** slope(x, mean), regret[learns])
+        checks.append(Check(f"hidden parity, {label}: factor per follower", factor, at_least(FACTOR)))
+    with_types, from_actions = data.parity["erm_joint"], data.parity["region_ucb, c = 1/8"]
+    ratio = interval(lambda a, b: a / b, with_types[1][-1], from_actions[1][-1])
+    what = f"hidden parity, n = {with_types[0][-1]}: regret of erm_joint over that of region_ucb, c = 1/8"
+    checks.append(Check(what, ratio, at_most(SMALL)))
+    for name, regret in data.crowds.items():
+        fit = power_fit(data.followers.astype(float), regret)
+        checks.append(Check.of_fit(f"independent types, sums, {name}: exponent of n", fit, at_most(1.0)))
+    return checks
+
+
+def draw(data: Prices, checks: list[Check]) -> Figure:
+    """Regret against n: hidden parity, and random games with independent types."""
+    figure, (left, right) = panels(2)
+    for label, (followers, regret) in data.parity.items():
+        options = line_options(line_styles([label.split(",")[0]])[0]) | {"label": label}
+        options |= {"linestyle": ":"} if "," in label else {}
+        left.errorbar(followers, regret.mean(axis=(1, 2)), errors(regret), **options)
+    left.axhline(data.most, color="#999999", linewidth=1)
+    left.set(yscale="log", title="hidden parity", xlabel="n", ylabel="regret, payoff units")
+    for name, regret in data.crowds.items():
+        options = line_options(line_styles([name])[0]) | {"label": name}
+        right.errorbar(data.followers, regret.mean(axis=(1, 2)), errors(regret), **options)
+    right.set(xscale="log", yscale="log", title="independent types, sums", xlabel="n")
+    for axis in (left, right):
+        axis.legend(fontsize=6)
+    return figure
+
+
+def _parity_regret(name: str, hparams: dict[str, float], n: int, horizon: int, runs: int) -> np.ndarray:
+    """[1, S]."""
+    game, types = js.scenarios.hidden_parity(n, epsilon=0.5)
+    table = js.enumerate_regions(game, ties="robust")
+    curve = js.simulate(
+        jax.random.key(n),
+        game,
+        types,
+        js.learners.by_name(name),
+        horizon=horizon,
+        num_runs=runs,
+        table=table,
+        hparams=hparams or None,
+    )
+    return np.asarray(curve.regret)[None, :, -1]
+
+
+def _crowd_regret(name: str, n: int, horizon: int, games: int) -> np.ndarray:
+    """[G, S]; payoffs that are sums."""
+    pairs = [
+        js.scenarios.random_game(g, 2, n, 2, 2, payoff="separable", types="independent") for g in range(games)
+    ]
+    game, types = (js.stack(of_games) for of_games in zip(*pairs, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        curve = js.simulate(
+            jax.random.split(jax.random.key(n), games),
+            game,
+            types,
+            js.learners.by_name(name),
+            horizon=horizon,
+            num_runs=4,
+        )
+    return np.asarray(curve.regret)[..., -1]

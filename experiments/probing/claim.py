@@ -1,0 +1,94 @@
+"""How much to probe: regret of shared_posterior against the share of an epoch that probes, and its growth."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import jaxstack as js
+from experiments.claims import Check, Claim, at_most, errors, interval, panels
+from experiments.families import decades, failed, games_of
+
+CLAIM = Claim(
+    number=14,
+    title="Epochs that grow by 2 % and probe a tenth of the time are near the best choice, and runs hardly "
+    "ever fail",
+    source="shared_posterior (no theorem)",
+    varied="probe_share and growth; families of random games",
+    remedy="more games and longer horizons: few runs carry the means",
+    reading="A run fails when its last decade of rounds cost more than six times what went before, and more "
+    "than 50 payoffs.",
+)
+PROBES = {"full": (0.02, 0.05, 0.1, 0.2, 0.5, 1.0), "quick": (0.03, 0.1, 0.3, 1.0), "toy": (0.1, 1.0)}
+GROWTHS = {"full": (0.01, 0.02, 0.05, 0.2), "quick": (0.02, 0.1), "toy": (0.02,)}
+FAMILIES = {"full": ("A", "C", "F", "H"), "quick": ("A",), "toy": ("A",)}
+GAMES = {"full": 50, "quick": 24, "toy": 2}
+RUNS = {"full": 8, "quick": 4, "toy": 2}
+HORIZON = {"full": 100_000, "quick": 20_000, "toy": 300}
+FIRST = 2000
+GROWTH, PROBE = 0.02, 0.1
+NEAR, RARE = 2.0, 0.025
+
+
+class Grid(NamedTuple):
+    """Regret at T/10 and T, [2, growths, probes, G, S], by family."""
+
+    regret: dict[str, np.ndarray]
+    growths: tuple[float, ...]
+    probes: tuple[float, ...]
+
+
+def collect(size: str) -> Grid:
+    """Play every pair on the same games and draws."""
+    regret = {}
+    for family in FAMILIES[size]:
+        game, types = games_of(family, FIRST, GAMES[size])
+        played = [
+            [
+                decades(
+                    game,
+                    types,
+                    js.learners.shared_posterior(growth),
+                    horizon=HORIZON[size],
+                    runs=RUNS[size],
+                    hparams={"probe_share": probe},
+                )
+                for probe in PROBES[size]
+            ]
+            for growth in GROWTHS[size]
+        ]
+        regret[family] = np.moveaxis(np.array(played), 2, 0)
+    return Grid(regret, GROWTHS[size], PROBES[size])
+
+
+def measure(data: Grid) -> list[Check]:
+    """The default's regret over the least of the grid, and shares of runs that fail."""
+    checks = []
+    for family, regret in data.regret.items():
+        here = data.growths.index(GROWTH), data.probes.index(PROBE)
+        ratio = interval(
+            lambda mean, here=here: mean[:, *here] / mean.reshape(len(mean), -1).min(axis=1), regret[1]
+        )
+        checks.append(Check(f"{family}: regret at the defaults over the least", ratio, at_most(NEAR)))
+        for g, growth in enumerate(data.growths):
+            for p, probe in enumerate(data.probes):
+                share = interval(lambda mean: mean, failed(regret[:, g, p]))
+                rule = at_most(RARE) if (g, p) == here else None
+                what = f"{family}, growth {growth:g}, probe_share {probe:g}: share of runs that fail"
+                checks.append(Check(what, share, rule))
+    return checks
+
+
+def draw(data: Grid, checks: list[Check]) -> Figure:
+    """Regret against the share that probes, a line for every growth."""
+    figure, axes = panels(len(data.regret))
+    for axis, (family, regret) in zip(axes, data.regret.items(), strict=True):
+        for growth, of_growth in zip(data.growths, regret[1], strict=True):
+            mean = of_growth.mean(axis=(1, 2))
+            axis.errorbar(data.probes, mean, errors(of_growth), marker="o", label=f"growth {growth:g}")
+        axis.set(xscale="log", yscale="log", title=family, xlabel="probe_share")
+        axis.set_ylabel("regret, payoff units")
+    axes[0].legend(fontsize=7)
+    return figure

@@ -1,0 +1,99 @@
+"""Sharing what actions tell: one fit to the actions of all regions, against regions kept apart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import jaxstack as js
+from experiments.claims import Check, Claim, at_most, errors, interval, panels, shared_legend
+from experiments.families import FAMILIES, decades, failed, games_of
+from jaxstack.plots.style import line_options, line_styles
+
+CLAIM = Claim(
+    number=11,
+    title="A learner that shares what actions tell among regions loses a small part of what region_ucb and "
+    "oful lose at the theorems' radii, and no more than they lose at an eighth of them",
+    source="shared_posterior (no theorem) against region_ucb and oful, feedback by actions",
+    varied="twelve families of random games, three worked games; learner; factor c = 1, 1/8 on the radius",
+    remedy="more games: means are carried by few runs",
+    reading="An eighth of a radius has no theorem. A run fails when its last decade of rounds cost more than "
+    "six times what went before, and more than 50 payoffs. erm_joint sees types.",
+)
+LEARNERS = {  # label: name, factor on the radius
+    "erm_joint": ("erm_joint", None),
+    "shared_posterior": ("shared_posterior", None),
+    "region_ucb": ("region_ucb", 1.0),
+    "region_ucb, c = 1/8": ("region_ucb", 0.125),
+    "oful": ("oful", 1.0),
+    "oful, c = 1/8": ("oful", 0.125),
+}
+RANDOM = {"full": tuple(FAMILIES), "quick": ("A", "F", "comonotone"), "toy": ("A",)}
+WORKED = {"full": ("security_patrol", "feature_mix", "toll_pricing"), "quick": ("toll_pricing",), "toy": ()}
+GAMES = {"full": 50, "quick": 12, "toy": 2}
+RUNS = {"full": 4, "quick": 4, "toy": 2}
+HORIZON = {"full": 100_000, "quick": 10_000, "toy": 300}
+FIRST = 1000  # of the games: others than those on which the learner's settings were chosen
+MUCH, RARE = 0.1, 0.025
+
+
+class Regrets(NamedTuple):
+    """Regret at T/10 and T, [2, G, S], of every learner in every scenario; random ones come first."""
+
+    curves: dict[str, dict[str, np.ndarray]]
+    random: tuple[str, ...]
+
+
+def collect(size: str) -> Regrets:
+    """Play everything."""
+    curves = {}
+    for name in (*RANDOM[size], *WORKED[size]):
+        if name in FAMILIES:
+            batch, runs = games_of(name, FIRST, GAMES[size]), RUNS[size]
+        else:
+            batch, runs = getattr(js.scenarios, name)(), 4 * RUNS[size]
+        curves[name] = {
+            label: decades(
+                *batch,
+                js.learners.by_name(learner),
+                horizon=HORIZON[size],
+                runs=runs,
+                hparams=None if scale is None else {"radius_scale": scale},
+            )
+            for label, (learner, scale) in LEARNERS.items()
+        }
+    return Regrets(curves, RANDOM[size])
+
+
+def measure(data: Regrets) -> list[Check]:
+    """Ratios of regret at the horizon, and shares of runs that fail; worked games are told, not judged."""
+    checks = []
+    for scenario, curves in data.curves.items():
+        judged = scenario in data.random
+        for label, (_, scale) in LEARNERS.items():
+            if scale is None:
+                continue
+            ratio = interval(lambda a, b: a / b, curves["shared_posterior"][1], curves[label][1])
+            rule = at_most(MUCH if scale == 1 else 1.0) if judged else None
+            checks.append(Check(f"{scenario}: regret of shared_posterior over that of {label}", ratio, rule))
+        for label in LEARNERS:
+            share = interval(lambda mean: mean, failed(curves[label]))
+            rule = at_most(RARE) if judged and label == "shared_posterior" else None
+            checks.append(Check(f"{scenario}, {label}: share of runs that fail", share, rule))
+    return checks
+
+
+def draw(data: Regrets, checks: list[Check]) -> Figure:
+    """Regret at T/10 and at T, a panel for every scenario."""
+    figure, axes = panels(len(data.curves))
+    for axis, (scenario, curves) in zip(axes, data.curves.items(), strict=True):
+        for label, regret in curves.items():
+            options = line_options(line_styles([label.split(",")[0]])[0]) | {"label": label}
+            options |= {"linestyle": ":"} if "," in label else {}
+            axis.errorbar([0, 1], regret.mean(axis=(1, 2)), errors(regret), **options)
+        axis.set_xticks([0, 1], ["T/10", "T"])
+        axis.set(yscale="log", title=scenario, ylabel="regret, payoff units", xlim=(-0.2, 1.2))
+    shared_legend(figure, columns=3)
+    return figure
