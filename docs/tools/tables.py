@@ -45,10 +45,11 @@ def learners() -> str:
                 _without_end(docstrings.first_line(make)),
                 ", ".join(f"`{hparam}`" for hparam in hyperparameters(learner)) or "none",
                 bound(make),
+                "yes" if learner.without_table or not learner.needs_table else "no",
                 "yes" if learner.jumps else "no",
             ]
         )
-    header = ["learner", "sees", "what it is", "hyperparameters", "regret bound", "jumps"]
+    header = ["learner", "sees", "what it is", "hyperparameters", "regret bound", "no table", "jumps"]
     return markdown(header, rows)
 
 
