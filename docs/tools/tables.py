@@ -220,7 +220,7 @@ def _option(name: str, hint: Any, call: Any) -> list[str]:
     if isinstance(told, ArgumentInfo):
         required = default is inspect.Parameter.empty
         return [f"`{told.metavar or name.upper()}`", "needed" if required else shown, told.help]
-    flag = kind is bool
+    flag = bool in (kind, *get_args(kind))
     spelt = [name for name in (told.default, *(told.param_decls or ())) if isinstance(name, str)]
     names = ", ".join(f"`{spelling}`" for spelling in spelt or [f"--{name.replace('_', '-')}"])
     value = "" if flag else f" {_words(kind)}" if told.metavar is None else f" `{told.metavar}`"
