@@ -86,8 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         f"Written by `python -m experiments.limits`: one random game a size, {options.seconds:g} seconds of "
         f"time a method; seconds of work of one core ({platform.machine()}), JAX {jax.__version__}, jaxstack "
-        f"{js.__version__}, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Where more programs "
-        f"than cores compete, methods that stop at a time limit get less done.\n"
+        f"{js.__version__}, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Where more "
+        "programs than cores compete, methods that stop at a time limit get less done.\n"
     )
     print(table(options.sizes, options.methods, options.seconds))
 
