@@ -9,6 +9,7 @@ where the method proved no optimum, what share of the leader's payoff range is l
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -85,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         f"Written by `python -m experiments.limits`: one random game a size, {options.seconds:g} seconds of "
         f"time a method; seconds of work of one core ({platform.machine()}), JAX {jax.__version__}, jaxstack "
-        f"{js.__version__}.\n"
+        f"{js.__version__}, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores. Where more "
+        "programs than cores compete, methods that stop at a time limit get less done.\n"
     )
     print(table(options.sizes, options.methods, options.seconds))
 

@@ -15,8 +15,9 @@ LEAD = ("game", "payoffs", "typed_payoffs", "distributions", "strategies", "regi
 def rooms() -> dict[str, dict[str, str]]:
     """All that is public, by the module right under `jaxstack` that defines it: name as written by path."""
     found: dict[str, dict[str, str]] = {}
-    for public in js.__all__:
-        thing = getattr(js, public)
+    everything = {name: getattr(js, name) for name in js.__all__}
+    # What stands in the package itself first: it is named by that, and not by its module.
+    for public, thing in sorted(everything.items(), key=lambda item: isinstance(item[1], ModuleType)):
         if isinstance(thing, ModuleType):
             members = [(member, f"js.{public}.{member.__name__}") for member in _members(thing)]
         else:

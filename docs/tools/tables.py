@@ -45,10 +45,11 @@ def learners() -> str:
                 _without_end(docstrings.first_line(make)),
                 ", ".join(f"`{hparam}`" for hparam in hyperparameters(learner)) or "none",
                 bound(make),
+                "yes" if learner.without_table or not learner.needs_table else "no",
                 "yes" if learner.jumps else "no",
             ]
         )
-    header = ["learner", "sees", "what it is", "hyperparameters", "regret bound", "jumps"]
+    header = ["learner", "sees", "what it is", "hyperparameters", "regret bound", "no table", "jumps"]
     return markdown(header, rows)
 
 
@@ -83,6 +84,11 @@ def speeds() -> str:
         sizes[size] = None
     rows = [[f"`{name}`", *(f"{rates.get(size, '-')}" for size in sizes)] for name, rates in found.items()]
     return markdown(["learner", *sizes], rows)
+
+
+def methods() -> str:
+    """Methods of `solve`, as its module says what they are for."""
+    return "\n".join(line for line in (js.solvers.__doc__ or "").splitlines() if line.startswith("|"))
 
 
 def limits() -> str:
@@ -214,7 +220,7 @@ def _option(name: str, hint: Any, call: Any) -> list[str]:
     if isinstance(told, ArgumentInfo):
         required = default is inspect.Parameter.empty
         return [f"`{told.metavar or name.upper()}`", "needed" if required else shown, told.help]
-    flag = kind is bool
+    flag = bool in (kind, *get_args(kind))
     spelt = [name for name in (told.default, *(told.param_decls or ())) if isinstance(name, str)]
     names = ", ".join(f"`{spelling}`" for spelling in spelt or [f"--{name.replace('_', '-')}"])
     value = "" if flag else f" {_words(kind)}" if told.metavar is None else f" `{told.metavar}`"
@@ -223,5 +229,5 @@ def _option(name: str, hint: Any, call: Any) -> list[str]:
 
 TABLES: dict[str, Callable[[], str]] = {
     made.__name__: made
-    for made in (learners, speeds, limits, run_keys, learner_keys, scenario_keys, commands)
+    for made in (learners, speeds, methods, limits, run_keys, learner_keys, scenario_keys, commands)
 }

@@ -269,7 +269,7 @@ def _area(
         star(axes, busy[-1], solution)
     for cell, border in zip(cells.full, borders, strict=True):
         write_within(axes, cell.label, border, busy, float(np.ptp(ground.corners[:, 0])))
-    _finish(figure, axes, title, any(cell.label for cell in cells.full))
+    _finish(figure, axes, title, any(cell.label.replace(" ", "").isdigit() for cell in cells.full))
     return figure
 
 
@@ -371,7 +371,7 @@ def _interval(
     for panel in figure.axes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=10)
-    _finish(figure, axes, title, any(cell.label for cell in cells.full))
+    _finish(figure, axes, title, any(cell.label.replace(" ", "").isdigit() for cell in cells.full))
     return figure
 
 
