@@ -23,4 +23,16 @@ class Effort:
 QUICK = Effort(seconds=0.1, repeats=3, full=False)
 FULL = Effort(seconds=1.0, repeats=5, full=True)
 
-NAMES = ("learners", "devices", "regions", "skip", "enumeration", "solve", "memory", "growth", "rows", "gpu")
+NAMES = (
+    "learners",
+    "posterior",
+    "devices",
+    "regions",
+    "skip",
+    "enumeration",
+    "solve",
+    "memory",
+    "growth",
+    "rows",
+    "gpu",
+)
