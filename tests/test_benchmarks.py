@@ -191,7 +191,7 @@ def test_cases_run_at_toy_size(monkeypatch: pytest.MonkeyPatch) -> None:
         *gpu.run(TOY, num_runs=(8,), anywhere=True),
         *rows.run(TOY, lengths=(4,)),
     ]
-    assert {row.case for row in found} == {"learners", "solve", "gpu", "rows"}
+    assert {row.case for row in found} == {"learners", "posterior", "solve", "gpu", "rows"}
     assert report.markdown({}, found).count("\n| ") > len(found)
 
 
