@@ -186,7 +186,7 @@ def test_systems_that_would_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch)
     game, _ = js.scenarios.random_game(0, 2, 11, 2, 2, payoff="separable", types="independent")
     table = js.enumerate_regions(game)
     monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 10**8)
-    with pytest.raises(MemoryError, match="linear systems of shared_posterior.*J = 2,048 joint types"):
+    with pytest.raises(MemoryError, match=r"linear systems of shared_posterior.*J = 2,048 joint types"):
         js.learners.shared_posterior().prepare(game, table)
 
 
