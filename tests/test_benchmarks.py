@@ -15,7 +15,17 @@ import pytest
 from experiments.benchmarks import cuda_loops, measure, numpy_loops, report
 from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.alias import alias_table
-from experiments.benchmarks.cases import NAMES, Effort, enumeration, gpu, learners, loading, rows, solve
+from experiments.benchmarks.cases import (
+    NAMES,
+    Effort,
+    enumeration,
+    gpu,
+    learners,
+    loading,
+    posterior,
+    rows,
+    solve,
+)
 from experiments.benchmarks.setting import Setting, make_setting, random_game
 from experiments.benchmarks.simulation import LEARNERS
 from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
@@ -192,10 +202,11 @@ def test_cases_run_at_toy_size(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
         *learners.run(TOY, games=((2, 1, 2, 2),), learners=("region_ucb",)),
         *solve.run(TOY, games=((2, 1, 2, 2),)),
+        *posterior.run(TOY, games=((2, 1, 2, 2),)),
         *gpu.run(TOY, num_runs=(8,), anywhere=True),
         *rows.run(TOY, lengths=(4,)),
     ]
-    assert {row.case for row in found} == {"learners", "solve", "gpu", "rows"}
+    assert {row.case for row in found} == {"learners", "posterior", "solve", "gpu", "rows"}
     assert report.markdown({}, found).count("\n| ") > len(found)
 
 

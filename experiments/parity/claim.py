@@ -68,6 +68,8 @@ def collect(size: str) -> Prices:
     parity: dict[str, Any] = {}
     horizon = HORIZON[size]
     for label, (name, hparams, most) in LEARNERS.items():
+        if size == "toy" and most < UNTIL["full"]:
+            continue
         last = min(UNTIL[size], most - (LESS[size] if most < UNTIL["full"] else 0))
         followers = np.arange(2, last + 1)
         regret = [_parity_regret(name, hparams, int(n), horizon, RUNS[size]) for n in followers]

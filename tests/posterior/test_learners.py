@@ -182,6 +182,29 @@ def test_too_many_joint_types_are_refused() -> None:
         js.simulate(jax.random.key(0), game, types, js.learners.shared_posterior(), horizon=10, num_runs=1)
 
 
+def test_systems_that_would_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    game, _ = js.scenarios.random_game(0, 2, 11, 2, 2, payoff="separable", types="independent")
+    table = js.enumerate_regions(game)
+    monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 10**8)
+    with pytest.raises(MemoryError, match=r"linear systems of shared_posterior.*J = 2,048 joint types"):
+        js.learners.shared_posterior().prepare(game, table)
+
+
+def test_what_a_reader_is_told() -> None:
+    known = known_of(small_game(8).game)
+    state = rule.init(rule.Rule(True), known, rule.hparams(known))
+    held, first = slots.claim(state.slots, jnp.int32(2), jnp.int32(-1))
+    held, second = slots.claim(held, jnp.int32(1), first)
+    for slot in (first, first, second):
+        held = slots.count(held, slot, jnp.array([0], jnp.int32))
+    told = rule.info(state._replace(slots=held), known, state.exploit.choice)
+    assert told["visits"].shape == (known.table.padded_regions,)
+    assert np.asarray(told["visits"])[:3].tolist() == [0, 1, 2]
+    assert int(told["visits"].sum()) == 3
+    np.testing.assert_allclose(told["mode"].sum(), 1, atol=1e-6)
+    assert int(told["probe_until"]) == 0
+
+
 @pytest.mark.parametrize(("payoff", "warns"), [("tabular", True), ("anonymous", True), ("separable", False)])
 def test_a_payoff_that_is_no_sum_is_warned_of(payoff: str, warns: bool) -> None:
     game, _ = js.scenarios.random_game(0, 2, 2, 2, 2, payoff=payoff)

@@ -25,6 +25,7 @@ FULL = Effort(seconds=1.0, repeats=5, full=True)
 
 NAMES = (
     "learners",
+    "posterior",
     "devices",
     "regions",
     "skip",

@@ -36,7 +36,8 @@ _GROUP = 4  # response maps at a time
 _LINE_SEARCH = 8
 _LARGEST_STEP = 16.0
 _FARTHEST = 10.0  # of a dual number from what it is at a solution, as a factor
-_PIECE_BYTES = 1 << 18  # of matrices that stay in the cache of a core
+_CPU_BYTES = 1 << 18  # of matrices that stay in the cache of a core
+_ACCELERATOR_BYTES = 1 << 30
 
 
 def maximise(
@@ -87,14 +88,13 @@ def _maximiser(steps: int) -> Any:
 
 
 def _in_pieces(steps: int, *problems: jax.Array) -> jax.Array:
-    """[J, B]: `_solve`; on CPUs piece by piece, each of which stays in the cache."""
+    """[J, B]: `_solve`, piece by piece: on CPUs each stays in the cache, elsewhere in memory."""
     size, count = problems[-1].shape
-    piece = 1 << max(4, (_PIECE_BYTES // (4 * size**2)).bit_length() - 1)
 
-    def at_once(*problems: jax.Array) -> jax.Array:
-        return _solve(steps, *problems)
+    def by_pieces(piece: int, *problems: jax.Array) -> jax.Array:
+        if count <= piece:
+            return _solve(steps, *problems)
 
-    def by_pieces(*problems: jax.Array) -> jax.Array:
         def split(array: jax.Array) -> jax.Array:
             padded = jnp.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, -count % piece)], mode="edge")
             return jnp.moveaxis(padded.reshape(*array.shape[:-1], -1, piece), -2, 0)
@@ -102,9 +102,17 @@ def _in_pieces(steps: int, *problems: jax.Array) -> jax.Array:
         solved = jax.lax.map(lambda args: _solve(steps, *args), tuple(map(split, problems)))
         return jnp.moveaxis(solved, 0, -2).reshape(size, -1)[:, :count]
 
-    if count <= piece:
-        return at_once(*problems)
-    return jax.lax.platform_dependent(*problems, cpu=by_pieces, default=at_once)
+    on_cpu, elsewhere = (
+        functools.partial(by_pieces, problems_at_once(size, limit))
+        for limit in (_CPU_BYTES, _ACCELERATOR_BYTES)
+    )
+    return jax.lax.platform_dependent(*problems, cpu=on_cpu, default=elsewhere)
+
+
+def problems_at_once(num_types: int, limit: int = _CPU_BYTES) -> int:
+    """Problems of J types that are solved side by side: a power of two."""
+    wanted = 1 << max(0, (limit // (4 * num_types**2)).bit_length() - 1)
+    return max(wanted, 16 if num_types <= 512 else 1)  # fewer are no vectors
 
 
 class _Seen(NamedTuple):

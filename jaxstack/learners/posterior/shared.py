@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 
+from jaxstack import memory
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, joint_features, list_candidates
 from jaxstack.learners.contract import Learner
-from jaxstack.learners.posterior.newton import STEPS
+from jaxstack.learners.posterior.newton import STEPS, problems_at_once
 from jaxstack.learners.posterior.outcomes import tell_outcomes
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.learners.posterior.searched import posterior_by_search
@@ -69,6 +70,13 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
             f"marginal_posterior, which works follower by follower (right for independent types, and for "
             f"payoffs that are sums), or region_ucb."
         )
+    # Matrix, factor, and what the sum is made of; in double precision where that is in use.
+    memory.require(
+        3 * 8.0 * problems_at_once(game.num_joint_types) * game.num_joint_types**2,
+        what="the linear systems of shared_posterior",
+        driver=f"J**2 numbers of J = {game.num_joint_types:,} joint types, for every problem",
+        remedy="marginal_posterior works on K types at a time, and region_ucb on none",
+    )
     candidates = list_candidates(table)
     outcomes = tell_outcomes(game, table, joint=True)
     return Prepared(outcomes, Scoring(candidates, joint=joint_features(game, table, candidates)))
