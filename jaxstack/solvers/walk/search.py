@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -28,6 +29,7 @@ _NUDGE, _NEAR, _TRIED = (
     64,
     8,
 )  # how near, how many and of them tried, where a map has no region that counts
+_TIED, _JOINTLY = 1e-9, 1024  # relative leads, and ways to break ties that are all tried
 _WORK = 1 << 35  # floats of payoffs, read in all searches: half a minute
 
 
@@ -99,6 +101,8 @@ class Search:
                 with jax.enable_x64(True):
                     places[first] = jax.tree.map(np.asarray, _climbs(*arguments))
                 self._check(places[first])
+        for place in places.values():
+            self._turn_jointly(place)
         self.values = np.concatenate([part.value for part in places.values()])[:size]
         if self.best is None:
             self._around(problem.preferences.centre)
@@ -137,6 +141,27 @@ class Search:
             response = places.responses[index].astype(np.int64)
             if self._is_new(response) and not self._keep(self.problem.best_in(response)):
                 self._around(places.x[index])
+
+    def _turn_jointly(self, places: Place) -> None:
+        """Try all ways to break ties at each place, where the leader's payoff is no sum and they are few.
+
+        Turned one follower at a time, ties miss what several can only do together.
+        """
+        problem = self.problem
+        if self.arrangement.terms is not None or problem.ties == "robust":
+            return
+        commitments, first = np.unique(places.x, axis=0, return_index=True)
+        for x, response in zip(commitments, places.responses[first], strict=True):
+            lead, size = problem.preferences.leads(x, response)
+            ties = (lead <= _TIED * size) & problem.preferences.playable
+            if problem.clock.is_over or not 1 < math.prod(ties.sum(axis=1).tolist()) <= _JOINTLY:
+                continue
+            choices = itertools.product(*(np.flatnonzero(row) for row in ties))
+            maps = np.array(list(choices)).reshape(-1, *response.shape)
+            payoffs = problem.payoffs(maps)
+            best = int((payoffs @ x).argmax())
+            if payoffs[best] @ x > self._reached + _SAME and self._is_new(maps[best]):
+                self._keep(problem.best_in(maps[best], payoffs[best]))
 
     @property
     def _reached(self) -> float:
