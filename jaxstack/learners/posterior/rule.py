@@ -252,7 +252,7 @@ def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
     """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions or response maps."""
     region = jnp.maximum(seen.region, 0)  # free slots have no weight
     if region.ndim == 1:
-        of_type = take_row(known.prepared.outcomes.of_type, region)  # [S, P, J]
+        of_type: Any = take_row(known.prepared.outcomes.of_type, region)  # [S, P, J]
     else:
         of_type = outcomes_of_maps(region, known.game.num_actions, joint=seen.counts.shape[1] == 1)
     counts = seen.counts.astype(known.dtype)
