@@ -8,8 +8,8 @@ never from the number of runs, of devices or of processes: rounding follows the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ _CPU_RUNS = (128, 256)  # fewer wait for each other; more only make small simula
 _ACCELERATOR_BYTES = 1 << 32
 _ACCELERATOR_RUNS = 1 << 17
 _ARRAYS_AT_ONCE = 4  # of the size of the largest, while a learner replans
+_TENSOR = re.compile(r"tensor<((?:\d+x)*)[a-z]+(\d+)>")  # in the text of a program that is not compiled yet
 
 
 def tile_size(setup: Setup, platform: str) -> int:
@@ -64,26 +65,14 @@ def replanning_bytes(setup: Setup) -> int:
         return 0
     known, hparams = one_game(inputs)
     key, t = jax.ShapeDtypeStruct((), inputs.key.dtype), jax.ShapeDtypeStruct((), np.int32)
-    program = jax.make_jaxpr(learner.replan)(key, state_shapes(learner, inputs), known, hparams, t)
-    return _ARRAYS_AT_ONCE * _largest(program.jaxpr)
+    program = jax.jit(learner.replan).lower(key, state_shapes(learner, inputs), known, hparams, t).as_text()
+    return _ARRAYS_AT_ONCE * max(map(_tensor_bytes, _TENSOR.findall(program)))
 
 
-def _largest(jaxpr: Any) -> int:
-    """Bytes of the largest array in a program, and in those within it."""
-    sizes = [0]
-    for equation in jaxpr.eqns:
-        for variable in equation.outvars:
-            dtype = getattr(variable.aval, "dtype", None)
-            if dtype is not None and not jax.dtypes.issubdtype(dtype, jax.dtypes.extended):
-                sizes.append(math.prod(variable.aval.shape) * dtype.itemsize)
-        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program):
-            if _is_program(inner):
-                sizes.append(_largest(getattr(inner, "jaxpr", inner)))
-    return max(sizes)
-
-
-def _is_program(value: object) -> bool:
-    return hasattr(value, "eqns")
+def _tensor_bytes(found: tuple[str, str]) -> int:
+    """Bytes of an array of which a program tells the shape ("8x3x") and the bits of a number ("32")."""
+    shape, bits = found
+    return math.prod(map(int, shape.split("x")[:-1])) * max(1, int(bits) // 8)
 
 
 def held_bytes(
