@@ -120,12 +120,9 @@ class Search:
             np.arange(size) % len(corners) if len(corners) <= size else np.arange(size) * len(corners) // size
         )
         responses = problem.preferences.best_responses(problem.preferences.centre[None])[0]
-        return Place(
-            x=np.zeros((size, corners.shape[1] + 1)),
-            responses=np.broadcast_to(responses.astype(np.int32), (size, *responses.shape)),
-            value=np.zeros(size),
-            active=corners[chosen],
-        )
+        held: Any = np.broadcast_to(responses.astype(np.int32), (size, *responses.shape))
+        unknown: Any = np.zeros((size, corners.shape[1] + 1))
+        return Place(x=unknown, responses=held, value=unknown[:, 0], active=corners[chosen])
 
     def _side_by_side(self, size: int) -> int:
         """How many searches fit into memory together."""
@@ -133,7 +130,7 @@ class Search:
         numbers = 8 * D * (num_items * (A - 1) + 2) + 16 * D * D + 4 * num_items * A * D
         return max(1, min(size, _BYTES // (8 * numbers)))
 
-    def _check(self, places: Place) -> None:
+    def _check(self, places: Any) -> None:
         """Keep the best of the places that are what they seem to be."""
         for index in np.argsort(-places.value, kind="stable")[:_CHECKED]:
             if places.value[index] <= self._reached + _SAME or self.problem.clock.is_over:
@@ -142,7 +139,7 @@ class Search:
             if self._is_new(response) and not self._keep(self.problem.best_in(response)):
                 self._around(places.x[index])
 
-    def _turn_jointly(self, places: Place) -> None:
+    def _turn_jointly(self, places: Any) -> None:
         """Try all ways to break ties at each place, where the leader's payoff is no sum and they are few.
 
         Turned one follower at a time, ties miss what several can only do together.
@@ -169,8 +166,9 @@ class Search:
 
     def _is_new(self, response: np.ndarray) -> bool:
         """Is it the first time that this response map is looked at?"""
-        name = response.tobytes()
-        return name not in self._seen and self._seen.add(name) is None
+        size = len(self._seen)
+        self._seen.add(response.tobytes())
+        return len(self._seen) > size
 
     def _keep(self, found: Found | None) -> bool:
         """Whether a solution is the best so far: then it is kept."""
