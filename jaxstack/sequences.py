@@ -72,7 +72,7 @@ class SequenceTypes:
     def marginals(self) -> np.ndarray:
         """[n, K] float64 ([G, n, K]): how often each type occurs, as a share of the rounds given."""
         kinds = np.arange(self.num_types)
-        return np.mean(np.asarray(self.rounds)[..., None] == kinds, axis=-3, dtype=np.float64)
+        return np.asarray(np.mean(np.asarray(self.rounds)[..., None] == kinds, axis=-3, dtype=np.float64))
 
     def sampler(self) -> SequenceSampler:
         return SequenceSampler(np.asarray(self.rounds))

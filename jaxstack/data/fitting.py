@@ -207,7 +207,7 @@ def _joint(log: Log, cells: Cells) -> FittedTypes:
     )
     joint = game.joint_types()  # [J, n]
     of_each = np.arange(n)
-    masks = cells.masks[:, of_each, joint].all(axis=-1)  # [U, J]
+    masks = np.asarray(cells.masks[:, of_each, joint].all(axis=-1))  # [U, J]
     p = grouped.maximise(masks, cells.counts).probabilities
     played = cells.maps[:, of_each, joint].astype(np.int64)  # [M, J, n]
     outcomes = played @ (max(game.num_actions, K) ** np.arange(n))

@@ -172,7 +172,9 @@ class Program(IntegerProgram):
         """Objective of a payoff that is a sum: P(theta_i = k) u_i(l, a, k) z[i,k,a,l]."""
         terms = np.asarray(self.problem.game.leader.additive_terms())  # [n, K, A, L] or [n, 1, A, L]
         by_type = terms.shape[1] == self.can_play.shape[1]
-        played = (self.can_play if by_type else self.can_play.any(axis=1, keepdims=True))[..., None]
+        played = (self.can_play if by_type else np.asarray(self.can_play.any(axis=1, keepdims=True)))[
+            ..., None
+        ]
         highs = np.where(played, terms, -np.inf).max(axis=(1, 2, 3), keepdims=True)
         terms = self.in_range(terms, played, highs, float(highs.sum()) - reached)
         objective = np.zeros(self.num_variables)
@@ -186,7 +188,7 @@ class Program(IntegerProgram):
         probabilities = joint_probabilities(types)
         possible = np.flatnonzero(probabilities)
         theta, actions = _digits(possible, K, n), _digits(np.arange(A**n), A, n)  # [J, n], [A^n, n]
-        actions = actions[self.can_play.any(axis=1)[np.arange(n), actions].all(axis=1)]
+        actions = actions[np.asarray(self.can_play.any(axis=1))[np.arange(n), actions].all(axis=1)]
         w = self.num_variables + np.arange(len(theta) * len(actions) * L).reshape(len(theta), L, len(actions))
         self.num_variables += w.size
         for i in range(n):
