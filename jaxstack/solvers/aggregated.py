@@ -87,7 +87,7 @@ class AggregatedProgram(IntegerProgram):
 
     def _tie_products(self) -> None:
         """Commitments lie in the strategy set, every type plays one action, and z = x r."""
-        _, _, A, L = self.z.shape
+        A, L = self.r.shape[-1], len(self.x)
         walls = self.problem.preferences.wall_rows
         self.require(1.0, 1.0, (self.x[None], 1.0))
         self.require(0.0, np.inf, (np.tile(self.x, (len(walls), 1)), walls))
