@@ -24,6 +24,8 @@ from tests.games import PAYOFFS, TYPED_PAYOFFS, Case, degenerate_games, random_g
 from tests.reference import optima as reference
 from tests.reference import regions, value
 
+pytestmark = pytest.mark.once
+
 SHAPES = ((3, 2, 2, 2), (2, 1, 2, 3), (3, 1, 3, 2))
 SMALL = ((2, 1, 2, 2), (3, 1, 2, 2), (2, 2, 2, 2), (2, 1, 2, 3), (3, 1, 1, 3), (2, 2, 1, 3), (3, 2, 1, 2))
 KINDS = PAYOFFS + TYPED_PAYOFFS
@@ -94,7 +96,6 @@ def test_any_multipliers_bound_the_exact_optimum_everywhere(games: Any) -> None:
                 assert_holds_for(relaxed, drawn, choices, told, best - rounding)
 
 
-@pytest.mark.once
 def test_the_search_ends_with_the_exact_optimum_of_both_tie_rules() -> None:
     random = random_games(10, seed=5, shapes=SHAPES, payoffs=KINDS)
     degenerate = degenerate_games(11, seed=6, shapes=SHAPES, payoffs=KINDS)
@@ -127,7 +128,6 @@ def test_strategy_sets_and_unequal_followers_have_the_optimum_as_their_bound(cas
     assert value.utility(case.game, case.types, x, found.response) == pytest.approx(best, abs=1e-8)
 
 
-@pytest.mark.once
 def test_twenty_followers_are_certified() -> None:
     # HiGHS leaves 11 % of the payoff range after a minute.
     game, types = js.scenarios.random_game(2, 20, 20, 2, 2, payoff="separable", types="independent")

@@ -13,6 +13,8 @@ from tests.datasets import results
 from tests.reference.two_way import two_way
 from tests.test_regret import curve_of
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("G", "S", "spread"), [(5, 20, (1.0, 1.0, 1.0)), (8, 50, (1.0, 0.0, 3.0)), (20, 6, (0.3, 1.0, 1.0))]

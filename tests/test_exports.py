@@ -16,6 +16,8 @@ from jaxstack.regret import log_spaced_rounds
 from tests.datasets import results
 from tests.test_regret import curve_of
 
+pytestmark = pytest.mark.once
+
 NAMES = {
     "leader_names": ["north & south", "east_1"],
     "follower_names": ["thief"],

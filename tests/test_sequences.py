@@ -17,6 +17,8 @@ from tests.games import leader_payoff, type_distribution
 from tests.reference import hindsight
 from tests.test_arena import committing
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(0)
 T = 150  # more than a block
 
@@ -47,7 +49,6 @@ def test_regret_is_against_the_best_in_hindsight_at_every_round() -> None:
     assert curve.optimum == pytest.approx(best.value)
 
 
-@pytest.mark.once
 def test_commitments_that_are_no_vertices_have_the_same_regret() -> None:
     small = small_game(8)
     types = js.SequenceTypes(adversary(2, 2))

@@ -17,6 +17,8 @@ from jaxstack.solvers.walk import Place, arrangement, climb, search
 from tests.games import Case, degenerate_games, leader_payoff, type_distribution
 from tests.reference.value import utility
 
+pytestmark = pytest.mark.once
+
 KINDS = (
     ("separable", "joint"),
     ("tabular", "joint"),
@@ -44,7 +46,6 @@ def _climbs(keys: jax.Array, arr: Any, weights: Any, starts: Any) -> Place:
     return jax.vmap(lambda key, start: climb(key, arr, weights, start, steps=40, kicks=4))(keys, starts)
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(("payoff", "types"), KINDS)
 def test_it_finds_what_the_enumeration_finds(payoff: str, types: str) -> None:
     general = [random_case(seed, (3, 2, 2, 3), payoff, types) for seed in range(4)]
@@ -59,7 +60,6 @@ def test_it_finds_what_the_enumeration_finds(payoff: str, types: str) -> None:
             assert found.value == pytest.approx(earned, abs=1e-9)
 
 
-@pytest.mark.once
 def test_it_is_where_a_mixed_integer_program_ends() -> None:
     for seed in range(2):
         game, types = experiment.large_game((10, 3, 2, 3), seed)

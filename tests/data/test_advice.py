@@ -15,6 +15,8 @@ import jaxstack as js
 from jaxstack import cli, plots
 from tests.reference import hindsight
 
+pytestmark = pytest.mark.once
+
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "your-data.md"
 RICH = {"COLUMNS": "200"}
 

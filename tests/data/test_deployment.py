@@ -18,6 +18,8 @@ from tests.conftest import small_game
 from tests.games import leader_payoff
 from tests.test_arena import committing
 
+pytestmark = pytest.mark.once
+
 KEY = jax.random.key(7)
 T = 135  # more than a block
 SMALL = small_game(1)
@@ -50,7 +52,6 @@ def follow(learner: Any, trace: Any, folder: Path) -> None:
         now.observe(types=[0, 0])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("name", DEPLOYED)
 def test_a_deployed_learner_plays_what_play_plays(name: str, tmp_path: Path) -> None:
     learner = js.learners.by_name(name)
@@ -58,7 +59,6 @@ def test_a_deployed_learner_plays_what_play_plays(name: str, tmp_path: Path) -> 
     follow(learner, js.play(KEY, SMALL.game, SMALL.types, learner, **options), tmp_path)
 
 
-@pytest.mark.once
 def test_commitments_that_are_no_vertices_are_deployed_too(tmp_path: Path) -> None:
     learner = committing(js.learners.erm_joint())
     options = {"horizon": T, "table": SMALL.table, "run": 1}

@@ -15,6 +15,8 @@ from tests.conftest import small_game
 from tests.games import type_distribution
 from tests.reference import fits
 
+pytestmark = pytest.mark.once
+
 SHAPE = (3, 2, 3, 2)
 
 
@@ -92,7 +94,6 @@ def test_types_that_are_seen_are_counted() -> None:
     assert fitted.log_likelihood == pytest.approx(6 * np.log(0.6) + 3 * np.log(0.3) + np.log(0.1))
 
 
-@pytest.mark.once
 def test_mixtures_are_as_likely_as_any_that_is_found() -> None:
     game, log, maps, actions = rounds(3, 30, 4, "mixture")
     sets = fits.possible_types(maps, actions)

@@ -11,6 +11,8 @@ import pytest
 
 import jaxstack as js
 
+pytestmark = pytest.mark.once
+
 GAME = """follower,type,probability,leader_action,action,follower_payoff,leader_payoff
 hall,thief,0.5,watch hall,steal,-1,2
 hall,thief,0.5,watch hall,wait,0,0
