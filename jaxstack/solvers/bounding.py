@@ -11,13 +11,16 @@ range after a minute.
 
 from __future__ import annotations
 
+import math
+
 from jaxstack.solvers import milp, relaxation
 from jaxstack.solvers.branching import Tree
 from jaxstack.solvers.contract import Clock
 from jaxstack.solvers.problem import Found, Problem
 
-DEFAULT_SECONDS = 5.0
-"""How long a bound is narrowed down where there is no time limit."""
+DEFAULT_WORK = 2.0**32
+"""Numbers that are worked on to narrow a bound down where there is no time limit (seconds on two cores): an
+amount of work and not of time, so that the answer is the same on a faster machine."""
 
 MAX_VARIABLES = 20_000  # of a linear program that takes a second or two
 _SECONDS_TO_COMPILE = 1.0
@@ -27,7 +30,7 @@ def upper_bound(problem: Problem, value: float, clock: Clock) -> float:
     """An upper bound on what any commitment earns, under either tie rule, in the problem's units.
 
     The longer it may take the lower it is, until it is `value`, where nothing earns more. It takes what is
-    left of the time limit, so that a caller's own search ends before it; without one, DEFAULT_SECONDS.
+    left of the time limit, so that a caller's own search ends before it; without one, DEFAULT_WORK.
 
     Args:
       problem: one game.
@@ -55,7 +58,7 @@ def certified(problem: Problem, best: Found, clock: Clock) -> tuple[Found, float
 
 def _searched(problem: Problem, value: float, clock: Clock) -> tuple[Found | None, float, float]:
     """A better commitment under optimistic ties, if one was met; a bound; and the precision of that."""
-    end = Clock(DEFAULT_SECONDS if clock.left is None else clock.left, None)
+    end = Clock(clock.left, None)
     bound, searches = problem.highest, relaxation.fits(problem)
     # On a simplex the first bound of a sum is worth the linear program's, and sooner there.
     on_simplex = problem.strategies is None and problem.game.leader.additive_terms() is not None
@@ -65,7 +68,7 @@ def _searched(problem: Problem, value: float, clock: Clock) -> tuple[Found | Non
         return None, max(bound, value), 0.0
     tree = Tree(problem, value)
     if _may_compile(end):
-        tree.search(end)
+        tree.search(end, DEFAULT_WORK if end.left is None else math.inf)
     return tree.found, max(min(bound, tree.upper_bound), value), tree.precision
 
 

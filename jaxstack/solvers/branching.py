@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -58,11 +59,12 @@ class Tree:
       found: the best commitment met on the way, under optimistic ties, if it earns more than `value`.
       precision: difference of payoffs that the search can tell, the problem's units.
       num_nodes: bounds that were computed.
+      work: numbers that the computations of these worked on.
     """
 
     def __init__(self, problem: Problem, value: float):
         self.problem, self.relaxation = problem, Relaxation(problem, value)
-        self.num_nodes = 0
+        self.num_nodes, self.work = 0, 0.0
         self.found: Found | None = None
         self.value, self._known = value, value - self.relaxation.constant
         self.precision = PRECISION * float(self.relaxation.weight.sum())
@@ -84,19 +86,21 @@ class Tree:
         highest = self._root.bound if not self._is_begun else -self._open[0][0] if self._open else -np.inf
         return max(self.relaxation.constant + highest, self.value)
 
-    def search(self, clock: Clock) -> None:
-        """Narrow the bound down until it is the optimum, or time is up."""
+    def search(self, clock: Clock, max_work: float = math.inf) -> None:
+        """Narrow the bound down until it is the optimum, or time is up, or so much work was done."""
         with ThreadPoolExecutor(_num_threads()) as pool:
             self._keep([self._bounded_root(pool, clock)])
             self._is_begun = True
-            while self._open and not clock.is_over:
+            while self._open and not clock.is_over and self.work < max_work:
                 best = [heapq.heappop(self._open)[2] for _ in range(min(_AT_ONCE, len(self._open)))]
                 new = [node for node in best if not node.is_bounded]
                 batches = [new[start : start + self._batch] for start in range(0, len(new), self._batch)]
                 for node in best:
                     if node.is_bounded:
                         self._keep(self._split(node))
-                for nodes in pool.map(lambda new: new if clock.is_over else self._improved(new), batches):
+                improved = list(pool.map(lambda new: new if clock.is_over else self._improved(new), batches))
+                self._count(len(new), _STEPS)
+                for nodes in improved:
                     self._keep(nodes)
                 self.problem.tell(self.value, self.upper_bound)
 
@@ -112,6 +116,7 @@ class Tree:
                 )
                 for node in batch
             ]
+            self._count(len(RATES), _FIRST_STEPS)
             gaps = np.array([node.bound - self._known for node in tried])
             best = int((gaps <= _ENOUGH * gaps.min()).argmax())
             if clock.is_over or gaps.min() <= self.precision or gaps.min() * _ENOUGH > gap:
@@ -145,8 +150,11 @@ class Tree:
             kept = multipliers if len(self._open) < self._most_kept else self._root.start
             bound = min(node.bound, highest)
             improved.append(_Node(bound, node.told, node.choices, by_choice, kept, True))
-        self.num_nodes += len(nodes)
         return improved
+
+    def _count(self, num_nodes: int, num_steps: int) -> None:
+        self.num_nodes += num_nodes
+        self.work += float(num_nodes) * num_steps * self.relaxation.step_size
 
     def _split(self, node: _Node) -> list[_Node]:
         """What becomes of a node when one type more is told; of a region, nothing is left."""

@@ -116,6 +116,12 @@ class Relaxation:
             )
         )
 
+    @property
+    def step_size(self) -> int:
+        """Numbers that a step on the multipliers of one bound works on."""
+        own, common = self.untied()
+        return (own[0, 0].size + common[0, 0].size) * self.payoffs.size
+
     def untied(self) -> Multipliers:
         """No multipliers."""
         num_common = self.num_told * self.rows.shape[2] + len(self.walls)
