@@ -6,7 +6,8 @@ and found by local search.
 
 from __future__ import annotations
 
-import functools
+import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,17 @@ class Searched(NamedTuple):
     place: Place
 
 
+@dataclasses.dataclass(frozen=True)
+class Counting:
+    """function(product, ..): as functools.partial, but equal to another where both are."""
+
+    function: Callable[..., Any]
+    product: bool
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(self.product, *args)
+
+
 def erm_by_search(name: str, product: bool) -> Learner:
     """The learner of that name, as it plays without a table.
 
@@ -47,16 +59,16 @@ def erm_by_search(name: str, product: bool) -> Learner:
     return Learner(
         name=name,
         feedback="types",
-        init=functools.partial(_init, product),
+        init=Counting(_init, product),
         act=_act,
-        update=functools.partial(_update, product),
+        update=Counting(_update, product),
         prepare=prepare_search,
         plays="commitments",
         needs_table=False,
         draws=True,
         schedule=_schedule,
-        replan=functools.partial(_replan, product),
-        info=functools.partial(_info, product),
+        replan=Counting(_replan, product),
+        info=Counting(_info, product),
     )
 
 

@@ -140,7 +140,7 @@ class _Cells(NamedTuple):
         return bool(self.full or self.segments or self.points)
 
 
-def _cells(game: Game, types: TypeDistribution, table: RegionTable, action_names: Any) -> _Cells:
+def _cells(game: Game, types: TypeDistribution, table: RegionTable, action_names: Any = None) -> _Cells:
     real = np.flatnonzero(table.region_mask)
     responses = np.asarray(table.responses)[real]
     vectors = region_payoff_vectors(game, types, responses)

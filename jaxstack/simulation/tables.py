@@ -10,6 +10,7 @@ from jaxstack.regions import RegionTable, enumerate_regions
 from jaxstack.regions.clipping import LARGE
 from jaxstack.regions.corners import corner_work
 from jaxstack.solvers.choice import estimate
+from jaxstack.strategies.sets_of_games import StrategySets
 
 MAX_REGIONS = 1_000_000
 MAX_VERTICES = 10_000_000  # of all regions: every round of most learners looks at each
@@ -56,9 +57,11 @@ def require_optimistic(ties: str, why: str) -> None:
 
 def _too_large(game: Game) -> str:
     """Why a game, or one of a batch, has no table; empty where nothing speaks against one."""
-    if corner_work(game) <= LARGE:
+    if not isinstance(game.strategies, StrategySets) and corner_work(game) <= LARGE:
         return ""
     games = [game] if game.num_games is None else [unstack(game, g) for g in range(game.num_games)]
+    if max(map(corner_work, games)) <= LARGE:
+        return ""
     for one in games:
         if one.strategies is not None and one.strategies.vertices is None:
             return f"the strategy set of {one!r} has too many vertices to list"
