@@ -20,6 +20,8 @@ from jaxstack.sweeps.spec.overrides import overridden
 from jaxstack.writing import write_file
 from tests.datasets import results, small_cell
 
+pytestmark = pytest.mark.once
+
 PNG = b"\x89PNG\r\n\x1a\n"
 SPEC = """
 [run]

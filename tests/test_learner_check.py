@@ -17,6 +17,8 @@ from jaxstack.learner_check.runs import check_regret
 from jaxstack.learners import ActionFeedback, Choice, Known, Learner
 from tests.conftest import small_game
 
+pytestmark = pytest.mark.once
+
 ROSTER = tuple(js.learners.ROSTER)
 
 

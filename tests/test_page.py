@@ -9,6 +9,8 @@ import pytest
 from jaxstack.page import page, pictures, pieces
 from tests.datasets import results
 
+pytestmark = pytest.mark.once
+
 VOID = {"meta", "link", "img", "br"}
 HOSTILE = "<script>alert('$x^')</script>"
 

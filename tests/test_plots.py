@@ -17,6 +17,8 @@ from jaxstack.plots.style import LEARNER_STYLES, line_styles
 from jaxstack.results import cells_of
 from tests.datasets import results
 
+pytestmark = pytest.mark.once
+
 
 def curve(learner, level=1.0, power=0.5, games=None, runs=None):
     rounds = np.array([1, 10, 100, 1000])

@@ -7,6 +7,8 @@ import xarray as xr
 from jaxstack.results import axes_of, by_labels, cells_of, describe, labels_on
 from tests.datasets import results
 
+pytestmark = pytest.mark.once
+
 
 def test_cells_hold_the_numbers_of_the_dataset():
     data = results({"horizon": [10, 1000]}, games=3)

@@ -18,6 +18,8 @@ from jaxstack.solvers.contract import Clock
 from tests.reference.optima import optima
 from tests.reference.value import utility
 
+pytestmark = pytest.mark.once
+
 ONE_TYPE = IndependentTypes([[1.0]])
 RULES = ("optimistic", "robust")
 LOG = np.log
