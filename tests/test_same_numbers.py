@@ -172,6 +172,7 @@ SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_settings_of_the_program(setting: str) -> None:
     game, types, table = problem()

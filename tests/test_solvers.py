@@ -219,6 +219,7 @@ def test_programs_find_the_regions_of_the_table() -> None:
             assert points.shape == (len(found), case.game.num_leader_actions)
 
 
+@pytest.mark.once
 def test_milp_with_hundreds_of_followers() -> None:
     case = seeded((2, 200, 2, 2), "separable", "mixture")
     best = solve(case.game, case.types, "vertices")
