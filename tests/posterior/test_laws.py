@@ -176,8 +176,8 @@ def parity_regret(learner: js.learners.Learner, num_followers: int, **hparams: f
 
 def test_a_follower_more_doubles_what_actions_cost() -> None:
     shared = [parity_regret(js.learners.shared_posterior(0.05), n) for n in (2, 3)]
-    by_region = [parity_regret(js.learners.region_ucb(), n, radius_scale=0.125) for n in (2, 3, 4)]
+    by_region = [parity_regret(js.learners.region_ucb(), n, radius_scale=0.125) for n in (2, 4)]
     with_types = parity_regret(js.learners.erm_joint(), 4)
     assert shared[1] / shared[0] > 1.5
-    assert (by_region[2] / by_region[0]) ** 0.5 > 1.7
-    assert with_types < by_region[2] / 10, "with types there is nothing to find"
+    assert (by_region[1] / by_region[0]) ** 0.5 > 1.7
+    assert with_types < by_region[1] / 10, "with types there is nothing to find"
