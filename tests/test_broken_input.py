@@ -17,6 +17,8 @@ from jaxstack.game import check_commitment
 from jaxstack.sweeps import plan
 from jaxstack.sweeps.spec import MAX_CELLS, load_spec, parse_spec
 
+pytestmark = pytest.mark.once
+
 REFUSALS = (ValueError, OSError, MemoryError)
 ESCAPE = "\x1b[31m\x07\x9b2J"
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")

@@ -10,6 +10,8 @@ from jaxstack.payoffs import SeparablePayoff
 from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions, meeting
 from tests import games
 
+pytestmark = pytest.mark.once
+
 CASES = [
     *games.random_games(40, seed=5),
     *games.degenerate_games(66, seed=5),

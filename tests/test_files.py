@@ -20,6 +20,8 @@ from jaxstack.payoffs import AnonymousPayoff
 from jaxstack.scenarios import load_game, load_game_file, random_game, save_game
 from jaxstack.scenarios.files import encoding
 
+pytestmark = pytest.mark.once
+
 KINDS = list(itertools.product(("tabular", "separable", "anonymous"), ("joint", "independent", "mixture")))
 LABELS = {
     "title": "A title",

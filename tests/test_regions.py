@@ -16,6 +16,8 @@ from jaxstack.regions import RegionTable, clipping, corners, enumerate_regions, 
 from tests import games
 from tests.reference import regions as reference
 
+pytestmark = pytest.mark.once
+
 RANDOM = list(games.random_games(200))
 DEGENERATE = list(games.degenerate_games(121))
 LARGER = [

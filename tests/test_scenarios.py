@@ -31,6 +31,8 @@ from jaxstack.value import expected_utility, vertex_utilities
 from tests import games
 from tests.reference import value
 
+pytestmark = pytest.mark.once
+
 GAMES = Path(__file__).parents[1] / "experiments" / "games"
 EXAMPLES = {"security_patrol": security_patrol, "feature_mix": feature_mix, "toll": toll_pricing}
 

@@ -5,6 +5,8 @@ import pytest
 from jaxstack.sweeps import RunSettings, Spec, default_spec, load_spec, spec_of_game_file
 from jaxstack.sweeps.spec import parse_spec
 
+pytestmark = pytest.mark.once
+
 SMALL = """
 [run]
 horizon = 50

@@ -13,6 +13,8 @@ from jaxstack.jumps.linear import LinearProblem
 from jaxstack.jumps.product import ProductProblem
 from tests.jumps import plain
 
+pytestmark = pytest.mark.once
+
 GAP = np.array([0.0, 1.0, 10.0, 100.0])  # a sum tells which candidates were played
 
 

@@ -13,6 +13,8 @@ from jaxstack.jumps.linear import LinearProblem
 from jaxstack.jumps.product import ProductProblem
 from tests.jumps import plain
 
+pytestmark = pytest.mark.once
+
 ANY_OF = 1.0 - (np.arange(8) == 0)  # 1 where any of three followers has type 1
 
 

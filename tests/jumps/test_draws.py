@@ -10,6 +10,8 @@ import pytest
 
 from jaxstack.jumps.draws import Guide, Mixture, count_features, pick
 
+pytestmark = pytest.mark.once
+
 CELLS = 2**16
 MIXTURE = Mixture(
     np.array([0.25, 0.75]),

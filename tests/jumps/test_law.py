@@ -15,6 +15,8 @@ from jaxstack.jumps.linear import LinearProblem
 from jaxstack.jumps.product import ProductProblem
 from jaxstack.learners import candidates
 
+pytestmark = pytest.mark.once
+
 HORIZON, RUNS = 1_500, 768
 SPARSE = js.JointTypes([[0.4, 0.0, 0.1], [0.0, 0.3, 0.0], [0.2, 0.0, 0.0]])  # types that never come
 CASES = {

@@ -15,6 +15,8 @@ from jaxstack.sweeps.cells import Axis
 from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import LearnerSettings, Spec, Table, parse_spec
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = [100, 50]

@@ -16,6 +16,8 @@ from jaxstack.results import cells_of
 from jaxstack.sweeps import compute_cell, games, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = 30

@@ -19,6 +19,8 @@ from jaxstack.sweeps.spec import parse_spec
 from tests.conftest import small_game
 from tests.datasets import numbers
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = [40, 150]

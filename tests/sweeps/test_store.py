@@ -14,6 +14,8 @@ from jaxstack.sweeps import compute_cell, plan, run, run_plan, store
 from jaxstack.sweeps.spec import parse_spec
 from tests.datasets import small_cell
 
+pytestmark = pytest.mark.once
+
 SPEC = """
 [run]
 horizon = 40
