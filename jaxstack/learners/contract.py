@@ -194,6 +194,17 @@ class Learner:
     info: Callable[[Pytree, Known, Any], dict[str, jax.Array]] | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """function(first, ..): as functools.partial, but equal to another where function and `first` are."""
+
+    function: Callable[..., Any]
+    first: Any
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(self.first, *args)
+
+
 def tie_tolerance(dtype: Any) -> float:
     """Scores of unit payoffs closer than this count as tied (the lowest index wins): 32 units of rounding."""
     return 32 * float(jnp.finfo(dtype).eps)

@@ -6,8 +6,6 @@ and found by local search.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack.axes import DeviceArray, Int
-from jaxstack.learners.contract import Commitment, Known, Learner, NoParams, TypeFeedback
+from jaxstack.learners.contract import Commitment, Fixed, Known, Learner, NoParams, TypeFeedback
 from jaxstack.learners.searching import epochs, nowhere, of_joint, of_marginals, prepare_search, search
 from jaxstack.payoffs import joint_index
 from jaxstack.solvers.walk import Place
@@ -37,17 +35,6 @@ class Searched(NamedTuple):
     place: Place
 
 
-@dataclasses.dataclass(frozen=True)
-class Counting:
-    """function(product, ..): as functools.partial, but equal to another where both are."""
-
-    function: Callable[..., Any]
-    product: bool
-
-    def __call__(self, *args: Any) -> Any:
-        return self.function(self.product, *args)
-
-
 def erm_by_search(name: str, product: bool) -> Learner:
     """The learner of that name, as it plays without a table.
 
@@ -59,16 +46,16 @@ def erm_by_search(name: str, product: bool) -> Learner:
     return Learner(
         name=name,
         feedback="types",
-        init=Counting(_init, product),
+        init=Fixed(_init, product),
         act=_act,
-        update=Counting(_update, product),
+        update=Fixed(_update, product),
         prepare=prepare_search,
         plays="commitments",
         needs_table=False,
         draws=True,
         schedule=_schedule,
-        replan=Counting(_replan, product),
-        info=Counting(_info, product),
+        replan=Fixed(_replan, product),
+        info=Fixed(_info, product),
     )
 
 

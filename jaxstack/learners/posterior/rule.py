@@ -11,7 +11,6 @@ Source: Newton and Raftery, *Approximate Bayesian Inference with the Weighted Li
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from jaxstack import checks
 from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, score_marginals
-from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner
+from jaxstack.learners.contract import ActionFeedback, Choice, Fixed, Known, Learner
 from jaxstack.learners.posterior import draws, slots
 from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, outcomes_of_maps, seen_outcomes
@@ -45,17 +44,6 @@ class Rule(NamedTuple):
     joint: bool
     growth: float = 0.02
     steps: int = STEPS
-
-
-@dataclasses.dataclass(frozen=True)
-class Ruled:
-    """function(rule, ..): as functools.partial, but equal to another where function and rule are."""
-
-    function: Callable[..., Any]
-    rule: Rule
-
-    def __call__(self, *args: Any) -> Any:
-        return self.function(self.rule, *args)
 
 
 class PosteriorParams(NamedTuple):
@@ -122,15 +110,15 @@ def learner(
     return Learner(
         name=name,
         feedback="actions",
-        init=Ruled(init, rule),
+        init=Fixed(init, rule),
         act=act,
         update=update,
         hparams=hparams,
         prepare=prepare,
         ranges=tuple((number, 0.0, math.inf) for number in PosteriorParams._fields),
         draws=True,
-        schedule=Ruled(schedule, rule),
-        replan=Ruled(replan, rule),
+        schedule=Fixed(schedule, rule),
+        replan=Fixed(replan, rule),
         info=info,
         without_table=without_table(name, rule),
     )

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack.game import Game
-from jaxstack.learners.contract import ActionFeedback, Commitment, Known, Learner
+from jaxstack.learners.contract import ActionFeedback, Commitment, Fixed, Known, Learner
 from jaxstack.learners.posterior import rule as rules
 from jaxstack.learners.posterior import slots
 from jaxstack.learners.posterior.newton import maximise
 from jaxstack.learners.posterior.outcomes import check_types, warn_of_correlation, warn_of_types
-from jaxstack.learners.posterior.rule import Fit, Plan, PosteriorParams, PosteriorState, Rule, Ruled
+from jaxstack.learners.posterior.rule import Fit, Plan, PosteriorParams, PosteriorState, Rule
 from jaxstack.learners.posterior.slots import MAX_SLOTS, Slots
 from jaxstack.learners.searching import nowhere, of_joint, of_marginals, prepare_search, search
 from jaxstack.payoffs import joint_index
@@ -33,17 +33,17 @@ def posterior_by_search(name: str, rule: Rule) -> Learner:
     return Learner(
         name=name,
         feedback="actions",
-        init=Ruled(_init, rule),
+        init=Fixed(_init, rule),
         act=_act,
-        update=Ruled(_update, rule),
-        hparams=Ruled(_hparams, rule),
-        prepare=Ruled(_prepare, rule),
+        update=Fixed(_update, rule),
+        hparams=Fixed(_hparams, rule),
+        prepare=Fixed(_prepare, rule),
         ranges=tuple((number, 0.0, np.inf) for number in PosteriorParams._fields),
         plays="commitments",
         needs_table=False,
         draws=True,
-        schedule=Ruled(rules.schedule, rule),
-        replan=Ruled(_replan, rule),
+        schedule=Fixed(rules.schedule, rule),
+        replan=Fixed(_replan, rule),
     )
 
 
