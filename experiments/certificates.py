@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jaxstack as js
 from jaxstack.report import environment
 
-METHODS = tuple(name for name in ("milp", "walk", "ascent") if name in js.solvers.METHODS)
+METHODS = ("milp", "walk")
 
 
 class Family(NamedTuple):

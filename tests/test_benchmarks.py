@@ -28,7 +28,7 @@ from experiments.benchmarks.cases import (
 )
 from experiments.benchmarks.setting import Setting, make_setting, random_game
 from experiments.benchmarks.simulation import LEARNERS
-from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, simulate
+from jaxstack import Game, JointTypes, RegionTable, enumerate_regions, load_results, simulate
 from jaxstack import solve as solve_game
 from jaxstack.learners import by_name
 
@@ -167,7 +167,12 @@ def test_peak_memory_is_that_of_the_process_alone() -> None:
 # --- the command ---
 
 
-def test_cells_that_are_read_are_those_of_the_sweep():
+def test_cells_that_are_read_are_those_of_the_sweep(tmp_path):
+    loading._fill(tmp_path / "many", 3)
+    read = load_results(tmp_path / "many")
+    assert json.loads(read.missing) == []
+    assert read.seed.values.tolist() == [0, 1, 2]
+    assert np.isfinite(read.final_regret.values).all()
     (row,) = loading.run(TOY, cells=3)
     assert (row.contestant, row.work, row.unit) == ("load_results", 3, "cells")
 

@@ -37,7 +37,7 @@ from jaxstack.distributions import joint_probabilities
 from jaxstack.solvers.problem import Problem
 from jaxstack.value import joint_payoffs
 
-MAX_SIZE = 1 << 22  # numbers that one step works on: about 10 ms on one core
+MAX_SIZE = 1 << 22  # numbers that one step works on
 MAX_JOINT = 1 << 18  # K^n A^n L, of payoffs that are not sums
 _PAIRED = 3  # actions up to which two types make one part
 _COMMON_ROWS = 24  # of types that are told what they play

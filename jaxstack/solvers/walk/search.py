@@ -30,7 +30,7 @@ _NUDGE, _NEAR, _TRIED = (
     8,
 )  # how near, how many and of them tried, where a map has no region that counts
 _TIED, _JOINTLY = 1e-9, 1024  # relative leads, and ways to break ties that are all tried
-_WORK = 1 << 35  # floats of payoffs, read in all searches: half a minute
+_WORK = 1 << 35  # floats of payoffs, read in all searches
 
 
 def solve(problem: Problem) -> Solution:

@@ -19,21 +19,26 @@ from jaxstack.scenarios.random import random_game
 from jaxstack.sweeps.spec.axes import Table, some
 
 
-@functools.lru_cache(maxsize=64)
 def hyperparameters(learner: Learner) -> Mapping[str, float | None]:
     """A learner's hyperparameters and their defaults; None where these depend on game or horizon."""
-
-    def defaults(game: Game, types: TypeDistribution, horizon: int) -> dict[str, float]:
-        setup = simulation.prepare(
-            jax.random.key(0), game, types, learner, horizon=horizon, table=None, hparams=None
-        )
-        return {name: float(value) for name, value in setup.inputs.hparams._asdict().items()}
-
-    smallest = defaults(Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]]), 1)
+    smallest = _smallest_defaults(learner)
     if not smallest:
         return {}
-    other = defaults(*random_game(0, 2, 2, 2, 2, "separable", "independent"), 1000)
+    other = _defaults(learner, *random_game(0, 2, 2, 2, 2, "separable", "independent"), 1000)
     return {name: value if other[name] == value else None for name, value in smallest.items()}
+
+
+@functools.lru_cache(maxsize=64)
+def _smallest_defaults(learner: Learner) -> Mapping[str, float]:
+    """Names of a learner's hyperparameters, and their defaults for a game of one action each."""
+    return _defaults(learner, Game([[0.0]], [[[[0.0]]]]), IndependentTypes([[1.0]]), 1)
+
+
+def _defaults(learner: Learner, game: Game, types: TypeDistribution, horizon: int) -> dict[str, float]:
+    setup = simulation.prepare(
+        jax.random.key(0), game, types, learner, horizon=horizon, table=None, hparams=None
+    )
+    return {name: float(value) for name, value in setup.inputs.hparams._asdict().items()}
 
 
 class LearnerSettings(Table):
@@ -82,7 +87,7 @@ class LearnerSettings(Table):
         if "name" not in info.data:
             return hparams  # told already
         name, numbers = info.data["name"], {}
-        known = tuple(hyperparameters(learners.by_name(name))) if hparams else ()
+        known = tuple(_smallest_defaults(learners.by_name(name))) if hparams else ()
         for key, value in hparams.items():
             if key not in known:
                 raise ValueError(
