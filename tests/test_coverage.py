@@ -99,7 +99,7 @@ def test_sweeps_play_coverage_games(tmp_path: Path) -> None:
             "a strategy set .*1,000,000 coord",
         ),
         (
-            lambda: js.scenarios.random_coverage_game(num_targets=300, num_types=50_000),
+            lambda: js.scenarios.random_coverage_game(num_targets=2_000, num_types=2_000),
             "a coverage game .*",
         ),
         (

@@ -14,6 +14,7 @@ from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
 from jaxstack.scenarios._arrays import agreeing
 from jaxstack.strategies import coverage
+from jaxstack.strategies.sets import require_room
 from jaxstack.typed_payoffs import TypedPayoff
 
 
@@ -62,14 +63,17 @@ def coverage_game(
         leader_covered=(leader_covered, of_leader),
     )
     n, K, T = open_.shape
-    strategies = coverage(T, resources, schedules)
-    L, actions = strategies.num_coordinates, T + bool(may_stay_away)
+    actions = T + bool(may_stay_away)
+    walked = [len(of_kind) for of_kind in schedules or () if isinstance(of_kind, Sequence)]
+    L = T + 1 + sum(walked)  # coordinates of the set, which takes long to make
+    require_room(T)
     memory.require(
         16 * n * (K + 1) * L * actions,  # and a copy of each
         what="a coverage game",
         driver=f"follower payoffs [n, K, L, A] = [{n:,}, {K:,}, {L:,}, {actions:,}]",
         remedy="fewer targets or types",
     )
+    strategies = coverage(T, resources, schedules)
     follower, leader = np.zeros((n, K, L, actions)), np.zeros((*loss.shape[:-1], L, actions))
     target = np.arange(T)
     for table, uncovered, covered in ((follower, open_, met), (leader, loss, gain)):

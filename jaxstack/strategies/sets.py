@@ -180,16 +180,21 @@ def _pair(**arguments: Any) -> list[np.ndarray]:
     return arrays
 
 
-def _identity(size: int) -> np.ndarray:
-    """[size, size]: a row of inequalities for every coordinate.
-
-    Raises:
-      MemoryError: a set of so many coordinates would not fit.
-    """
+def require_room(size: int) -> None:
+    """Raise MemoryError where a set of so many coordinates would not fit."""
     memory.require(
         32 * size**2,  # bounds from below and above, and their frame
         what="a strategy set",
         driver=f"{size:,} coordinates, with an inequality [{size:,}] for each",
         remedy="fewer coordinates",
     )
+
+
+def _identity(size: int) -> np.ndarray:
+    """[size, size]: a row of inequalities for every coordinate.
+
+    Raises:
+      MemoryError: a set of so many coordinates would not fit.
+    """
+    require_room(size)
     return np.eye(size)
