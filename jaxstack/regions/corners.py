@@ -35,7 +35,7 @@ from jaxstack.regions.planes import EPS, Planes, pairs
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import framed
 
-MAX_WORK = 2**24  # minors that Cramer's rule may take for one game: half a second
+MAX_WORK = 2**32  # minors that Cramer's rule may take for one game: half a second
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
 MAX_MAPS = 2**22  # response maps at all points together, of which ties="robust" may need only a few
 _EARLY = 4  # times max_regions: response maps at corners after which their number is checked

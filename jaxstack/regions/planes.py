@@ -83,6 +83,14 @@ class Planes:
         return scaled(self.strategies.frame.facets)
 
     @functools.cached_property
+    def others(self) -> np.ndarray:
+        """[G, h, A-2, L]: how far the lower action of a tie leads those that do not take part in it."""
+        A = self.num_actions
+        item, lower, higher = self.ties.T
+        rest = np.array([[[c for c in range(A) if c not in (a, b)][: max(0, A - 2)] for b in range(A)] for a in range(A)], np.int64)
+        return self.leads[:, item[:, None], lower[:, None], rest[lower, higher]]
+
+    @functools.cached_property
     def alive(self) -> np.ndarray:
         """[G, H] bool: a hyperplane, meeting the simplex, and the first of those that are equal to it."""
         rows, (item, lower, higher) = self.rows, self.ties.T
