@@ -167,7 +167,7 @@ def _from_clipping(batch: Game, codec: Codec, robust: bool, max_regions: int) ->
         codec.pack(game, np.concatenate([leaf.responses for leaf in leaves])),
         np.concatenate([leaf.full for leaf in leaves]),
         points[order],
-        region,
+        offsets(counts),
         np.arange(len(region)),
     )
 

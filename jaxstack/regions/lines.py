@@ -1,18 +1,19 @@
-"""The lines in which L-2 hyperplanes meet, and which other hyperplanes cross them where it matters.
+"""The lines in which L-2 hyperplanes meet, and the other hyperplanes that cross them where it matters.
 
-Every vertex lies on such a line, between the two ends that the simplex leaves of it, where the ties that make
-the line are between best actions. Most lines miss all that, and are dropped before anything is met with
-them; another hyperplane crosses the rest of a line where it has the two ends on different sides, which is a
-matrix product for all of them at once.
+Every vertex lies on such a line: on the segment that the simplex leaves of it, and there where the ties that
+make the line are between best actions. Most lines have no such part, and are dropped before anything is met
+with them. Another hyperplane crosses a segment where it has the two ends on different sides: a matrix product
+tells for all of them at once; how far along, the heights of the ends do.
 
 Whatever is dropped is dropped for certain: heights come with a bound on their error, and what lies within it
-is kept. A line whose ends are in doubt is kept with all hyperplanes.
+is kept. All hyperplanes are kept for a line whose ends are in doubt.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from jaxstack.regions.assembly import ranges
 from jaxstack.regions.planes import EPS, Planes
 
 BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
+FEW = 2**11  # choices of hyperplanes up to which it is faster to take them all ..
+_SHARING = 8  # .. in so many games side by side, or fewer
 
 
 class Flats(NamedTuple):
@@ -32,52 +35,59 @@ class Flats(NamedTuple):
 
 
 class Crossings(NamedTuple):
-    """Where hyperplanes cross lines, as far as floats can tell."""
+    """Where hyperplanes cross lines, by Cramer's rule."""
 
     points: np.ndarray  # [L, N], in any scale (0 where the hyperplanes are dependent)
     game: np.ndarray  # [N]
     chosen: np.ndarray  # [N, L-1], hyperplanes that meet there
 
 
+class _Segments(NamedTuple):
+    """What the simplex and the envelopes leave of lines, by the last hyperplane of a line."""
+
+    line: np.ndarray  # [C]
+    ends: np.ndarray  # [2, G, C, L]
+    error: np.ndarray  # [G, C], bound on the error of a height there; inf: in doubt; -inf: nothing is left
+    low: np.ndarray  # [G, C], share of the way from end to end where the envelopes begin ..
+    high: np.ndarray  # [G, C] .. and where they stop
+
+
 def crossings(planes: Planes, bound: np.ndarray) -> Iterator[Crossings]:
-    """All that may be vertices; minors have errors up to `bound` [G]."""
-    L = planes.num_leader
+    """All that may be vertices. Minors have errors up to `bound` [G]."""
     rows = np.ascontiguousarray(planes.rows.transpose(2, 0, 1))
-    root = Flats(np.zeros((0, 1), np.int64), np.ones((1, planes.num_games, 1)))
-    if L == 1:
-        games = np.arange(planes.num_games)
-        yield Crossings(np.ones((1, len(games))), games, np.zeros((len(games), 0), np.int64))
-        return
-    signs = (-1.0) ** np.arange(L)[:, None]
-    for lines in _lines(planes, rows, root):
-        for game, line, plane in _crossed(planes, lines, bound):
-            chosen = np.concatenate([lines.chosen[:, line], plane[None]]).T
-            kept = may_be_best(planes, game, chosen)
-            game, line, plane = game[kept], line[kept], plane[kept]
-            coordinates = _expand(lines.minors[:, game, line], rows[:, game, plane], L - 1)
-            yield Crossings(signs * coordinates[::-1], game, chosen[kept])
-
-
-def _lines(planes: Planes, rows: np.ndarray, flats: Flats) -> Iterator[Flats]:
-    """Choices of L-2 hyperplanes, in blocks."""
     L, num_games, num_planes = rows.shape
-    size = len(flats.chosen) + 1
-    if size == L - 1:
+    few = L <= 2 or math.comb(num_planes, L - 1) * min(num_games, _SHARING) <= FEW
+    for lines in _lines(rows, Flats(np.zeros((0, 1), np.int64), np.ones((1, num_games, 1)))):
+        for found in _everywhere(rows, lines, bound) if few else _crossed(planes, rows, lines, bound):
+            kept = _may_be_best(planes, found.game, found.chosen)
+            yield Crossings(found.points[:, kept], found.game[kept], found.chosen[kept])
+
+
+def _lines(rows: np.ndarray, flats: Flats) -> Iterator[Flats]:
+    """Choices of L-2 hyperplanes that begin like those of the flats, in blocks; for L = 1 of none."""
+    L, num_games, num_planes = rows.shape
+    if len(flats.chosen) >= L - 2:
         yield flats
         return
-    last = flats.chosen[-1] if size > 1 else np.full(1, -1)
-    counts = num_planes - L + size - last  # leaves the last ones for the extensions to come
-    step = max(1, BLOCK // (num_planes * num_games))
-    for start in range(0, len(last), step):
+    step = max(1, BLOCK // (math.comb(L, len(flats.chosen) + 1) * num_planes * num_games))
+    for start in range(0, flats.chosen.shape[1], step):
         some = slice(start, start + step)
-        parent, new = np.repeat(np.arange(start, start + len(last[some])), counts[some]), ranges(last[some] + 1, counts[some])
-        chosen = np.concatenate([flats.chosen[:, parent], new[None]])
-        minors = _expand(flats.minors[:, :, parent], rows[:, :, new], size)
-        yield from _lines(planes, rows, Flats(chosen, minors))
+        yield from _lines(rows, _extended(rows, Flats(flats.chosen[:, some], flats.minors[:, :, some])))
+
+
+def _extended(rows: np.ndarray, flats: Flats) -> Flats:
+    """Choices with each later hyperplane added that leaves enough others for L-1 in all."""
+    L, _, num_planes = rows.shape
+    size = len(flats.chosen) + 1
+    last = flats.chosen[-1] if size > 1 else np.array([-1])
+    counts = np.maximum(num_planes - L + size - last, 0)
+    parent, new = np.repeat(np.arange(len(counts)), counts), ranges(last + 1, counts)
+    minors = _expand(flats.minors.take(parent, axis=2), rows.take(new, axis=2), size)
+    return Flats(np.concatenate([flats.chosen.take(parent, axis=1), new[None]]), minors)
 
 
 def _expand(shorter: np.ndarray, row: np.ndarray, size: int) -> np.ndarray:
-    """Minors [C(L, size), ..] of rows with a last one [L, ..], by expansion along it, from those without."""
+    """Minors [C(L, size), ..] of `size` rows, by expansion along the last one [L, ..], from those without."""
     num_leader = len(row)
     index = {columns: k for k, columns in enumerate(itertools.combinations(range(num_leader), size - 1))}
     longer = []
@@ -90,28 +100,124 @@ def _expand(shorter: np.ndarray, row: np.ndarray, size: int) -> np.ndarray:
     return np.stack(longer)
 
 
-def may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.ndarray:
-    """Mask of choices [M, s]: hyperplanes of this game, and ties of an item with one and the same action.
+def _as_points(minors: np.ndarray) -> np.ndarray:
+    """What is orthogonal to L-1 rows, of their minors [L, ..]."""
+    signs = (-1.0) ** np.arange(len(minors))
+    return minors[::-1] * signs.reshape(-1, *[1] * (minors.ndim - 1))
+
+
+def _inside(points: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Mask of points [L, ..] that, or the opposite of which, may be in the simplex."""
+    return (points.max(axis=0) <= bound) | (points.min(axis=0) >= -bound)
+
+
+def _everywhere(rows: np.ndarray, lines: Flats, bound: np.ndarray) -> Iterator[Crossings]:
+    """All later hyperplanes with all lines."""
+    flats = _extended(rows, lines) if len(rows) > 1 else lines
+    points = _as_points(flats.minors)
+    game, choice = np.nonzero(_inside(points, bound[:, None]))
+    yield Crossings(points[:, game, choice], game, flats.chosen.T[choice])
+
+
+def _may_be_best(planes: Planes, game: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Mask of choices [N, s]: hyperplanes of this game, and ties of an item with one and the same action.
 
     Of three actions that tie, two ties are enough: those that have the lowest of the three.
     """
     mask = np.ones(len(game), bool)
     if not planes.alive.all():
-        mask &= planes.alive[game[:, None], choice].all(axis=1)
+        mask &= planes.alive[game[:, None], chosen].all(axis=1)
     if planes.num_actions > 2:
         F = planes.num_facets
         item = np.concatenate([-1 - np.arange(F), planes.ties[:, 0]])
         lower = np.concatenate([np.zeros(F, np.int64), planes.ties[:, 1]])
-        for p, q in itertools.combinations(choice.T, 2):
+        for p, q in itertools.combinations(chosen.T, 2):
             mask &= (item[p] != item[q]) | (lower[p] == lower[q])
     return mask
 
 
+def _crossed(planes: Planes, rows: np.ndarray, lines: Flats, bound: np.ndarray) -> Iterator[Crossings]:
+    """Later hyperplanes with the lines that they cross in their segments."""
+    segments = _segments(planes, lines, bound)
+    normals = np.ascontiguousarray(rows.transpose(1, 0, 2))  # [G, L, H]
+    num_games, L, num_planes = normals.shape
+    last = lines.chosen[-1, segments.line]
+    step = max(1, BLOCK // (4 * num_planes * num_games))
+    for start in range(0, max(1, len(last)), step):
+        least = int(last[start]) + 1 if len(last) else 0
+        some = slice(start, start + step)
+        first, second = segments.ends[:, :, some] @ normals[:, :, least:]
+        found = np.flatnonzero(first * second <= segments.error[:, some, None])
+        rest, plane = np.divmod(found, num_planes - least)
+        game, place = np.divmod(rest, first.shape[1])
+        place, plane = place + start, plane + least
+        at = game, place
+        kept = plane > last[place]
+        if planes.num_actions > 2:
+            low, high = _share(first.ravel()[found], second.ravel()[found], segments.error[at])
+            kept &= ~((high < segments.low[at]) | (low > segments.high[at]))
+        game, line, plane = game[kept], segments.line[place[kept]], plane[kept]
+        points = _as_points(_expand(lines.minors[:, game, line], rows[:, game, plane], L - 1))
+        kept = np.flatnonzero(_inside(points, bound[game]))
+        chosen = np.concatenate([lines.chosen[:, line[kept]], plane[None, kept]]).T
+        yield Crossings(points[:, kept], game[kept], chosen)
+
+
+def _segments(planes: Planes, lines: Flats, bound: np.ndarray) -> _Segments:
+    """Segments of the lines that have one in some game."""
+    L, num_games = planes.num_leader, len(bound)
+    ends_at = _walls_met(planes, lines, bound)
+    number = ends_at.sum(axis=0)
+    # Of a segment, one end is where some coordinate goes up through 0, the other where another goes down.
+    there = number >= 2
+    if not (planes.num_actions == 2 and planes.alive.all()):
+        game, line = np.nonzero(there)
+        there[game, line] = _may_be_best(planes, game, lines.chosen.T[line])
+    line = np.flatnonzero(there.any(axis=0))
+    line = line[np.argsort(lines.chosen[-1, line], kind="stable")]
+    number, there, ends_at = number[:, line], there[:, line], ends_at[:, :, line]
+
+    walls = np.stack([ends_at.argmax(axis=0), L - 1 - ends_at[::-1].argmax(axis=0)])  # [2, G, C]
+    index, sign = _at_walls(L)
+    ends = lines.minors[index[walls], np.arange(num_games)[:, None, None], line[:, None]] * sign[walls]
+    total, bounds = ends.sum(axis=-1), bound[:, None]
+    ends *= np.sign(total)[..., None]
+    ends[ends <= bounds[..., None]] = 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = L * (L + 1) * bounds / np.abs(total) + 4 * L * EPS
+        error = np.where(bounds == 0, 0.0, error).max(axis=0)
+        ends /= np.where(bounds == 0, 1.0, ends.sum(axis=-1))[..., None]
+    doubtful = (number > 2) | ~(error < 1)
+    ends[:, doubtful] = 0.0
+    error = np.where(there, np.where(doubtful, np.inf, error), -np.inf)
+    low, high = _within_envelopes(planes, lines.chosen[:, line], ends, error)
+    error[low > high] = -np.inf
+    left = np.flatnonzero((error > -np.inf).any(axis=0))
+    return _Segments(line[left], ends[:, :, left], error[:, left], low[:, left], high[:, left])
+
+
+def _walls_met(planes: Planes, lines: Flats, bound: np.ndarray) -> np.ndarray:
+    """[L, G, C] bool: may a line meet x_l = 0 in the simplex, without lying in it?"""
+    L = planes.num_leader
+    at_least, at_most = lines.minors >= -bound[:, None], lines.minors <= bound[:, None]
+    index, sign = _at_walls(L)
+    met = np.empty((L, *lines.minors.shape[1:]), bool)
+    for wall in range(L):
+        others = [k for k in range(L) if k != wall]
+        up = [(at_least if sign[wall, k] > 0 else at_most)[index[wall, k]] for k in others]
+        down = [(at_most if sign[wall, k] > 0 else at_least)[index[wall, k]] for k in others]
+        met[wall] = functools.reduce(np.logical_and, up) | functools.reduce(np.logical_and, down)
+    if planes.strategies is None:  # a line within a wall has its ends elsewhere
+        for wall in range(L):
+            met[wall, :, (lines.chosen == wall).any(axis=0)] = False
+    return met
+
+
 @functools.cache
 def _at_walls(num_leader: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where a line meets x_f = 0: coordinate k is sign[f, k] times the minor index[f, k]."""
+    """Where a line meets x_f = 0: coordinate k is the minor of number index[f, k] times sign[f, k]."""
     every = range(num_leader)
-    number = {columns: k for k, columns in enumerate(itertools.combinations(every, max(0, num_leader - 2)))}
+    number = {columns: k for k, columns in enumerate(itertools.combinations(every, num_leader - 2))}
     index, sign = np.zeros((num_leader, num_leader), np.int64), np.zeros((num_leader, num_leader))
     for f, k in itertools.permutations(every, 2):
         index[f, k] = number[tuple(column for column in every if column not in (f, k))]
@@ -119,114 +225,30 @@ def _at_walls(num_leader: int) -> tuple[np.ndarray, np.ndarray]:
     return index, sign
 
 
-class _Segments(NamedTuple):
-    """What the simplex and the envelopes leave of lines, per game."""
-
-    line: np.ndarray  # [C], by last hyperplane
-    ends: np.ndarray  # [2, G, C, L]
-    error: np.ndarray  # [G, C], bound on the error of a height there; inf where all is in doubt, -inf: nothing left
-    low: np.ndarray  # [G, C]: share of the way from one end to the other where it begins ..
-    high: np.ndarray  # [G, C] .. and where it ends
-
-
-def _segments(planes: Planes, lines: Flats, bound: np.ndarray) -> _Segments:
-    L, G = planes.num_leader, planes.num_games
-    chosen, minors = lines
-    bounds = bound[:, None]
-    signs = minors >= -bounds, minors <= bounds
-    index, sign = _at_walls(L)
-    inside = np.ones((L, *minors.shape[1:]), bool)
-    for f in range(L):
-        plus = minus = True
-        for k in range(L):
-            if k != f:
-                positive = int(sign[f, k] > 0)
-                plus = plus & signs[1 - positive][index[f, k]]
-                minus = minus & signs[positive][index[f, k]]
-        inside[f] = plus | minus
-    if planes.strategies is None:  # a line within a wall does not end there
-        wall, line = np.nonzero((chosen[:, None] == np.arange(L)[:, None]).any(axis=0))
-        inside[wall, :, line] = False
-    number = inside.sum(axis=0)
-    use = number >= 2
-    if planes.num_actions > 2:
-        use &= may_be_best_dense(planes, chosen)
-    kept = np.flatnonzero(use.any(axis=0))
-    last = chosen[-1, kept] if len(chosen) else np.zeros(len(kept))
-    kept = kept[np.argsort(last, kind="stable")]
-    number, use, inside = number[:, kept], use[:, kept], inside[:, :, kept]
-    walls = np.stack([inside.argmax(axis=0), L - 1 - inside[::-1].argmax(axis=0)])
-    ends = minors[index[walls], np.arange(G)[:, None, None], kept[:, None]] * sign[walls]
-    total = ends.sum(axis=-1)
-    ends *= np.sign(total)[..., None]
-    ends[ends <= bounds[..., None]] = 0.0
-    total = np.abs(total)
-    whole = bounds == 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.where(whole, 0.0, L * (L + 1) * bounds / total + 4 * L * EPS).max(axis=0)
-        ends /= np.where(whole, 1.0, ends.sum(axis=-1))[..., None]
-    doubtful = (number > 2) | ~(error < 2.0**-20)
-    ends[:, doubtful] = 0.0
-    error = np.where(use, np.where(doubtful, np.inf, error), -np.inf)
-    return _Segments(kept, ends, error, *_cut(planes, chosen[:, kept], ends, error))
-
-
-def may_be_best_dense(planes: Planes, chosen: np.ndarray) -> np.ndarray:
-    games = np.arange(planes.num_games)
-    s, C = chosen.shape
-    mask = may_be_best(planes, np.repeat(games, C), np.tile(chosen.T, (len(games), 1)))
-    return mask.reshape(len(games), C)
+def _within_envelopes(
+    planes: Planes, chosen: np.ndarray, ends: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares [G, C] of the way from end to end between which the ties of a line may be best."""
+    low, high = np.zeros(error.shape), np.ones(error.shape)
+    for member in chosen if planes.num_actions > 2 else ():
+        tied = np.flatnonzero(member >= planes.num_facets)
+        others = planes.others[:, member[tied] - planes.num_facets]  # [G, C', A-2, L]
+        at, slack = ends[:, :, tied], error[:, tied]
+        begin, stop = low[:, tied], high[:, tied]
+        for other in range(others.shape[2]):
+            first, second = np.einsum("gcl,egcl->egc", others[:, :, other], at)
+            least, most = _share(first, second, slack)
+            # Certainly outside: at one end, which the line then enters or leaves, or at both.
+            enters, leaves = first < -slack, second < -slack
+            begin = np.where(enters, np.maximum(begin, np.where(leaves, np.inf, least)), begin)
+            stop = np.where(leaves, np.minimum(stop, most), stop)
+        low[:, tied], high[:, tied] = begin, stop
+    return low, high
 
 
 def _share(first: np.ndarray, second: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the way from one end to the other after which a height is 0, at least and at most."""
+    """Share of the way between two ends of these heights at which the height is 0: at least, and at most."""
     with np.errstate(divide="ignore", invalid="ignore"):
         difference = first - second
         share, margin = first / difference, 8 * error / np.abs(difference) + 4 * EPS
         return share - margin, share + margin
-
-
-def _cut(
-    planes: Planes, chosen: np.ndarray, ends: np.ndarray, error: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.zeros(error.shape), np.ones(error.shape)
-    for member in chosen:
-        tie = np.flatnonzero(member >= planes.num_facets)
-        others = planes.others[:, member[tie] - planes.num_facets]  # [G, C', A-2, L]
-        at, e = ends[:, :, tie], error[:, tie]
-        for k in range(others.shape[2]):
-            first, second = np.einsum("gcl,egcl->egc", others[:, :, k], at)
-            least, most = _share(first, second, e)
-            begins, stops = first < -e, second < -e
-            low[:, tie] = np.where(begins, np.maximum(low[:, tie], least), low[:, tie])
-            high[:, tie] = np.where(stops, np.minimum(high[:, tie], most), high[:, tie])
-            error[:, tie] = np.where(begins & stops, -np.inf, error[:, tie])
-    error[low > high] = -np.inf
-    return low, high
-
-
-def _crossed(planes: Planes, lines: Flats, bound: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Games, lines and later hyperplanes that cross them in what is left of them."""
-    segments = _segments(planes, lines, bound)
-    if planes.num_actions > 2:
-        there = np.flatnonzero((segments.error > -np.inf).any(axis=0))
-        segments = _Segments(segments.line[there], segments.ends[:, :, there], *(a[:, there] for a in segments[2:]))
-    rows = planes.rows.swapaxes(1, 2)  # [G, L, H]
-    G, L, H = rows.shape
-    last = lines.chosen[-1, segments.line] if L > 2 else np.full(len(segments.line), -1)
-    step = max(1, BLOCK // (H * G))
-    for start in range(0, len(last), step):
-        some = slice(start, start + step)
-        least = int(last[start]) + 1
-        first, second = segments.ends[:, :, some] @ rows[:, :, least:]
-        found = np.flatnonzero(first * second <= segments.error[:, some, None])
-        rest, plane = np.divmod(found, H - least)
-        game, line = np.divmod(rest, first.shape[1])
-        later = plane + least > last[start + line]
-        found, game, line, plane = found[later], game[later], line[later], plane[later]
-        if planes.num_actions > 2:
-            at = game, line + start
-            least_share, most = _share(first.ravel()[found], second.ravel()[found], segments.error[at])
-            out = (most < segments.low[at]) | (least_share > segments.high[at])
-            game, line, plane = game[~out], line[~out], plane[~out]
-        yield game, segments.line[line + start], plane + least

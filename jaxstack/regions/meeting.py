@@ -20,7 +20,6 @@ from jaxstack.ties import TIE_TOLERANCE
 
 MAX_EXACT = 2**16  # choices of hyperplanes decided exactly: about half a second
 ILL_CONDITIONED = 2.0**-13  # sum of minors, of rows up to 1, below which a point is computed exactly
-BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
 
 
 class TooMuchToDecide(Exception):
@@ -64,10 +63,7 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
     of_minor = rounding * math.factorial(L - 1) * max(1, (L - 1) * (L + 2)) / 2  # errors by induction
     sure, unsure = [], []
     for y, game, choice in crossings(planes, of_minor):
-        bound, high, low = of_minor[game], y.max(axis=0), y.min(axis=0)
-        kept = (high <= bound) | (low >= -bound)
-        y, game, choice, bound = y[:, kept], game[kept], choice[kept], bound[kept]
-        size = np.maximum(high[kept], -low[kept])
+        bound, size = of_minor[game], np.abs(y).max(axis=0)
         dependent = size <= 4 * L * bound  # and not only within rounding, where there is none
         uncertain = dependent & (bound > 0)
         unsure.append((game[uncertain], choice[uncertain]))
@@ -113,14 +109,16 @@ def _as_points(
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
-    """Points of which no chosen tie is certainly not between best actions."""
+    """Indices of points, without those of which a chosen tie is certainly not between best actions."""
     kept = np.arange(len(points.x))
-    for plane in points.chosen.T[::-1]:  # lines have been looked at already
-        tied = np.flatnonzero(plane[kept] >= planes.num_facets)
-        of_tie = kept[tied]
-        rows = planes.others[points.game[of_tie], plane[of_tie] - planes.num_facets]
-        lead = np.einsum("mal,ml->ma", rows, points.x[of_tie])
-        kept = np.delete(kept, tied[(lead < -points.error[of_tie, None]).any(axis=1)])
+    # The last ones first, which are new: the others have been looked at as a line.
+    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1]):
+        ties = chosen[kept] - planes.num_facets
+        row, member = np.nonzero(ties >= 0)
+        point = kept[row]
+        others = planes.others[points.game[point], ties[row, member]]
+        lead = np.einsum("mal,ml->ma", others, points.x[point])
+        kept = np.delete(kept, row[(lead < -points.error[point, None]).any(axis=1)])
     return kept
 
 

@@ -85,10 +85,11 @@ class Planes:
     @functools.cached_property
     def others(self) -> np.ndarray:
         """[G, h, A-2, L]: how far the lower action of a tie leads those that do not take part in it."""
-        A = self.num_actions
         item, lower, higher = self.ties.T
-        rest = np.array([[[c for c in range(A) if c not in (a, b)][: max(0, A - 2)] for b in range(A)] for a in range(A)], np.int64)
-        return self.leads[:, item[:, None], lower[:, None], rest[lower, higher]]
+        rest = np.arange(self.num_actions - 2) + np.zeros_like(lower)[:, None]
+        rest += rest >= lower[:, None]
+        rest += rest >= higher[:, None]
+        return self.leads[:, item[:, None], lower[:, None], rest]
 
     @functools.cached_property
     def alive(self) -> np.ndarray:
