@@ -240,7 +240,7 @@ def _within_envelopes(
             least, most = _share(first, second, slack)
             # Certainly outside: at one end, which the line then enters or leaves, or at both.
             enters, leaves = first < -slack, second < -slack
-            begin = np.where(enters, np.maximum(begin, np.where(leaves, np.inf, least)), begin)
+            begin = np.where(enters, np.maximum(begin, least), begin)
             stop = np.where(leaves, np.minimum(stop, most), stop)
         low[:, tied], high[:, tied] = begin, stop
     return low, high
