@@ -197,8 +197,11 @@ def require_vertices(batch: Game) -> None:
         )
 
 
-def refuse_hopeless(batch: Game, max_regions: int) -> None:
+def refuse_hopeless(batch: Game, max_regions: int) -> int:
     """Raise before any work where a sample says that the (first) game's regions are too many, or too large.
+
+    Returns:
+      The estimated number of regions.
 
     Raises:
       ValueError: an estimate beyond `max_regions`.
@@ -219,6 +222,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
         driver=f"about 2^(L-1) = {2 ** (L - 1):,} vertices per region, for L = {L} leader actions",
         remedy="use solve(method='milp', 'programs' or 'walk'), which need no table",
     )
+    return estimate
 
 
 def _too_many(batch: Game, max_regions: int) -> str:

@@ -10,8 +10,9 @@ x span the same space, so x is a vertex of all of these regions or of none. Henc
   3. equal response maps are one region, and the points that they come from are its vertices.
 
 There is no adjacency to track, no general position to assume and no loop over follower types: two hundred
-NumPy calls do for a small game and for a thousand of them. The price is that all C(H, L-1) sets of the H ties
-and facets are tried. Where these are too many (many actions, or many leader actions), the clipping of
+NumPy calls do for a small game and for a thousand of them. The price is that all C(H, L-2) lines in which the
+H ties and facets meet are looked at, if only to drop most of them (`jaxstack.regions.lines`). Where these are
+too many for the regions that there are (seven leader actions or more, say), the clipping of
 `jaxstack.regions.clipping` is faster, which only touches what is there.
 
 Nothing is decided by a tolerance. Where a point is within rounding of a hyperplane that it was not made from,
@@ -35,14 +36,21 @@ from jaxstack.regions.products import Corners, find_full, meet
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import framed
 
-MAX_WORK = 2**30
+MAX_WORK = 2**24  # minors that Cramer's rule may take for one game in any case: a fifth of a second
+PER_REGION = 2**17  # minors that take less than clipping for every region of an estimate, which is low ..
+MANY = 7  # .. with fewer leader actions: with so many, hardly a line of hyperplanes comes to anything
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
 MAX_MAPS = 2**22  # response maps at all points together, of which ties="robust" may need only a few
 _EARLY = 4  # times max_regions: response maps at corners after which their number is checked
 
 
-def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> Regions | None:
-    """All regions of all games; None where there is too much to try, or too much to decide exactly."""
+def from_corners(
+    batch: Game, codec: Codec, robust: bool, max_regions: int, estimate: int = 0
+) -> Regions | None:
+    """All regions of all games; None where there is too much to try, or too much to decide exactly.
+
+    What is too much to try depends on the `estimate` of how many regions a game has.
+    """
     num_leader, num_actions = batch.num_leader_actions, batch.num_actions
     num_pairs = math.comb(num_actions, 2)
     if num_pairs > MAX_PAIRS:
@@ -54,7 +62,8 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
     playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     try:
-        planes = _planes(payoffs, batch.strategies, playable)
+        max_work = max(MAX_WORK, PER_REGION * estimate) if num_leader < MANY else MAX_WORK
+        planes = _planes(payoffs, batch.strategies, playable, max_work)
         if planes is None:
             return None
         corners = _corners(planes, codec)
@@ -111,16 +120,18 @@ def _check_early(
         check_limit(batch, at_least, max_regions)
 
 
-def _planes(payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None) -> Planes | None:
+def _planes(
+    payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None, max_work: int
+) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
     planes = Planes.crossing(payoffs, strategies, playable)
     work = _work(num_leader, planes.num_facets + len(planes.ties))
     to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
-    if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
+    if num_actions > 3 and to_look < min(work / 4, max_work):
         planes = dataclasses.replace(planes, ties=_not_hidden(planes))
         work = _work(num_leader, planes.num_facets + len(planes.ties))
-    return planes if work <= MAX_WORK else None
+    return planes if work <= max_work else None
 
 
 def corner_work(batch: Game) -> int:

@@ -57,6 +57,9 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
 
     Returns:
       Points; and choices, games [N] and hyperplanes [N, L-1], about which floats cannot say enough.
+
+    Raises:
+      TooMuchToDecide: more than MAX_EXACT of these.
     """
     L = planes.num_leader
     rounding = planes.rounding
@@ -67,6 +70,8 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
         dependent = size <= 4 * L * bound  # and not only within rounding, where there is none
         uncertain = dependent & (bound > 0)
         unsure.append((game[uncertain], choice[uncertain]))
+        if sum(len(games) for games, _ in unsure) > MAX_EXACT:
+            raise TooMuchToDecide
         kept = ~dependent
         sure.append(_as_points(planes, y[:, kept], game[kept], bound[kept], choice[kept]))
     points = Points(*(np.concatenate(parts) for parts in zip(*sure, strict=True)))
