@@ -179,6 +179,18 @@ def test_too_much_to_try_is_clipped(limit: str, monkeypatch: pytest.MonkeyPatch)
     assert_same(before, enumerate_regions(game))
 
 
+def test_what_a_sample_says_of_the_regions_tells_whether_to_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corners, "MAX_WORK", 0)
+    monkeypatch.setattr(clipping, "LARGE", 0)
+    few, many = (game_of(np.random.default_rng(3).uniform(-1, 1, (1, 2, L, 3))) for L in (6, 7))
+    from_corners(monkeypatch, few)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, many)
+    monkeypatch.setattr(corners, "PER_REGION", 10)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, few)
+
+
 def test_hyperplanes_through_one_point_are_clipped_when_robust() -> None:
     # 25 indifferences meet in the centre: 2^25 response maps there, but only 50 full-dimensional regions.
     normals = np.random.default_rng(4).integers(-1000, 1000, size=(1, 25, 3)).astype(float)
@@ -199,6 +211,7 @@ def test_codes_keep_order_and_content(num_actions: int, num_games: int) -> None:
     game = rng.integers(num_games, size=50)
     codes = codec.pack(game, responses)
     assert codes.shape == (50, codec.num_pieces)
+    assert codec.pack(game[:0], responses[:0]).shape == (0, codec.num_pieces)
     assert codec.num_pieces % 4 == 0
     for packed, original in zip(codec.unpack(codes), (game, responses), strict=True):
         np.testing.assert_array_equal(packed, original)

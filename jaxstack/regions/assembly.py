@@ -63,7 +63,7 @@ class Codec:
             pieces[:] = padded.view(">u2")
         else:
             digits = np.zeros((*pieces.shape, _PIECE // self.bits), np.uint16)
-            digits.reshape(len(responses), -1)[:, : self.num_items] = responses
+            digits.reshape(len(responses), pieces.shape[1] * digits.shape[2])[:, : self.num_items] = responses
             for place in range(digits.shape[2]):
                 pieces |= digits[:, :, place] << np.uint16(_PIECE - self.bits * (place + 1))
         if self.game_pieces:
