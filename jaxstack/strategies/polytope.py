@@ -47,15 +47,18 @@ class Polytope:
                 raise ValueError(
                     f"a polytope needs {first} and {second} together, but one of them is missing."
                 )
+        for matrix, axes in (("G", "inequalities L"), ("E", "equations L")):
+            if getattr(self, matrix) is not None:
+                set_field(self, matrix, checks.converted_array(matrix, getattr(self, matrix), axes))
         sizes = [np.shape(matrix)[1] for matrix in (self.G, self.E) if np.ndim(matrix) == 2]
-        if not sizes:
+        if not sizes or 0 in sizes:
             raise ValueError(
                 f"a polytope needs G with axes [inequalities, L] or E with axes [equations, L], but shapes "
                 f"{np.shape(self.G)} and {np.shape(self.E)} arrived."
             )
         for matrix, vector, what in (("G", "h", "inequalities"), ("E", "f", "equations")):
             rows, values = getattr(self, matrix), getattr(self, vector)
-            if rows is None or np.size(rows) == 0:
+            if rows is None or np.size(rows) == np.size(values) == 0:
                 rows, values = np.zeros((0, sizes[0])), np.zeros(0)
             else:
                 rows = checks.finite_array(matrix, rows, f"{what} L")
