@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxstack import checks, memory
 from jaxstack.axes import Float
-from jaxstack.strategies.polytope import Polytope
+from jaxstack.strategies.polytope import Polytope, affine
 
 
 def simplex(size: int) -> Polytope:
@@ -32,7 +32,7 @@ def box(low: Any, high: Any) -> Polytope:
         j = int((low > high).argmax())
         raise ValueError(f"low must be at most high, but low[{j}] = {low[j]:g} and high[{j}] = {high[j]:g}.")
     one = _identity(len(low))
-    return Polytope(np.concatenate([-one, one]), np.concatenate([-low, high])).with_constant()
+    return affine(np.concatenate([-one, one]), np.concatenate([-low, high]))
 
 
 def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False) -> Polytope:
@@ -58,9 +58,7 @@ def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False
     equation = (cost[None], [total]) if spend_all else (None, None)
     if not spend_all:
         rows, limits = [*rows, cost[None]], [*limits, np.array([total])]
-    return Polytope(
-        np.concatenate([-one, *rows]), np.concatenate([np.zeros(len(cost)), *limits]), *equation
-    ).with_constant()
+    return affine(np.concatenate([-one, *rows]), np.concatenate([np.zeros(len(cost)), *limits]), *equation)
 
 
 def coverage(
@@ -98,9 +96,7 @@ def coverage(
         number = checks.finite_number("resources", resources)
         if number <= 0:
             raise ValueError(f"resources must be positive, but {number:g} arrived.")
-        return Polytope(
-            np.concatenate([-one, one, ones]), np.concatenate([np.zeros(targets), limit, [number]])
-        ).with_constant()
+        return affine(np.concatenate([-one, one, ones]), np.concatenate([np.zeros(targets), limit, [number]]))
     covers, kind = _schedules(targets, schedules)
     counts = np.atleast_1d(checks.converted_array("resources", resources, "kinds"))
     if counts.shape != (len(schedules),) or not (np.isfinite(counts) & (counts > 0)).all():
@@ -119,7 +115,7 @@ def coverage(
     )
     E = np.concatenate([-one, covers], axis=1)
     h = np.concatenate([np.zeros(len(kind)), counts, limit])
-    return Polytope(G, h, E, np.zeros(targets)).with_constant()
+    return affine(G, h, E, np.zeros(targets))
 
 
 def product_of_simplices(sizes: Sequence[int], weights: Any = None) -> Polytope:
