@@ -140,7 +140,8 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any, padded: Any) -
     )
     solution = solvers.solve(game, types, ties=problem.ties, table=table)
     title = f"{problem.name}{', game 1' if of_batch else ''}: regions, and one run of {first.title}"
-    return plots.regions(game, types, table, solution, trace.commitment, problem.leader_names, title)
+    path, words = trace.commitment, problem.action_names
+    return plots.regions(game, types, table, solution, path, problem.leader_names, title, words)
 
 
 def _file_stems(problems: Sequence[Problem]) -> list[str]:

@@ -146,6 +146,7 @@ def _update(
     estimate = state.estimate + reduced @ solve(surprise[:, None])[:, 0]
     grown = 2 * jnp.log(jnp.diagonal(root)).sum()
 
+    # Joint types that a game of a batch lacks lead nowhere (-1): what V has of them meets no feature.
     pairs = state.pairs + (of_type[:, None] == of_type[None]).astype(jnp.int32)
     inverse = state.inverse - reduced @ reduced.T
     variance = state.variance - ((features @ reduced) ** 2).sum(axis=-1)
