@@ -34,7 +34,7 @@ RANDOM = {"full": tuple(FAMILIES), "quick": ("A",), "toy": ("A",)}
 WORKED = {"full": ("security_patrol", "feature_mix", "toll_pricing"), "quick": ("toll_pricing",), "toy": ()}
 GAMES = {"full": 50, "quick": 24, "toy": 2}
 RUNS = {"full": 4, "quick": 4, "toy": 2}
-HORIZON = {"full": 100_000, "quick": 10_000, "toy": 300}
+HORIZON = {"full": 10_000, "quick": 10_000, "toy": 300}
 FIRST = 1000  # of the games: others than those on which the learner's settings were chosen
 MUCH, RARE = 0.1, 0.025
 
