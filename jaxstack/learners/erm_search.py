@@ -123,7 +123,8 @@ def _replan(
 ) -> Searched:
     """The epoch that begins with round t; in round 1, as if all types were equally likely."""
     weights = _weights(product, known, state.seen, t)
-    return state._replace(place=search(key, known, weights, state.place))
+    rounds = GROWTH * t.astype(known.dtype)
+    return state._replace(place=search(key, known, weights, state.place, rounds))
 
 
 def _weights(product: bool, known: Known, seen: jax.Array, t: jax.Array) -> Any:
