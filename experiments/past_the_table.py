@@ -71,12 +71,12 @@ def games_of(sizes: Sizes, first: int, count: int, small: int = 3) -> tuple[js.G
     return js.stack(games), js.stack(types)
 
 
-def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table: Any, small: int = 3) -> Row:
-    """A learner on games of these sizes, with this table or, if that is False, without."""
-    game, types = games_of(sizes, options.first, options.games, small)
-    rounds = [t for t in DECADES if t < options.horizon] + [options.horizon]
-    began = time.perf_counter()
-    curve = js.simulate(
+def played(learner: Any, game: js.Game, types: Any, options: Any, table: Any = False) -> Any:
+    """The curve of a learner on a stack of games, told at ten rounds and every power of ten from 10^3 on.
+
+    `options` has the seed, the horizon, and the number of runs.
+    """
+    return js.simulate(
         jax.random.key(options.seed),
         game,
         types,
@@ -84,11 +84,23 @@ def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table
         horizon=options.horizon,
         num_runs=options.runs,
         table=table,
-        checkpoints=rounds,
+        checkpoints=[t for t in DECADES if t < options.horizon] + [options.horizon],
     )
+
+
+def over_range(curve: Any, game: js.Game) -> np.ndarray:
+    """[G, S, C]: regret over the range of the leader's payoffs."""
     low, high = game.payoff_bounds()
-    assert curve.regret is not None
-    regret = curve.regret / (high - low)[:, None, None]
+    return np.asarray(curve.regret / (high - low)[:, None, None])
+
+
+def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table: Any, small: int = 3) -> Row:
+    """A learner on games of these sizes, with this table or, if that is False, without."""
+    game, types = games_of(sizes, options.first, options.games, small)
+    began = time.perf_counter()
+    curve = played(learner, game, types, options, table)
+    regret = over_range(curve, game)
+    low, high = game.payoff_bounds()
     final = regret[..., -1]
     return Row(
         who,

@@ -378,7 +378,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     (tmp_path / "mine.toml").write_text(SWEEP.replace("table = [true, false]", ""))
     out = tmp_path / "out"
-    ran = CliRunner().invoke(app, ["run", str(tmp_path / "mine.toml"), "--no-table", "--out", str(out)])
+    command = ["run", str(tmp_path / "mine.toml"), "--no-table", "--out", str(out)]
+    planned = CliRunner().invoke(app, [*command, "--dry-run"]).output
+    assert "Optimum that regret is measured against, by: walk in 2 cells." in planned
+    ran = CliRunner().invoke(app, command)
     assert ran.exit_code == 0, ran.output
     assert "no region table" in ran.output
     rows = json.loads((out / "results.json").read_text())["results"]

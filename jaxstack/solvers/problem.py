@@ -95,7 +95,7 @@ class Problem:
 
     @property
     def corners(self) -> Float[np.ndarray, "S L"]:
-        """Commitments to one leader action, or vertices of the strategy set (64 of them, if they are more)."""
+        """Commitments to one leader action, or vertices of the strategy set: 64 of them at most."""
         if self.strategies is None:
             return np.eye(self.game.num_leader_actions)
         return self.strategies.hull_shares[:_STARTS]
