@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 
 from jaxstack.distributions import JointTypes
 from jaxstack.solvers.bounding import certified
-from jaxstack.solvers.contract import Clock, Solution
+from jaxstack.solvers.contract import Solution
 from jaxstack.solvers.problem import Found, Problem
 from jaxstack.solvers.programs import response_maps
 from jaxstack.solvers.walk.answers import shortlist
@@ -20,7 +21,9 @@ from jaxstack.solvers.walk.arrangement import Arrangement, build
 from jaxstack.solvers.walk.climb import Place, climb
 
 STEPS, KICKS, LEAST_STARTS = 100, 4, 16
-_ROUNDS = 4  # in which the steps are made, so that the clock is asked between them
+# In rounds, so that the clock is asked between them. To stop the worse half of the searches after each round
+# would halve the time, and loses 0.8 % of the payoff range in one of 8 games with 50 leader actions.
+_ROUNDS = 4
 _BYTES = 1 << 28  # of searches side by side
 _FLOATS = 1 << 33  # of payoffs, read in one step of one search: minutes
 _SETTING_UP = 3.0  # seconds, for a game of another shape than those before
@@ -93,14 +96,18 @@ class Search:
         width = -(-size // -(-size // self._side_by_side(size)))  # equal parts: one compiled program
         parts = {first: np.arange(first, first + width) % size for first in range(0, size, width)}
         places = {first: Place(*(leaf[own] for leaf in starts)) for first, own in parts.items()}
+        took = 0.0  # the last of them: the next takes as long
         for turn in range(_ROUNDS):
             for first, own in parts.items():
                 arguments = (own + turn * size, self.arrangement, self.weights, places[first])
-                if clock.is_over or not _in_time(clock, arguments):
+                left = math.inf if clock.left is None else clock.left
+                if left <= took or not _in_time(left, arguments):
                     return
+                began = time.monotonic()
                 with jax.enable_x64(True):
                     places[first] = jax.tree.map(np.asarray, _climbs(*arguments))
                 self._check(places[first])
+                took = time.monotonic() - began
         for place in places.values():
             self._turn_jointly(place)
         self.values = np.concatenate([part.value for part in places.values()])[:size]
@@ -217,11 +224,11 @@ class Search:
         return response_maps(there, "robust", self.problem.clock)[0]
 
 
-def _in_time(clock: Clock, arguments: Any) -> bool:
+def _in_time(left: float, arguments: Any) -> bool:
     """Is there time to compile the program, if it is not there yet?"""
     leaves, structure = jax.tree.flatten(arguments)
     name = structure, tuple((np.shape(leaf), np.result_type(leaf)) for leaf in leaves)
-    if name not in _ready and clock.left is not None and clock.left < _SETTING_UP:
+    if name not in _ready and left < _SETTING_UP:
         return False
     _ready.add(name)
     return True
