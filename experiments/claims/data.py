@@ -35,9 +35,6 @@ NAMES = (
     "parity",
     "ellipsoid",
     "probing",
-    "local_search",
-    "no_table",
-    "leader_actions",
 )
 """Folders, in the order of the claims."""
 
