@@ -111,7 +111,9 @@ class Search:
         for place in places.values():
             self._turn_jointly(place)
         self.values = np.concatenate([part.value for part in places.values()])[:size]
-        if self._met_flat or self.best is None:
+        # Places mislead where their regions do not count, and where equal actions make payoffs concave in a
+        # region, and so highest between vertices.
+        if self._met_flat or self.best is None or self.arrangement.alike is not None:
             for x in itertools.chain([problem.preferences.centre], problem.corners):
                 self._around(x)
 
