@@ -157,7 +157,7 @@ def test_every_epoch_plays_the_best_vertex_of_what_was_seen(payoff: str, learner
             table=False,
             states=True,
         )
-    first = reference.first_rounds(0.3, HORIZON)
+    first = reference.first_rounds(0.15, HORIZON)
     starts = np.repeat(first, np.diff([*first, HORIZON + 1]))
     np.testing.assert_array_equal(trace.commitment, trace.commitment[starts - 1])
     for t in first:

@@ -31,7 +31,7 @@ CLAIM = Claim(
     remedy="more games: a few that are nearly tied make the mean",
     reading="Regret is over the range of the leader's payoffs, against the best commitment known. With a "
     "table and without, the first rounds differ in what is played before anything was seen: what is compared "
-    "is regret after the tenth round. Epochs grow by 30 % (ERM) and 5 % (marginal_posterior).",
+    "is regret after the tenth round. Epochs grow by 15 % (ERM) and 5 % (marginal_posterior).",
 )
 
 
@@ -120,7 +120,7 @@ def draw(data: Losses, checks: list[Check]) -> Figure:
     at = np.arange(len(data.sizes))
     for regret, label, colour, aside in (
         (data.tabled, "erm_joint, table", COLOURS[5], -0.08),
-        (data.free, "erm_joint, no table", COLOURS[1], 0.08),
+        (data.free, "erm_joint, no table", COLOURS[3], 0.08),
     ):
         bars = errors(regret)
         left.errorbar(at + aside, regret.mean(axis=(1, 2)), bars, fmt="o", color=colour, label=label)

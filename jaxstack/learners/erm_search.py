@@ -19,7 +19,7 @@ from jaxstack.payoffs import joint_index
 from jaxstack.solvers.walk import Place
 from jaxstack.value import Draws
 
-GROWTH = 0.3  # length of an epoch, as a share of the rounds before it
+GROWTH = 0.15  # length of an epoch, as a share of the rounds before it: plans are so much older at most
 MAX_JOINT_TYPES = 4096  # that are counted one by one
 NUM_KEPT = 1024  # rounds that are remembered where joint types are more
 
