@@ -123,9 +123,11 @@ class Search:
         # a region, and highest between vertices.
         misled = self._met_flat or self.best is None or self.arrangement.alike is not None
         if misled or (robust and not is_sum):
-            elsewhere = [self.problem.preferences.centre, *self.problem.corners] if misled else []
-            for x in (*commitments, *elsewhere):
+            corners = self.problem.corners if misled else ()
+            for x in (*commitments, *corners):
                 self._around(x)
+            if misled:
+                self._improves(np.unique(self.problem.preferences.best_responses(self._elsewhere), axis=0))
             if self.best is not None:
                 self._around(self.best.commitment)
 
@@ -208,16 +210,21 @@ class Search:
 
     def _around(self, x: np.ndarray) -> None:
         """Climb over regions that touch a commitment, where its own response map has none that counts."""
-        problem, goes_on = self.problem, True
-        while goes_on and not problem.clock.is_over:
-            maps = self._touching(x)
-            payoffs = problem.payoffs(maps)
-            promising = np.argsort(-(payoffs @ x), kind="stable")
-            promising = promising[problem.promised(payoffs[promising]) > self._reached][:_TRIED]
-            goes_on = any(
-                self._is_new(maps[m]) and self._keep(problem.best_in(maps[m], payoffs[m])) for m in promising
-            )
+        goes_on = True
+        while goes_on and not self.problem.clock.is_over:
+            goes_on = self._improves(self._touching(x))
             x = x if self.best is None else self.best.commitment
+
+    def _improves(self, maps: np.ndarray) -> bool:
+        """Is there a region among some that earns more? Those that promise most are tried first."""
+        payoffs = self.problem.payoffs(maps)
+        promised, reached = self.problem.promised(payoffs), self._reached
+        for m in np.argsort(-promised, kind="stable")[:_TRIED]:
+            if promised[m] <= self._reached:
+                break
+            if self._is_new(maps[m]):
+                self._keep(self.problem.best_in(maps[m], payoffs[m]))
+        return self._reached > reached
 
     def _touching(self, x: np.ndarray) -> np.ndarray:
         """[M, n, K]: response maps whose regions have full dimension, but for rounding, and touch x.
