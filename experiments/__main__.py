@@ -45,10 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for name in options.only:
         began = time.perf_counter()
-        module = claims.script(name)
+        module, points = claims.script(name), out / f"{name}.csv"
+        if options.redraw:
+            claims.save_figure(module.draw(claims.read_curves(points)), points.with_suffix(".png"))
+            continue
         data = claims.data_of(name, size, (options.runs or _RUNS) / size)
         checks = module.measure(data)
-        claims.save_figure(module.draw(data, checks), out / f"{name}.png")
+        claims.write_curves(module.curves(data), points)
+        claims.save_figure(module.draw(claims.read_curves(points)), points.with_suffix(".png"))
         row = claims.row_of(name, size, checks)
         claims.write_rows([row], out)
         print(
@@ -71,6 +75,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; of a smaller size {_OTHER}/SIZE)"
+    )
+    parser.add_argument(
+        "--redraw", action="store_true", help="play nothing: figures anew from the points kept beside them"
     )
     parser.add_argument("--runs", type=Path, help=f"results of the sweeps (default: {_RUNS})")
     return parser.parse_args(arguments)
