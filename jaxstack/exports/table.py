@@ -226,6 +226,7 @@ def _html(value: Any) -> str:
 # --- texts for other programs ---
 
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.∞])")  # of a number
+_POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
@@ -246,7 +247,12 @@ def _latex(words: str) -> str:
 
 def _latex_row(row: Row) -> str:
     cells = [(_latex(text(value)), _right(value)) for value in row]
-    return " & ".join(_MINUS.sub("$-$", cell) if number else cell for cell, number in cells) + r" \\"
+    return " & ".join(_latex_number(cell) if number else cell for cell, number in cells) + r" \\"
+
+
+def _latex_number(cell: str) -> str:
+    """Signs and powers of ten as mathematics has them."""
+    return _POWER.sub(lambda found: rf"$\cdot 10^{{{int(found[1])}}}$", _MINUS.sub("$-$", cell))
 
 
 def _exact(value: Any) -> Any:
