@@ -492,6 +492,16 @@ def test_without_a_command_there_is_help():
     assert "solve" in done.stdout
 
 
+def test_help_is_whole_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    assert {"run", "solve"} <= set(commands)
+    for command in ([], *([name] for name in commands)):
+        lines = invoke(*command, "--help").output.splitlines()
+        assert not [line for line in lines if len(line) > 80 or "…" in line]
+        assert not [line for line in lines if re.search(r"│ {9,}\S*> ", line)], "a broken list of choices"
+
+
 def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
     spec = tmp_path / "wide.toml"
     spec.write_text(
