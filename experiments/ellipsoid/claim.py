@@ -106,7 +106,5 @@ def draw(curves: list[Curve]) -> Figure:
     for each in curves:
         axis.plot(each.x, each.y, color=COLOURS[0], linewidth=1)
     reference(axis, DELTA, f"promised: at most {DELTA:g}")
-    axis.set(
-        title="a line for every game", xlabel="part of the theorem's radius", ylabel="share of runs outside"
-    )
+    axis.set(title="each line a game", xlabel="part of the theorem's radius", ylabel="share of runs outside")
     return figure

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 import jaxstack as js
 from experiments.claims import (
@@ -123,9 +124,11 @@ def draw(curves: list[Curve]) -> Figure:
         for each in drawn:
             if each.name == _UNLEARNT:
                 reference(axis, each.y[0], each.name)
+                axis.set_ylim(top=3 * each.y[0])
             else:
                 errorbars(axis, each, **lines[each.name])
         axis.set(yscale="log", title=panel, xlabel="followers $n$", ylabel="regret (payoff units)")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set_xscale("log")
     shared_legend(figure, columns=3)
     return figure

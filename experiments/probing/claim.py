@@ -21,7 +21,7 @@ from experiments.claims import (
     panels,
     shared_legend,
 )
-from experiments.families import decades, failed, games_of
+from experiments.families import decades, failed, games_of, heading
 
 CLAIM = Claim(
     number=14,
@@ -109,7 +109,7 @@ def draw(curves: list[Curve]) -> Figure:
     for axis, (family, drawn) in zip(axes, families.items(), strict=True):
         for each, colour in zip(drawn, COLOURS, strict=False):
             errorbars(axis, each, marker="o", color=colour)
-        axis.set(xscale="log", yscale="log", title=family, xlabel="probe_share")
+        axis.set(xscale="log", yscale="log", title=heading(family), xlabel="share of an epoch that probes")
         axis.set_ylabel("regret (payoff units)")
     shared_legend(figure)
     return figure

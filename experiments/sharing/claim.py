@@ -21,7 +21,7 @@ from experiments.claims import (
     panels,
     shared_legend,
 )
-from experiments.families import FAMILIES, decades, failed, games_of
+from experiments.families import FAMILIES, decades, failed, games_of, heading
 
 CLAIM = Claim(
     number=11,
@@ -112,6 +112,6 @@ def draw(curves: list[Curve]) -> Figure:
     for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
         for each in drawn:
             errorbars(axis, each, **lines[each.name])
-        axis.set(yscale="log", title=scenario, ylabel="regret (payoff units)", xlim=(-0.2, 1.2))
+        axis.set(yscale="log", title=heading(scenario), ylabel="regret (payoff units)", xlim=(-0.2, 1.2))
     shared_legend(figure, columns=3)
     return figure
