@@ -76,7 +76,8 @@ def markdown(content: Mapping[str, Any]) -> str:
         "# The paper's claims, measured",
         "",
         "Claims of *Learning to Play Multi-Follower Bayesian Stackelberg Games* (arXiv 2510.01387). Written "
-        f"by `python -m experiments`; nothing here is typed by hand. {_SIZES_TOLD}",
+        f"by `python -m experiments`; nothing here is typed by hand. {_SIZES_TOLD} The points of a figure "
+        "are kept beside it, as `NAME.csv`; with `--redraw` it is drawn from them, and nothing is played.",
         "",
         "Intervals are 95 %, from resampled games and runs. A verdict follows from rules that stand in the "
         "scripts: *holds* where every interval lies where the rule wants it, *does not* where one lies where "
