@@ -47,6 +47,7 @@ def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) ->
         assert row["verdict"] in (HOLDS, FAILS, OPEN)
         assert row["checks"]
         assert (folder / "out" / row["figure"]).read_bytes().startswith(b"\x89PNG")
+        assert (folder / "out" / row["points"]).read_text().startswith("panel,curve,x,y,low,high\n")
         for check in row["checks"]:
             assert check["verdict"] in ((HOLDS, FAILS, OPEN) if check["rule"] else ("",))
 
@@ -76,8 +77,9 @@ def test_the_committed_rows_are_of_these_claims() -> None:
     rows = claims.rows_in(claims.HERE / "results")
     assert [row["id"] for row in rows] == list(claims.NAMES)
     for row in rows:
+        assert (claims.HERE / "results" / f"{row['id']}.csv").exists() == ("points" in row)
         told = claims.row_of(row["id"], row["size"], [])
-        computed = ("verdict", "checks")
+        computed = ("verdict", "checks", "points")  # of which older rows have none
         assert {k: v for k, v in row.items() if k not in computed} == {
             k: v for k, v in told.items() if k not in computed
         }
