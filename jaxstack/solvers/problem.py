@@ -19,7 +19,7 @@ from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE
 from jaxstack.value import region_payoff_vectors
 
-_STARTS = 64  # vertices tried first
+_STARTS = 64  # vertices of a strategy set tried first
 MAX_VARIANTS = 1 << 14  # maps that differ in equal actions only, when a payoff is not additive
 
 
@@ -93,11 +93,16 @@ class Problem:
             )
         return Found(x, np.asarray(response, np.int64), float(payoff @ x))
 
+    @property
+    def corners(self) -> Float[np.ndarray, "S L"]:
+        """Commitments to one leader action, or vertices of the strategy set: 64 of them at most."""
+        if self.strategies is None:
+            return np.eye(self.game.num_leader_actions)
+        return self.strategies.hull_shares[:_STARTS]
+
     def start(self) -> Found | None:
         """A first answer: the best of the commitments to one leader action (vertex), and of the even one."""
-        L = self.game.num_leader_actions
-        corners = np.eye(L) if self.strategies is None else self.strategies.hull_shares[:_STARTS]
-        points = np.concatenate([corners, self.preferences.centre[None]])
+        points = np.concatenate([self.corners, self.preferences.centre[None]])
         best: Found | None = None
         maps = np.unique(self.preferences.best_responses(points), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):

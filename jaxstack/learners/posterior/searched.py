@@ -120,10 +120,10 @@ def _replan(
     start = jnp.concatenate([state.mode, state.mode])
     types = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
     weights = jax.vmap(lambda of_types: _weights(rule, known, of_types))(types)
-    last = state.exploit.choice
+    last, rounds = state.exploit.choice, rule.growth * t.astype(known.dtype)
 
     def searched(start: tuple[jax.Array, Any]) -> Any:
-        return search(start[0], known, start[1], last)
+        return search(start[0], known, start[1], last, rounds)
 
     places = jax.lax.map(searched, (jnp.stack([for_probe, for_exploit]), weights))
     probed, exploited = (jax.tree.map(lambda leaf, at=at: leaf[at], places) for at in (0, 1))
