@@ -81,8 +81,8 @@ def run(
         typer.Option(
             "--set",
             metavar="TABLE.KEY=VALUE",
-            help="Set a key of the spec: run.seed=1, oful.ridge=[0.1,1], 'random games.games=4' (a list is an "
-            "axis); may be repeated.",
+            help="Set a key of the spec: run.seed=1, oful.ridge=[0.1,1], 'random games.games=4' "
+            "(a list is an axis); may be repeated.",
         ),
     ] = None,
     table: Annotated[
