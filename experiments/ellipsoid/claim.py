@@ -36,8 +36,8 @@ CLAIM = Claim(
 )
 DELTA = 0.1
 HORIZON = {"full": 3_000, "quick": 300, "toy": 20}
-RUNS = {"full": 2_000, "quick": 500, "toy": 8}
-GAMES = {"full": 8, "quick": 3, "toy": 1}
+RUNS = {"full": 1_000, "quick": 500, "toy": 8}
+GAMES = {"full": 6, "quick": 3, "toy": 1}
 
 
 class Distances(NamedTuple):

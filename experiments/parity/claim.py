@@ -42,19 +42,18 @@ CLAIM = Claim(
     "grow on. Learners with type feedback play on the same draws.",
 )
 LEARNERS = {  # label: name, hyperparameters, most followers at full size
-    "erm_joint": ("erm_joint", {}, 6),
-    "shared_posterior": ("shared_posterior", {}, 4),
-    "region_ucb": ("region_ucb", {"radius_scale": 1.0}, 6),
-    "region_ucb, c = 1/8": ("region_ucb", {"radius_scale": 0.125}, 6),
-    "oful, c = 1/8": ("oful", {"radius_scale": 0.125}, 4),
-    "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 4),
+    "erm_joint": ("erm_joint", {}, 5),
+    "shared_posterior": ("shared_posterior", {}, 3),
+    "region_ucb": ("region_ucb", {"radius_scale": 1.0}, 5),
+    "region_ucb, c = 1/8": ("region_ucb", {"radius_scale": 0.125}, 5),
+    "oful, c = 1/8": ("oful", {"radius_scale": 0.125}, 3),
+    "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 3),
 }
-UNTIL = {"full": 6, "quick": 4, "toy": 3}  # followers
-LESS = {"full": 0, "quick": 1, "toy": 2}  # of them for learners on joint types
+UNTIL = {"full": 5, "quick": 4, "toy": 3}  # followers
 CROWDS = {"full": (2, 4, 8, 16, 32, 64), "quick": (2, 8, 32), "toy": (1, 2)}
-HORIZON = {"full": 20_000, "quick": 3_000, "toy": 300}
-RUNS = {"full": 64, "quick": 32, "toy": 4}
-GAMES = {"full": 32, "quick": 8, "toy": 2}
+HORIZON = {"full": 10_000, "quick": 3_000, "toy": 300}
+RUNS = {"full": 48, "quick": 32, "toy": 4}
+GAMES = {"full": 16, "quick": 8, "toy": 2}
 SATURATED = 0.5  # of what never learning costs: beyond, regret cannot double
 FACTOR, SMALL = 1.5, 0.2
 _UNLEARNT = "what never learning costs"
@@ -76,8 +75,7 @@ def collect(size: str) -> Prices:
     for label, (name, hparams, most) in LEARNERS.items():
         if size == "toy" and most < UNTIL["full"]:
             continue
-        last = min(UNTIL[size], most - (LESS[size] if most < UNTIL["full"] else 0))
-        followers = np.arange(2, last + 1)
+        followers = np.arange(2, min(UNTIL[size], most) + 1)
         regret = [_parity_regret(name, hparams, int(n), horizon, RUNS[size]) for n in followers]
         parity[label] = followers, np.stack(regret)
     crowds = {

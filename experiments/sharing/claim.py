@@ -45,7 +45,7 @@ RANDOM = {"full": tuple(FAMILIES), "quick": ("A",), "toy": ("A",)}
 WORKED = {"full": ("security_patrol", "feature_mix", "toll_pricing"), "quick": ("toll_pricing",), "toy": ()}
 GAMES = {"full": 50, "quick": 24, "toy": 2}
 RUNS = {"full": 4, "quick": 4, "toy": 2}
-HORIZON = {"full": 100_000, "quick": 10_000, "toy": 300}
+HORIZON = {"full": 10_000, "quick": 10_000, "toy": 300}
 FIRST = 1000  # of the games: others than those on which the learner's settings were chosen
 MUCH, RARE = 0.1, 0.025
 
@@ -79,7 +79,10 @@ def collect(size: str) -> Regrets:
 
 
 def measure(data: Regrets) -> list[Check]:
-    """Ratios of regret at the horizon, and shares of runs that fail; worked games are told, not judged."""
+    """Ratios of regret at the horizon, and shares of runs that fail; worked games are told, not judged.
+
+    Of the shares, that of all families together is judged: in one family they are a few runs.
+    """
     checks = []
     for scenario, curves in data.curves.items():
         judged = scenario in data.random
@@ -91,8 +94,10 @@ def measure(data: Regrets) -> list[Check]:
             checks.append(Check(f"{scenario}: regret of shared_posterior over that of {label}", ratio, rule))
         for label in LEARNERS:
             share = interval(lambda mean: mean, failed(curves[label]))
-            rule = at_most(RARE) if judged and label == "shared_posterior" else None
-            checks.append(Check(f"{scenario}, {label}: share of runs that fail", share, rule))
+            checks.append(Check(f"{scenario}, {label}: share of runs that fail", share, None))
+    shared = np.concatenate([failed(data.curves[name]["shared_posterior"]) for name in data.random])
+    share = interval(lambda mean: mean, shared)
+    checks.append(Check("all families, shared_posterior: share of runs that fail", share, at_most(RARE)))
     return checks
 
 
