@@ -8,9 +8,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxstack as js
-from experiments.claims import Check, Claim, at_most, errors, interval, panels, shared_legend
-from experiments.families import FAMILIES, decades, failed, games_of
-from jaxstack.plots.style import line_options, line_styles
+from experiments.claims import (
+    Check,
+    Claim,
+    Curve,
+    at_most,
+    by_panel,
+    curve,
+    errorbars,
+    interval,
+    learner_lines,
+    panels,
+    shared_legend,
+)
+from experiments.families import FAMILIES, decades, failed, games_of, heading
 
 CLAIM = Claim(
     number=11,
@@ -90,15 +101,22 @@ def measure(data: Regrets) -> list[Check]:
     return checks
 
 
-def draw(data: Regrets, checks: list[Check]) -> Figure:
+def curves(data: Regrets) -> list[Curve]:
+    """Regret at T/10 and at T, by scenario."""
+    return [
+        curve(scenario, label, ["T/10", "T"], regret)
+        for scenario, played in data.curves.items()
+        for label, regret in played.items()
+    ]
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regret at T/10 and at T, a panel for every scenario."""
-    figure, axes = panels(len(data.curves))
-    for axis, (scenario, curves) in zip(axes, data.curves.items(), strict=True):
-        for label, regret in curves.items():
-            options = line_options(line_styles([label.split(",")[0]])[0]) | {"label": label}
-            options |= {"linestyle": ":"} if "," in label else {}
-            axis.errorbar([0, 1], regret.mean(axis=(1, 2)), errors(regret), **options)
-        axis.set_xticks([0, 1], ["T/10", "T"])
-        axis.set(yscale="log", title=scenario, ylabel="regret (payoff units)", xlim=(-0.2, 1.2))
+    scenarios, lines = by_panel(curves), learner_lines(curves)
+    figure, axes = panels(len(scenarios))
+    for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
+        for each in drawn:
+            errorbars(axis, each, **lines[each.name])
+        axis.set(yscale="log", title=heading(scenario), ylabel="regret (payoff units)", xlim=(-0.2, 1.2))
     shared_legend(figure, columns=3)
     return figure
