@@ -232,10 +232,10 @@ def _within_envelopes(
     low, high = np.zeros(error.shape), np.ones(error.shape)
     for member in chosen if planes.num_actions > 2 else ():
         tied = np.flatnonzero(member >= planes.num_facets)
-        others = planes.others[:, member[tied] - planes.num_facets]  # [G, C', A-2, L]
+        others = planes.others[:, member[tied] - planes.num_facets]  # [G, C', 2 (A-2), L]
         at, slack = ends[:, :, tied], error[:, tied]
         begin, stop = low[:, tied], high[:, tied]
-        for other in range(others.shape[2]):
+        for other in range(planes.num_actions - 2):  # those of the lower action will do: the other ties
             first, second = np.einsum("gcl,egcl->egc", others[:, :, other], at)
             least, most = _share(first, second, slack)
             # Certainly outside: at one end, which the line then enters or leaves, or at both.

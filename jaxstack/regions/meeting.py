@@ -114,7 +114,10 @@ def _as_points(
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
-    """Indices of points, without those of which a chosen tie is certainly not between best actions."""
+    """Indices of points, without those of which a chosen tie is certainly not between best actions.
+
+    Both actions are looked at, as others will: a tie of one of them with a third must not pass for this one.
+    """
     kept = np.arange(len(points.x))
     # The last ones first, which are new: the others have been looked at as a line.
     for chosen in (points.chosen[:, -1:], points.chosen[:, :-1]):
