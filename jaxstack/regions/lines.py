@@ -197,7 +197,7 @@ def _segments(planes: Planes, lines: Flats, bound: np.ndarray) -> _Segments:
 
 
 def _walls_met(planes: Planes, lines: Flats, bound: np.ndarray) -> np.ndarray:
-    """[L, G, C] bool: may a line meet x_l = 0 in the simplex, without lying in it?"""
+    """[L, G, C] bool: may a line meet the wall x_l = 0 in the simplex, without lying in it?"""
     L = planes.num_leader
     at_least, at_most = lines.minors >= -bound[:, None], lines.minors <= bound[:, None]
     index, sign = _at_walls(L)
@@ -207,9 +207,13 @@ def _walls_met(planes: Planes, lines: Flats, bound: np.ndarray) -> np.ndarray:
         up = [(at_least if sign[wall, k] > 0 else at_most)[index[wall, k]] for k in others]
         down = [(at_most if sign[wall, k] > 0 else at_least)[index[wall, k]] for k in others]
         met[wall] = functools.reduce(np.logical_and, up) | functools.reduce(np.logical_and, down)
-    if planes.strategies is None:  # a line within a wall has its ends elsewhere
-        for wall in range(L):
-            met[wall, :, (lines.chosen == wall).any(axis=0)] = False
+    # A line within a wall has its ends elsewhere: where it is for certain, a facet of the line is the wall.
+    wall_of = np.full(planes.rows.shape[1], -1)
+    of_facets = np.where((planes.facets != 0).sum(axis=1) == 1, (planes.facets != 0).argmax(axis=1), -1)
+    wall_of[: len(of_facets)] = of_facets
+    within = wall_of[lines.chosen]
+    member, line = np.nonzero(within >= 0)
+    met[within[member, line], :, line] = False
     return met
 
 
