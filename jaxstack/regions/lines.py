@@ -57,14 +57,20 @@ def crossings(planes: Planes, bound: np.ndarray) -> Iterator[Crossings]:
     rows = np.ascontiguousarray(planes.rows.transpose(2, 0, 1))
     L, num_games, num_planes = rows.shape
     few = L <= 2 or math.comb(num_planes, L - 1) * min(num_games, _SHARING) <= FEW
-    for lines in _lines(rows, Flats(np.zeros((0, 1), np.int64), np.ones((1, num_games, 1)))):
+    first = Flats(np.zeros((0, 1), np.int64), np.ones((1, num_games, 1)))
+    if L > 1:
+        alone = num_planes - L + 2  # the last ones are left for what comes after
+        first = Flats(np.arange(alone)[None], rows[:, :, :alone])
+    for lines in _lines(rows, first):
         for found in _everywhere(rows, lines, bound) if few else _crossed(planes, rows, lines, bound):
             kept = _may_be_best(planes, found.game, found.chosen)
-            yield Crossings(found.points[:, kept], found.game[kept], found.chosen[kept])
+            if not kept.all():
+                found = Crossings(found.points[:, kept], found.game[kept], found.chosen[kept])
+            yield found
 
 
 def _lines(rows: np.ndarray, flats: Flats) -> Iterator[Flats]:
-    """Choices of L-2 hyperplanes that begin like those of the flats, in blocks; for L = 1 of none."""
+    """Choices of L-2 hyperplanes that begin like those of the flats, in blocks."""
     L, num_games, num_planes = rows.shape
     if len(flats.chosen) >= L - 2:
         yield flats
@@ -79,8 +85,8 @@ def _extended(rows: np.ndarray, flats: Flats) -> Flats:
     """Choices with each later hyperplane added that leaves enough others for L-1 in all."""
     L, _, num_planes = rows.shape
     size = len(flats.chosen) + 1
-    last = flats.chosen[-1] if size > 1 else np.array([-1])
-    counts = np.maximum(num_planes - L + size - last, 0)
+    last = flats.chosen[-1]
+    counts = num_planes - L + size - last
     parent, new = np.repeat(np.arange(len(counts)), counts), ranges(last + 1, counts)
     minors = _expand(flats.minors.take(parent, axis=2), rows.take(new, axis=2), size)
     return Flats(np.concatenate([flats.chosen.take(parent, axis=1), new[None]]), minors)
@@ -112,8 +118,8 @@ def _inside(points: np.ndarray, bound: np.ndarray) -> np.ndarray:
 
 
 def _everywhere(rows: np.ndarray, lines: Flats, bound: np.ndarray) -> Iterator[Crossings]:
-    """All later hyperplanes with all lines."""
-    flats = _extended(rows, lines) if len(rows) > 1 else lines
+    """All later hyperplanes with all lines; with L <= 2 the flats are points already."""
+    flats = _extended(rows, lines) if len(rows) > 2 else lines
     points = _as_points(flats.minors)
     game, choice = np.nonzero(_inside(points, bound[:, None]))
     yield Crossings(points[:, game, choice], game, flats.chosen.T[choice])

@@ -120,13 +120,15 @@ def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
     """
     kept = np.arange(len(points.x))
     # The last ones first, which are new: the others have been looked at as a line.
-    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1]):
+    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1])[: points.chosen.shape[1]]:
         ties = chosen[kept] - planes.num_facets
         row, member = np.nonzero(ties >= 0)
         point = kept[row]
         others = planes.others[points.game[point], ties[row, member]]
-        lead = np.einsum("mal,ml->ma", others, points.x[point])
-        kept = np.delete(kept, row[(lead < -points.error[point, None]).any(axis=1)])
+        lead = np.einsum("mal,ml->am", others, points.x[point])
+        best = np.ones(len(kept), bool)
+        best[row[(lead < -points.error[point]).any(axis=0)]] = False
+        kept = kept[best]
     return kept
 
 
