@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--ties", nargs="*", default=["optimistic", "robust"])
     parser.add_argument("--horizon", type=int, default=10_000)
     options = parser.parse_args()
-    for ties in options.ties:
+    for ties in options.ties if options.games else ():
         seeds = range(options.first, options.first + options.games)
         _print(f"{options.games} games in both forms, {ties}:", *forms_agree(seeds, ties))
     seeds = range(options.first, options.first + options.polytopes)
