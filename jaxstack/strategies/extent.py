@@ -118,5 +118,6 @@ def unbounded(G: np.ndarray, h: np.ndarray, E: np.ndarray, f: np.ndarray) -> Val
             break
     direction = (np.round(ray, 6) + 0.0).tolist()
     return ValueError(
-        f"the strategy set is unbounded: it contains a ray in direction {direction}, along which a commitment could go on for ever. Add the bounds that are meant, such as x <= 1."
+        f"the strategy set is unbounded: it contains a ray in direction {direction}, along which a "
+        f"commitment could go on for ever. Add the bounds that are meant, such as x <= 1."
     )
