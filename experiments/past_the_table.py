@@ -4,7 +4,8 @@ Random games, payoffs sums over followers, independent types; game number i is `
 one size are played side by side. Three questions, one each:
 
     python -m experiments.past_the_table regret --sizes 5x5,10x5,20x5,50x5,20x20   (L x n; K = A = 3)
-    python -m experiments.past_the_table loss        (games with a table: with it, and without it)
+    python -m experiments.past_the_table loss        (games with a table: with it, and without it; what is
+        played before anything was seen differs, and so the first ten rounds are left out of the ratio)
     python -m experiments.past_the_table growth      (ERM and its bound, from L = 2 to 50, n = 5)
 
 `--learners`, `--games`, `--runs`, `--horizon` and `--first` (the first game) say who plays what how long.
@@ -71,12 +72,12 @@ def games_of(sizes: Sizes, first: int, count: int, small: int = 3) -> tuple[js.G
     return js.stack(games), js.stack(types)
 
 
-def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table: Any, small: int = 3) -> Row:
-    """A learner on games of these sizes, with this table or, if that is False, without."""
-    game, types = games_of(sizes, options.first, options.games, small)
-    rounds = [t for t in DECADES if t < options.horizon] + [options.horizon]
-    began = time.perf_counter()
-    curve = js.simulate(
+def played(learner: Any, game: js.Game, types: Any, options: Any, table: Any = False) -> Any:
+    """The curve of a learner on a stack of games, told at ten rounds and every power of ten from 10^3 on.
+
+    `options` has the seed, the horizon, and the number of runs.
+    """
+    return js.simulate(
         jax.random.key(options.seed),
         game,
         types,
@@ -84,11 +85,23 @@ def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table
         horizon=options.horizon,
         num_runs=options.runs,
         table=table,
-        checkpoints=rounds,
+        checkpoints=[t for t in DECADES if t < options.horizon] + [options.horizon],
     )
+
+
+def over_range(curve: Any, game: js.Game) -> np.ndarray:
+    """[G, S, C]: regret over the range of the leader's payoffs."""
     low, high = game.payoff_bounds()
-    assert curve.regret is not None
-    regret = curve.regret / (high - low)[:, None, None]
+    return np.asarray(curve.regret / (high - low)[:, None, None])
+
+
+def row(who: str, learner: Any, sizes: Sizes, options: argparse.Namespace, table: Any, small: int = 3) -> Row:
+    """A learner on games of these sizes, with this table or, if that is False, without."""
+    game, types = games_of(sizes, options.first, options.games, small)
+    began = time.perf_counter()
+    curve = played(learner, game, types, options, table)
+    regret = over_range(curve, game)
+    low, high = game.payoff_bounds()
     final = regret[..., -1]
     return Row(
         who,
@@ -162,12 +175,17 @@ def main(arguments: list[str] | None = None) -> None:
     sizes = (options.sizes or SIZES[options.what]).split(",")
     options.sizes = [Sizes(*map(int, size.split("x"))) for size in sizes]
     print(f"{options.games} games x {options.runs} runs, T = {options.horizon:,}; games from {options.first}")
+    last: tuple[float, ...] = ()
     for told in {"regret": regret, "loss": loss, "growth": growth}[options.what](options):
-        rate = ""
+        more = ""
         if options.what == "growth":
             least = bound(told.sizes, options.horizon)
-            rate = f"; over the rate of the theorem ({least:,.0f}): {told.mean[-1] / least:.2g}"
-        print(f"{told}{rate}", flush=True)
+            more = f"; over the rate of the theorem ({least:,.0f}): {told.mean[-1] / least:.2g}"
+        if told.who.endswith(", no table"):
+            free, tabled = (mean[-1] - mean[0] for mean in (told.mean, last))
+            more = f"; over that with a table, after round 10: {np.divide(free, tabled):.3f}"
+        last = told.mean
+        print(f"{told}{more}", flush=True)
 
 
 if __name__ == "__main__":

@@ -462,6 +462,8 @@ def test_learners_are_listed_as_the_roster_has_them():
     printed = invoke("learners").output
     assert "region_ucb  (feedback: actions)" in printed
     assert "exploration_rounds=auto" in printed
+    assert found["erm_joint"]["what"] == "plays the best commitment against the joint types seen so far"
+    assert all("(" not in record["what"] for record in found.values())  # what it sees is told once
 
 
 def test_scenarios_are_listed_as_specs_name_them():
@@ -509,6 +511,16 @@ def test_without_a_command_there_is_help():
     assert "solve" in done.stdout
 
 
+def test_help_is_whole_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    assert {"run", "solve"} <= set(commands)
+    for command in ([], *([name] for name in commands)):
+        lines = invoke(*command, "--help").output.splitlines()
+        assert not [line for line in lines if len(line) > 80 or "…" in line]
+        assert not [line for line in lines if re.search(r"│ {9,}\S*> ", line)], "a broken list of choices"
+
+
 def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
     spec = tmp_path / "wide.toml"
     spec.write_text(
@@ -523,7 +535,8 @@ def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "80")
     output = invoke("run", spec, "--out", tmp_path / "out", "--dry-run").output
     assert "…" not in output
-    assert max(map(len, output.splitlines()[:-1])) <= 80
+    lines = output.splitlines()  # a table, and sentences that the terminal breaks
+    assert max(map(len, lines[: next(p for p, line in enumerate(lines) if " cells, " in line)])) <= 80
     assert "1 + 2" not in output
     headings = output[: output.index("───")]
     for word in (

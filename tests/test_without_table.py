@@ -16,7 +16,7 @@ import pytest
 
 import jaxstack as js
 from experiments import past_the_table
-from jaxstack.learners import erm_search
+from jaxstack.learners import erm_search, searching
 from jaxstack.learners.contract import Commitment, Known, Learner, NoParams
 from jaxstack.learners.knowledge import played_actions, possible_actions
 from jaxstack.learners.posterior import outcomes, slots
@@ -157,7 +157,7 @@ def test_every_epoch_plays_the_best_vertex_of_what_was_seen(payoff: str, learner
             table=False,
             states=True,
         )
-    first = reference.first_rounds(0.3, HORIZON)
+    first = reference.first_rounds(0.15, HORIZON)
     starts = np.repeat(first, np.diff([*first, HORIZON + 1]))
     np.testing.assert_array_equal(trace.commitment, trace.commitment[starts - 1])
     for t in first:
@@ -167,6 +167,30 @@ def test_every_epoch_plays_the_best_vertex_of_what_was_seen(payoff: str, learner
         assert reference.worth(case.game, weights, x, response) == pytest.approx(best, abs=1e-9), t
     seen = trace.states.seen[-1]
     assert seen.sum() == HORIZON * (2 if product else 1)
+
+
+def test_plans_that_are_played_longer_try_more_corners(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("STEPS", 0), ("_STEPS_PER_SHARE", 0), ("_SHARES_PER_CORNER", 1)):
+        monkeypatch.setattr(searching, name, value)  # searches end where they begin
+    case = case_of()
+    known = js.learners.know(case.game, None, 10.0)
+    prepared = jax.tree.map(jnp.asarray, searching.prepare_search(known.game, None))
+    known = dataclasses.replace(known, prepared=prepared)
+    weights = searching.of_marginals(known, jnp.asarray(case.types.marginals(), known.dtype))
+
+    @jax.jit
+    def found(key: jax.Array, rounds: jax.Array) -> jax.Array:
+        return searching.search(key, known, weights, searching.nowhere(known), rounds).value
+
+    few, many = (
+        np.array([found(key, jnp.float32(rounds)) for key in jax.random.split(KEY, 8)])
+        for rounds in (100, 5000)
+    )
+    assert (many >= few).all()
+    assert (many > few).any()
+    pure = [js.expected_utility(case.game, case.types, x) for x in np.eye(3)]
+    best = (max(pure) - float(known.payoff_low)) / float(known.payoff_range)
+    assert many.max() == pytest.approx(best, abs=1e-6)
 
 
 def test_where_joint_types_are_many_some_rounds_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,7 +402,10 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
     (tmp_path / "mine.toml").write_text(SWEEP.replace("table = [true, false]", ""))
     out = tmp_path / "out"
-    ran = CliRunner().invoke(app, ["run", str(tmp_path / "mine.toml"), "--no-table", "--out", str(out)])
+    command = ["run", str(tmp_path / "mine.toml"), "--no-table", "--out", str(out)]
+    planned = CliRunner().invoke(app, [*command, "--dry-run"]).output
+    assert "Optimum that regret is measured against, by: walk in 2 cells." in planned
+    ran = CliRunner().invoke(app, command)
     assert ran.exit_code == 0, ran.output
     assert "no region table" in ran.output
     rows = json.loads((out / "results.json").read_text())["results"]
@@ -401,4 +428,5 @@ def test_the_experiment_past_the_table(capsys: pytest.CaptureFixture[str]) -> No
     ]
     tabled, free = (float(line.split("/")[1].split()[0]) for line in lines[1:])
     assert free < 1.2 * tabled
+    assert 0 < float(lines[-1].rpartition("after round 10: ")[2]) < 1.2
     assert past_the_table.bound(past_the_table.Sizes(3, 2), 10_000) == pytest.approx(60_000**0.5)

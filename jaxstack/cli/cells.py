@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ def print_dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     plan = cells.plan(spec, source)
     done = store.finished(out) - store.damaged(out, {cell.key for cell in plan.cells})
     seconds, most, pending = 0.0, 0, plan.distinct()
+    optima: Counter[str] = Counter()
     there = [cell for cell in pending if cell.key in done]
     rows = [("", _millions(cell.work), "there") for cell in there]
     left = [cell for cell in pending if cell.key not in done]
@@ -58,6 +60,7 @@ def print_dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
             rows.append(
                 (memory.readable(num_bytes), _millions(cell.work), "" if took is None else _duration(took))
             )
+            optima[estimate.optimum_of(cell)] += 1
             most, unknown, seconds = max(most, num_bytes), unknown + (took is None), seconds + (took or 0.0)
     table = _table_of_cells(
         [*there, *left],
@@ -75,6 +78,9 @@ def print_dry_run(spec: Spec, source: str, out: Path, console: Console) -> None:
     if left and not unknown:
         told += f", about {_duration(seconds)} of playing in this process"
     console.print(Text(f"{told}."), soft_wrap=True)
+    if optima:
+        methods = ", ".join(f"{method} in {count} cells" for method, count in sorted(optima.items()))
+        console.print(Text(f"Optimum that regret is measured against, by: {methods}."), soft_wrap=True)
     print_other_code(other_code.count(out, {cell.key for cell in plan.cells}), console)
 
 

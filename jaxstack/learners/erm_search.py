@@ -19,7 +19,7 @@ from jaxstack.payoffs import joint_index
 from jaxstack.solvers.walk import Place
 from jaxstack.value import Draws
 
-GROWTH = 0.3  # length of an epoch, as a share of the rounds before it
+GROWTH = 0.15  # length of an epoch, as a share of the rounds before it: plans are so much older at most
 MAX_JOINT_TYPES = 4096  # that are counted one by one
 NUM_KEPT = 1024  # rounds that are remembered where joint types are more
 
@@ -123,7 +123,8 @@ def _replan(
 ) -> Searched:
     """The epoch that begins with round t; in round 1, as if all types were equally likely."""
     weights = _weights(product, known, state.seen, t)
-    return state._replace(place=search(key, known, weights, state.place))
+    rounds = GROWTH * t.astype(known.dtype)
+    return state._replace(place=search(key, known, weights, state.place, rounds))
 
 
 def _weights(product: bool, known: Known, seen: jax.Array, t: jax.Array) -> Any:

@@ -19,7 +19,7 @@ from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import TIE_TOLERANCE
 from jaxstack.value import region_payoff_vectors
 
-_STARTS = 64  # vertices tried first
+_STARTS = 64  # vertices of a strategy set tried first
 MAX_VARIANTS = 1 << 14  # maps that differ in equal actions only, when a payoff is not additive
 
 
@@ -103,14 +103,20 @@ class Problem:
             )
         return Found(x, np.asarray(response, np.int64), float(payoff @ x))
 
+    @property
+    def corners(self) -> Float[np.ndarray, "S L"]:
+        """Commitments to one leader action, or vertices of the strategy set: 64 of them at most."""
+        if self.strategies is None:
+            return np.eye(self.game.num_leader_actions)
+        return self.strategies.hull_shares[:_STARTS]
+
     def start(self) -> Found | None:
         """A first answer: the best of the commitments to one leader action (vertex), and of the even one.
 
         Where all of these lie on ties that do not count, the best of a few others; None if time is over.
         """
         L, sets, rng = self.game.num_leader_actions, self.strategies, np.random.default_rng(0)
-        corners = np.eye(L) if sets is None else sets.hull_shares[:_STARTS]
-        best = self._best_at(np.concatenate([corners, self.preferences.centre[None]]))
+        best = self._best_at(np.concatenate([self.corners, self.preferences.centre[None]]))
         if best is None:
             few = rng.dirichlet(np.ones(L), _STARTS) if sets is None else sets.sample(rng, 1.0, _STARTS)
             best = self._best_at(few)

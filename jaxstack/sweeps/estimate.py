@@ -62,6 +62,12 @@ def estimates(
         yield Estimate(cell, num_bytes, None if rate is None else rate * cell.run.horizon)
 
 
+def optimum_of(cell: Cell) -> str:
+    """The method that finds what regret of a cell is measured against: `walk` where there is no table."""
+    table = table_of(cell.game_key, is_small(cell), cell.run.table)
+    return "vertices" if table is not None else "walk"
+
+
 def _shape(cell: Cell) -> object:
     """Equal for cells that take equally long per round."""
     game_key = cell.game_key

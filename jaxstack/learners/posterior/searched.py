@@ -1,8 +1,9 @@
 """The posterior learners without a table of regions: response maps are met as they are played.
 
 The rule is that of `jaxstack.learners.posterior.rule`, with the same epochs. What differs: a plan is a
-commitment that a search has found, from the plan of the epoch before (`jaxstack.learners.searching`), and
-what was seen is counted by the response map under which it was seen.
+commitment that a search has found, from the plan of the epoch before (`jaxstack.learners.searching`); what
+was seen is counted by the response map under which it was seen; and as a search costs far more than a fit,
+every epoch has one sample.
 """
 
 from __future__ import annotations
@@ -120,17 +121,17 @@ def _replan(
     start = jnp.concatenate([state.mode, state.mode])
     types = maximise(*fits, start, steps=rule.steps).reshape(2, *state.mode.shape)
     weights = jax.vmap(lambda of_types: _weights(rule, known, of_types))(types)
-    last = state.exploit.choice
+    last, rounds = state.exploit.choice, rule.growth * t.astype(known.dtype)
 
     def searched(start: tuple[jax.Array, Any]) -> Any:
-        return search(start[0], known, start[1], last)
+        return search(start[0], known, start[1], last, rounds)
 
     places = jax.lax.map(searched, (jnp.stack([for_probe, for_exploit]), weights))
     probed, exploited = (jax.tree.map(lambda leaf, at=at: leaf[at], places) for at in (0, 1))
     after, exploit_slot = slots.claim(state.slots, exploited.responses, jnp.int32(-1))
     after, probe_slot = slots.claim(after, probed.responses, exploit_slot)
     plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
-    return PosteriorState(after, types[1], *plans, rules.last_probe(rule, params, t))
+    return PosteriorState(after, types[1], *plans, rules.last_probe(rule, params, t)[0])
 
 
 def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:

@@ -27,7 +27,8 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     In a region the joint action is a known function of the joint type, so every action seen anywhere is an
     observation of the same D. Epochs have length l = max(1, floor(growth t)), t their first round. Their
     first max(1, round(probe_share l)) rounds play the best candidate for a fresh sample D~ of the posterior,
-    the others the best candidate for its mode D^. Both maximise, over the simplex,
+    the others the best candidate for its mode D^. (Of three samples, the first that leads to another region
+    than the mode does.) Both maximise, over the simplex,
 
         sum_{W,a} G[W,a] log (M_W D)_a + sum_j g_j log D_j,   (M_W D)_a = P(joint action a | region W):
 
