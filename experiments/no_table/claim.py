@@ -47,7 +47,7 @@ BOTH = {"full": ((2, 2), (3, 2), (4, 2), (5, 1)), "quick": ((2, 2), (3, 2)), "to
 BEYOND = {  # learner, n: L by size
     ("erm_product", 5): {"full": (5, 10, 20, 50), "quick": (5, 10, 20), "toy": (2,)},
     ("erm_product", 20): {"full": (5, 10, 20), "quick": (5,)},
-    ("marginal_posterior", 5): {"full": (5, 10, 20), "quick": (5, 10)},
+    ("marginal_posterior", 5): {"full": (5, 10, 20), "quick": (5,)},
 }
 HORIZON = {"full": 10_000, "quick": 3_000, "toy": 100}
 GAMES, RUNS = {"full": 32, "quick": 16, "toy": 2}, {"full": 8, "quick": 4, "toy": 2}
