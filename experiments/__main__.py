@@ -1,4 +1,4 @@
-"""`python -m experiments [--quick | --toy] [--only NAME,..] [--out DIR]`: the paper's claims, tested.
+"""`python -m experiments [--quick | --toy] [--redraw] [--only NAME,..] [--out DIR]`: the claims, tested.
 
 Without a size: hours. Whatever is interrupted goes on where it stopped when the same command is given again.
 """
@@ -44,19 +44,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     for name in options.only:
-        began = time.perf_counter()
-        module = claims.script(name)
-        data = claims.data_of(name, size, (options.runs or _RUNS) / size)
-        checks = module.measure(data)
-        claims.save_figure(module.draw(data, checks), out / f"{name}.png")
-        row = claims.row_of(name, size, checks)
-        claims.write_rows([row], out)
-        print(
-            f"{row['number']:2d}. {name:12s} {row['verdict']:12s} {time.perf_counter() - began:6.1f} s",
-            flush=True,
-        )
-    print(f"written: {out / 'claims.md'}, {out / 'claims.json'}")
+        if not options.redraw:
+            _play(name, size, out, (options.runs or _RUNS) / size)
+        _draw(name, out)
+    print(f"written: {out}")
     return 0
+
+
+def _play(name: str, size: str, out: Path, runs: Path) -> None:
+    """Compute what the folder of runs lacks; write the row of the claim and the points of its figure."""
+    from experiments import claims
+
+    began = time.perf_counter()
+    module = claims.script(name)
+    data = claims.data_of(name, size, runs)
+    row = claims.row_of(name, size, module.measure(data))
+    claims.write_curves(module.curves(data), _points(name, out))
+    claims.write_rows([row], out)
+    seconds = time.perf_counter() - began
+    print(f"{row['number']:2d}. {name:12s} {row['verdict']:12s} {seconds:6.1f} s", flush=True)
+
+
+def _draw(name: str, out: Path) -> None:
+    """Draw the figure of a claim from its points."""
+    from experiments import claims
+
+    points = _points(name, out)
+    if points.exists():
+        claims.save_figure(claims.script(name).draw(claims.read_curves(points)), points.with_suffix(".png"))
+    else:
+        print(f"{name}: not drawn, for {points} is missing; playing the claim writes it.")
+
+
+def _points(name: str, out: Path) -> Path:
+    return out / f"{name}.csv"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -71,6 +92,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--out", type=Path, help=f"rows and figures (default: {_RESULTS}; of a smaller size {_OTHER}/SIZE)"
+    )
+    parser.add_argument(
+        "--redraw", action="store_true", help="play nothing: figures anew from the points kept beside them"
     )
     parser.add_argument("--runs", type=Path, help=f"results of the sweeps (default: {_RUNS})")
     return parser.parse_args(arguments)

@@ -79,6 +79,14 @@ FAMILIES = {
 }
 
 
+def heading(name: str) -> str:
+    """A family, or a worked game, above its panel."""
+    if name not in FAMILIES:
+        return name.replace("_", " ")
+    sizes = ", ".join(map(str, FAMILIES[name].sizes))
+    return f"{'family ' * (len(name) == 1)}{name}\n$L$, $n$, $K$, $A$ = {sizes}"
+
+
 def games_of(name: str, first: int, count: int) -> tuple[js.Game, Any]:
     """A stack of games of a family, and of their types; game number i is made of `random_game(i)`."""
     family, games, types = FAMILIES[name], [], []

@@ -210,8 +210,8 @@ def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, see
       seed: of the resampling.
 
     Returns:
-      Exponent; all nan where mean regret is zero in the window or it holds fewer than two checkpoints. One
-      run of one game has no interval.
+      Exponent; all nan where mean regret is zero in the window or it holds fewer than two checkpoints. No
+      interval for one run of one game, and where more than 2.5 % of the resamples are zero in the window.
 
     Raises:
       ValueError: no curve, or a window that does not lie within 1..T.
@@ -240,8 +240,11 @@ def growth_exponent(curve: Curve, window: tuple[float, float] | None = None, see
     runs = curve.regret[..., inside].reshape(len(mean), -1, len(log_rounds))
     if runs.shape[:2] == (1, 1):
         return Exponent(estimate, np.nan, np.nan, bounds)
-    slopes = np.log(np.maximum(_bootstrap_means(runs, rng), 1e-300)) @ weights
-    low, high = np.quantile(slopes, [0.025, 0.975])
+    means = _bootstrap_means(runs, rng)
+    positive = (means > 0).all(axis=1)  # what starts from nothing has no exponent
+    if positive.mean() < 0.975:
+        return Exponent(estimate, np.nan, np.nan, bounds)
+    low, high = np.quantile(np.log(means[positive]) @ weights, [0.025, 0.975])
     return Exponent(estimate, float(low), float(high), bounds)
 
 

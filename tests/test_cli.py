@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from typer.testing import CliRunner
 import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.cli.engines import use_every_core
+from jaxstack.cli.results import _picture_of_regions
+from jaxstack.page.pictures import region_picture
 from jaxstack.sweeps import estimate, load_spec, plan, store
+from jaxstack.sweeps.spec import parse_spec
 from jaxstack.sweeps.spec.overrides import overridden
 from jaxstack.writing import write_file
 from tests.datasets import results, small_cell
@@ -404,6 +408,19 @@ def port(tmp_path):
     return tmp_path / "port.json"
 
 
+def test_pictures_and_pages_say_in_words_what_followers_do(port):
+    spec = '[run]\nhorizon = 8\nlearners = ["uniform"]\n[[scenario]]\nkind = "file"\nname = "port"\n'
+    spec += f'path = "{port}"\n'
+    read = parse_spec(spec, "spec")
+    problem = next(iter(read.scenario[0].points())).build(read.run)
+    drawn = [_picture_of_regions(read, problem, js.enumerate_regions(problem.game))]
+    pictures = SimpleNamespace(draw=lambda caption, make: drawn.append(make()))
+    region_picture(spec, "port", pictures)
+    assert len(drawn) == 2
+    for figure in drawn:
+        assert {"wait", "land"} <= {text.get_text() for axes in figure.axes for text in axes.texts}
+
+
 @pytest.mark.parametrize(
     "method", [None, "vertices", "programs", "milp", pytest.param("walk", marks=pytest.mark.once)]
 )
@@ -445,6 +462,8 @@ def test_learners_are_listed_as_the_roster_has_them():
     printed = invoke("learners").output
     assert "region_ucb  (feedback: actions)" in printed
     assert "exploration_rounds=auto" in printed
+    assert found["erm_joint"]["what"] == "plays the best commitment against the joint types seen so far"
+    assert all("(" not in record["what"] for record in found.values())  # what it sees is told once
 
 
 def test_scenarios_are_listed_as_specs_name_them():
@@ -492,6 +511,16 @@ def test_without_a_command_there_is_help():
     assert "solve" in done.stdout
 
 
+def test_help_is_whole_at_80_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    commands = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    assert {"run", "solve"} <= set(commands)
+    for command in ([], *([name] for name in commands)):
+        lines = invoke(*command, "--help").output.splitlines()
+        assert not [line for line in lines if len(line) > 80 or "…" in line]
+        assert not [line for line in lines if re.search(r"│ {9,}\S*> ", line)], "a broken list of choices"
+
+
 def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
     spec = tmp_path / "wide.toml"
     spec.write_text(
@@ -506,7 +535,8 @@ def test_headings_are_whole_at_80_columns(monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "80")
     output = invoke("run", spec, "--out", tmp_path / "out", "--dry-run").output
     assert "…" not in output
-    assert max(map(len, output.splitlines()[:-1])) <= 80
+    lines = output.splitlines()  # a table, and sentences that the terminal breaks
+    assert max(map(len, lines[: next(p for p, line in enumerate(lines) if " cells, " in line)])) <= 80
     assert "1 + 2" not in output
     headings = output[: output.index("───")]
     for word in (

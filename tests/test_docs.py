@@ -235,6 +235,10 @@ def test_the_site_is_built_strictly_and_asks_the_network_for_nothing(tmp_path: P
             assert not EXTERNAL.search(text), path
             assert str(ROOT) not in text, path
             assert "<!-- made:" not in text, path
+    pages = {path.name: path.read_text(encoding="utf-8") for path in files if path.suffix == ".html"}
+    for name in ("specs.html", "commands.html", "learners.html"):
+        assert "| --- |" not in pages[name], f"a table of {name} is no table"
+    assert ">SPEC.toml&#124;GAME<" in pages["commands.html"]
     learners = (tmp_path / "site/learners.html").read_text(encoding="utf-8")
     assert all(f"<code>{name}</code>" in learners for name in js.learners.ROSTER)
     notebook = (tmp_path / "site/notebooks/01-a-game-its-regions-and-its-optimum.html").read_text("utf-8")

@@ -47,6 +47,7 @@ def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) ->
         assert row["verdict"] in (HOLDS, FAILS, OPEN)
         assert row["checks"]
         assert (folder / "out" / row["figure"]).read_bytes().startswith(b"\x89PNG")
+        assert (folder / "out" / row["points"]).read_text().startswith("panel,curve,x,y,low,high\n")
         for check in row["checks"]:
             assert check["verdict"] in ((HOLDS, FAILS, OPEN) if check["rule"] else ("",))
 
@@ -76,8 +77,9 @@ def test_the_committed_rows_are_of_these_claims() -> None:
     rows = claims.rows_in(claims.HERE / "results")
     assert [row["id"] for row in rows] == list(claims.NAMES)
     for row in rows:
+        assert (claims.HERE / "results" / f"{row['id']}.csv").exists() == ("points" in row)
         told = claims.row_of(row["id"], row["size"], [])
-        computed = ("verdict", "checks")
+        computed = ("verdict", "checks", "points")  # of which older rows have none
         assert {k: v for k, v in row.items() if k not in computed} == {
             k: v for k, v in told.items() if k not in computed
         }
@@ -138,6 +140,57 @@ def test_an_unknown_experiment_is_an_error(capsys: pytest.CaptureFixture[str]) -
         main(["--only", "horizons"])
     assert stop.value.code == 2
     assert "horizons" in capsys.readouterr().err
+
+
+# --- figures ---
+
+
+def test_figures_are_drawn_again_from_the_points_beside_them(
+    toy: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("regions", "radius", "feedback")
+    for name in names[:2]:
+        shutil.copy(toy[0] / "out" / f"{name}.csv", tmp_path)
+    assert main(["--redraw", "--only", ",".join(names), "--out", str(tmp_path)]) == 0
+    for name in names[:2]:
+        drawn = (tmp_path / f"{name}.png").read_bytes()
+        assert drawn == (toy[0] / "out" / f"{name}.png").read_bytes()
+    assert not (tmp_path / "feedback.png").exists()
+    assert f"feedback: not drawn, for {tmp_path / 'feedback.csv'} is missing" in capsys.readouterr().out
+    assert not (tmp_path / "claims.json").exists()
+
+
+@pytest.mark.parametrize("path", sorted((claims.HERE / "results").glob("*.csv")), ids=lambda path: path.stem)
+def test_committed_points_can_be_drawn(path: Path) -> None:
+    drawn = claims.read_curves(path)
+    for each in drawn:
+        ends = np.stack([each.low, each.high])
+        assert np.isfinite(ends).all()
+        assert (each.low <= each.y).all()
+        assert (each.y <= each.high).all()
+    assert claims.script(path.stem).draw(drawn).axes
+
+
+def test_points_are_read_as_they_were_written(tmp_path: Path) -> None:
+    regret = np.random.default_rng(0).exponential(size=(3, 4, 5))
+    written = [
+        claims.curve("left, a", "m = 2, 4", [1, 10, 100], regret),
+        claims.curve("left, a", "over", ["1/2", "1", "x, y"], regret, 2 * regret, of=lambda a, b: a / b),
+        claims.curve("right", "m = 2, 4", [1, 10, 100], regret, unit=1e-9),
+        claims.line("right", "exact", [1, 2], [0.5, 1e-7]),
+    ]
+    claims.write_curves(written, tmp_path / "points.csv")
+    read = claims.read_curves(tmp_path / "points.csv")
+    for before, after in zip(written, read, strict=True):
+        assert before[:2] == after[:2]
+        assert before.x.tolist() == after.x.tolist()
+        for column in ("y", "low", "high"):
+            np.testing.assert_allclose(getattr(after, column), getattr(before, column), rtol=1e-5)
+    low, high = claims.errors(regret)
+    np.testing.assert_allclose(written[0].error, [low, high])
+    np.testing.assert_allclose(written[1].y, 0.5)
+    np.testing.assert_allclose(written[2].y, regret.mean(axis=(1, 2)) * 1e9)
+    assert list(claims.by_panel(read)) == ["left, a", "right"]
 
 
 # --- statistics and rules ---

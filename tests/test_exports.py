@@ -212,6 +212,13 @@ def test_texts_of_others_stay_texts() -> None:
     assert next(iter(csv.reader(io.StringIO(table.to_csv()))), None) == ["name"]
 
 
+def test_small_and_large_numbers_are_powers_of_ten_in_latex() -> None:
+    rows = [(-1.5e-7,), (2e20,), (0.25,), ("1e-07",)]
+    table = Table({}, ["value"], [Section("", rows[:3]), Section("", rows[3:])])
+    printed = [row[0] for row in latex_rows(table.to_latex())[1:]]
+    assert printed == [r"$-$1.5$\cdot 10^{-7}$", r"2$\cdot 10^{20}$", "0.25", "1e-07"]
+
+
 def test_without_pandas_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, small) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"to_dataframe needs pandas.*pip install"):

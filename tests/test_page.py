@@ -11,7 +11,7 @@ from tests.datasets import results
 
 pytestmark = pytest.mark.once
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "wbr"}
 HOSTILE = "<script>alert('$x^')</script>"
 
 
@@ -34,6 +34,8 @@ class Reader(HTMLParser):
             self.tables.append([])
         if tag == "tr":
             self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -43,7 +45,7 @@ class Reader(HTMLParser):
             return
         self.words.append(data)
         if self.open and self.open[-1] in ("td", "th"):
-            self.tables[-1][-1].append(data)
+            self.tables[-1][-1][-1] += data
 
     def table(self, *columns):
         """Rows of the first table that has these columns."""

@@ -261,3 +261,16 @@ def test_given_checkpoints_end_at_the_horizon(given: Any, expected: list[int]) -
 def test_bad_checkpoints(given: Any) -> None:
     with pytest.raises(ValueError, match="checkpoints"):
         check_checkpoints(given, 10)
+
+
+def test_where_many_resamples_start_from_nothing_there_is_no_interval() -> None:
+    """Of 4 games one loses in round 100: a third of the resamples is without it; of 20 all but one do."""
+    regret = np.tile([10.0, 100.0], (4, 5, 1))
+    regret[1:, :, 0] = 0
+    estimate, low, high, _ = js.growth_exponent(curve_of(regret, [100, 1000]), (100, 1000))
+    assert estimate == pytest.approx(np.log10(40))
+    assert np.isnan([low, high]).all()
+    regret = np.tile([10.0, 100.0], (20, 5, 1))
+    regret[0, :, 0] = 0
+    estimate, low, high, _ = js.growth_exponent(curve_of(regret, [100, 1000]), (100, 1000))
+    assert low < estimate < high < 1.2

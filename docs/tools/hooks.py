@@ -67,7 +67,7 @@ def _shown() -> Iterator[tuple[str, str | bytes]]:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Puts tables in their places, and links that lead out of docs/ on what the site has there."""
-    markdown = MADE.sub(lambda found: tables.TABLES[found[1]](), markdown)
+    markdown = MADE.sub(lambda found: f"\n{tables.TABLES[found[1]]()}\n", markdown)
     of_docs = not page.file.generated_by
     folder = posixpath.join("docs" if of_docs else "", posixpath.dirname(page.file.src_uri))
 

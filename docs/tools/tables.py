@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo
 
 import jaxstack as js
+from jaxstack.cli.catalogue import rule_of
 from jaxstack.learners import ROSTER, Learner
 from jaxstack.sweeps import spec
 
@@ -26,7 +28,13 @@ LIMITS = "experiments/results/limits.md"
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """A text that ends no cell; code with a bar is HTML, where Markdown would print what hides the bar."""
+    code = re.sub(r"`([^`]*\|[^`]*)`", lambda found: f"<code>{html.escape(found[1])}</code>", text)
+    return code.replace("|", "&#124;")
 
 
 # Learners ---------------------------------------------------------------------------------------------
@@ -42,7 +50,7 @@ def learners() -> str:
             [
                 link,
                 learner.feedback,
-                _without_end(docstrings.first_line(make)),
+                rule_of(make),
                 ", ".join(f"`{hparam}`" for hparam in hyperparameters(learner)) or "none",
                 bound(make),
                 "yes" if learner.without_table or not learner.needs_table else "no",
@@ -66,12 +74,6 @@ def bound(make: Callable[..., Learner]) -> str:
     text = " ".join((inspect.getdoc(make) or "").split())
     found = re.search(r"regret (O\(.*?\))((?: for [^.;]*)?)[.;]", text)
     return f"`{found[1]}`{found[2]}" if found else "none known"
-
-
-def _without_end(line: str) -> str:
-    """`Learner that plays X (feedback: types).` as `plays X`."""
-    line = re.sub(r"\s*\((?:feedback: )?(?:no feedback|types|actions)\)", "", line).rstrip(".")
-    return re.sub(r"^(?:Learner|Yardstick) that ", "", line)
 
 
 def speeds() -> str:

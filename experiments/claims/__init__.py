@@ -5,12 +5,14 @@ An experiment is a folder with `claim.py`, which holds
 ```
 CLAIM = Claim(..)                   # what is claimed, and where
 measure(data) -> list[Check]        # numbers with intervals, judged by rules that stand in the code
-draw(data, checks) -> Figure
+curves(data) -> list[Curve]         # what the figure shows, kept as a table beside it
+draw(curves) -> Figure
 ```
 and, where `data` comes from sweeps, a spec `spec.toml` at full size and `sizes.toml`, what is smaller in the
 sizes "quick" and "toy". Elsewhere a function `collect(size)` makes `data`.
 """
 
+from experiments.claims.curves import Curve, by_panel, curve, line, read_curves, write_curves
 from experiments.claims.data import (
     HERE,
     NAMES,
@@ -23,7 +25,15 @@ from experiments.claims.data import (
     spec_of,
     specs_of,
 )
-from experiments.claims.figures import COLOURS, panels, reference, save_figure, shared_legend
+from experiments.claims.figures import (
+    COLOURS,
+    errorbars,
+    learner_lines,
+    panels,
+    reference,
+    save_figure,
+    shared_legend,
+)
 from experiments.claims.rows import markdown, row_of, rows_in, write_rows
 from experiments.claims.statistics import (
     errors,
@@ -66,6 +76,7 @@ __all__ = [
     "SQRT_RATE",
     "Check",
     "Claim",
+    "Curve",
     "Fit",
     "Interval",
     "Rule",
@@ -73,16 +84,22 @@ __all__ = [
     "at_least",
     "at_most",
     "between",
+    "by_panel",
+    "curve",
     "data_of",
+    "errorbars",
     "errors",
     "fit_of",
     "interval",
+    "learner_lines",
+    "line",
     "markdown",
     "over_uniform",
     "panels",
     "power_fit",
     "precision",
     "ratio_fit",
+    "read_curves",
     "reference",
     "resampled",
     "row_of",
@@ -95,5 +112,6 @@ __all__ = [
     "spec_of",
     "specs_of",
     "verdict_of",
+    "write_curves",
     "write_rows",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
+from experiments.claims.curves import Curve
 from jaxstack.plots import style
 from jaxstack.writing import write_file
 
-_INCHES, _DPI = 3.3, 100
+_INCHES, _DPI = 3.3, 150
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#000000")
 """Of lines that are no learners."""
 _BARS = "bars: 95% intervals over games and runs"
@@ -47,6 +49,22 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
     for axis in axes[:count]:
         style.tidy(axis)
     return figure, axes[:count]
+
+
+def errorbars(axes: Axes, drawn: Curve, **options: Any) -> None:
+    """A curve with its intervals; its label is its name, unless the options have another."""
+    axes.errorbar(drawn.x, drawn.y, drawn.error, **{"label": drawn.name} | options)
+
+
+def learner_lines(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
+    """How curves are drawn, by name: as the learner that the name begins with, dotted where more follows."""
+    names = list(dict.fromkeys(each.name for each in curves))
+    learners = list(dict.fromkeys(name.partition(",")[0] for name in names))
+    styles = dict(zip(learners, style.line_styles(learners), strict=True))
+    return {
+        name: style.line_options(styles[name.partition(",")[0]]) | ({"linestyle": ":"} if "," in name else {})
+        for name in names
+    }
 
 
 def _label_decades(axis: Axis, ends: tuple[float, float]) -> None:
@@ -80,6 +98,8 @@ def reference(axes: Axes, at: float, what: str, upright: bool = False) -> None:
         rotation=90 if upright else 0,
         fontsize=8.5,
         color=style.MUTED,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
+        zorder=4,
     )
 
 

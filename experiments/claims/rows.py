@@ -25,6 +25,7 @@ def row_of(name: str, size: str, checks: Sequence[Check]) -> dict[str, Any]:
         "verdict": verdict_of(checks),
         "checks": [_check_content(check) for check in checks],
         "figure": f"{name}.png",
+        "points": f"{name}.csv",
         "command": f"python -m experiments --only {name}{option}",
     }
 
@@ -76,7 +77,8 @@ def markdown(content: Mapping[str, Any]) -> str:
         "# The paper's claims, measured",
         "",
         "Claims of *Learning to Play Multi-Follower Bayesian Stackelberg Games* (arXiv 2510.01387). Written "
-        f"by `python -m experiments`; nothing here is typed by hand. {_SIZES_TOLD}",
+        f"by `python -m experiments`; nothing here is typed by hand. {_SIZES_TOLD} With `--redraw` figures "
+        "are drawn from the points that are kept of them, and nothing is played.",
         "",
         "Intervals are 95 %, from resampled games and runs. A verdict follows from rules that stand in the "
         "scripts: *holds* where every interval lies where the rule wants it, *does not* where one lies where "
@@ -106,6 +108,8 @@ def markdown(content: Mapping[str, Any]) -> str:
             ]
         lines += ["", row["reading"]] if row["reading"] else []
         lines += ["", f"![{row['title']}]({row['figure']})", ""]
+        if "points" in row:  # rows of before have none
+            lines += [f"[Points of the figure]({row['points']})", ""]
         lines += ["| measured | value | wanted | verdict | fitted over | largest residual |"]
         lines += ["|---|---|---|---|---|---|"]
         for check in row["checks"]:

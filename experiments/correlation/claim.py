@@ -15,17 +15,20 @@ from experiments.claims import (
     SQRT_RATE,
     Check,
     Claim,
+    Curve,
     Series,
     at_least,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
     panels,
     power_fit,
     series,
     shared_legend,
 )
-from jaxstack.plots.style import line_options, line_styles
 from jaxstack.sweeps.cells import plan
 from jaxstack.sweeps.games import game_key_of, problem_of, table_of
 from jaxstack.sweeps.spec import parse_spec
@@ -91,20 +94,26 @@ def _misled(data: Mapping[str, xr.Dataset]) -> dict[tuple[str, float | None], np
     return found
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """Regret against T, by correlation."""
+    drawn = []
+    for scenario, correlation, learner, points in _curves(data):
+        name = learner if correlation is None else f"{learner}, correlation {correlation:g}"
+        drawn.append(curve(scenario, name, points.x, points.regret))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regret against T; the stronger the colour, the stronger the correlation."""
-    curves = list(_curves(data))
-    scenarios = list(dict.fromkeys(curve[0] for curve in curves))
+    scenarios, lines = by_panel(curves), learner_lines(curves)
     figure, axes = panels(len(scenarios))
-    for axis, scenario in zip(axes, scenarios, strict=False):
-        for name, correlation, learner, points in curves:
-            if name != scenario:
-                continue
-            alpha = 1.0 if correlation is None else 0.3 + 0.7 * correlation
-            options = line_options(line_styles([learner])[0]) | {"alpha": alpha}
-            strongest = correlation == 1
-            label = f"{learner} (paler: less correlated)" if strongest else "_nolegend_"
-            axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": label})
+    for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
+        for each in drawn:
+            learner, _, correlation = each.name.partition(", correlation ")
+            strongest = correlation in ("", "1")
+            look = {"alpha": 0.3 + 0.7 * float(correlation or 1)}
+            look |= {"label": f"{learner} (paler: less correlated)" if strongest else None}
+            errorbars(axis, each, **lines[learner] | look)
         axis.set(
             xscale="log", yscale="log", title=scenario, xlabel="horizon $T$", ylabel="regret (payoff units)"
         )

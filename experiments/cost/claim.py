@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
@@ -15,15 +16,19 @@ import jaxstack as js
 from experiments.claims import (
     Check,
     Claim,
+    Curve,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
+    line,
     panels,
     power_fit,
     reference,
     shared_legend,
 )
-from jaxstack.plots.style import line_options, line_styles
 from jaxstack.simulation import prepare, tree_bytes
 
 CLAIM = Claim(
@@ -43,6 +48,7 @@ _METHODS = {  # label, marker, colour
     "programs": ("a program per region", "s", "#CC79A7"),
     "milp": ("one mixed-integer program", "D", "#56B4E9"),
 }
+_OPTIMUM = "an optimum, L = 3, K = A = 2"
 VARIED = {  # (L, n, K) of which one varies, A = 2
     "full": {
         "n": [(3, n, 2) for n in (1, 2, 4, 8)],
@@ -196,43 +202,60 @@ def _reach(sizes: np.ndarray, patience: float) -> Callable[[np.ndarray], np.ndar
     return lambda seconds: np.where(seconds <= patience, sizes, 0).max(axis=1)
 
 
-def draw(data: Costs, checks: list[Check]) -> Figure:
-    """A round against n, K, L and regions; the state against regions; a solution against followers."""
-    figure, axes = panels(len(data.varied) + 3)
-    *rounds, state, right = axes
+def curves(data: Costs) -> list[Curve]:
+    """Nanoseconds of a round, KiB of a state, seconds of a solution."""
+    drawn = []
+    for letter, points in data.varied.items():
+        at = [data.sizes.index(point) for point in points]
+        x = [point["LnK".index(letter)] for point in points]
+        panel = f"a round, {_fixed(letter, points[0])}"
+        for learner, seconds in data.rounds.items():
+            drawn.append(curve(panel, learner, x, seconds[at], unit=1e-9))
     for learner, seconds in data.rounds.items():
-        options = line_options(line_styles([learner])[0]) | {"label": learner}
-        for axis, (letter, points) in zip(rounds, data.varied.items(), strict=False):
-            at = [data.sizes.index(point) for point in points]
-            x = [point["LnK".index(letter)] for point in points]
-            axis.errorbar(x, seconds[at].mean(axis=(1, 2)) * 1e9, errors(seconds[at]) * 1e9, **options)
-            axis.set(xscale="log", yscale="log", title=f"a round, {_fixed(letter, points[0])}")
-            axis.set(xlabel=f"${letter}$", ylabel="nanoseconds")
-            axis.set_xticks(x, list(map(str, x)))
-        unordered = options | {"linestyle": "none"}  # games of as many regions differ in L, n and K
-        each = seconds.mean(axis=(1, 2)) * 1e9, errors(seconds) * 1e9
-        rounds[-1].errorbar(data.regions, *each, **unordered)
-        state.plot(data.regions, data.states[learner].ravel() / 2**10, **unordered)
-    rounds[-1].set(title="a round, all sizes", ylabel="nanoseconds")
-    state.set(title="state of one run, all sizes", ylabel="KiB")
-    for axis in (rounds[-1], state):
-        axis.set(xscale="log", yscale="log", xlabel="best-response regions")
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:g}")
-    for method, (label, marker, colour) in _METHODS.items():
-        followers, seconds = data.followers[method], data.solutions[method]
-        options = {"marker": marker, "color": colour, "label": label}
-        right.errorbar(followers, seconds.mean(axis=(1, 2)), errors(seconds), **options)
-    reference(right, data.patience, f"time limit, {data.patience:g} s")
-    right.set(
-        xscale="log",
-        yscale="log",
-        title="an optimum, L = 3, K = A = 2",
-        xlabel="followers $n$",
-        ylabel="seconds",
-    )
+        drawn.append(curve("a round, all sizes", learner, data.regions, seconds, unit=1e-9))
+    for learner, kept in data.states.items():
+        drawn.append(line("state of one run, all sizes", learner, data.regions, kept.ravel() / 2**10))
+    for method, (label, _, _) in _METHODS.items():
+        drawn.append(curve(_OPTIMUM, label, data.followers[method], data.solutions[method]))
+    drawn.append(line(_OPTIMUM, "time limit", data.followers["vertices"][-1:], [data.patience]))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """A round against n, K, L and regions; the state against regions; a solution against followers."""
+    drawn, lines = by_panel(curves), learner_lines(curves)
+    figure, axes = panels(len(drawn))
+    for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
+        axis.set(xscale="log", yscale="log", title=panel)
+        if panel == _OPTIMUM:
+            _draw_solutions(axis, of_panel)
+            continue
+        for each in of_panel:
+            # Games of as many regions differ in L, n and K.
+            errorbars(
+                axis, each, **lines[each.name] | ({"linestyle": "none"} if "all sizes" in panel else {})
+            )
+        axis.set_ylabel("KiB" if "state" in panel else "nanoseconds")
+        if "all sizes" in panel:
+            axis.set_xlabel("best-response regions")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter("{x:g}")
+        else:
+            (letter,) = (letter for letter in "LnK" if f"{letter} =" not in panel)
+            axis.set_xlabel(f"${letter}$")
+            axis.set_xticks(of_panel[0].x, [f"{x:g}" for x in of_panel[0].x])
     shared_legend(figure, columns=4, bars="bars: 95% intervals of repeated timings")
     return figure
+
+
+def _draw_solutions(axis: Axes, curves: list[Curve]) -> None:
+    looks = {label: {"marker": marker, "color": colour} for label, marker, colour in _METHODS.values()}
+    for each in curves:
+        if each.name == "time limit":
+            reference(axis, each.y[0], f"time limit, {each.y[0]:g} s")
+        else:
+            errorbars(axis, each, **looks[each.name])
+    axis.set(xlabel="followers $n$", ylabel="seconds")
 
 
 def _fixed(letter: str, point: tuple[int, int, int]) -> str:

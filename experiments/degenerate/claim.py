@@ -12,16 +12,18 @@ from matplotlib.figure import Figure
 from experiments.claims import (
     Check,
     Claim,
+    Curve,
     at_least,
     at_most,
-    errors,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
     panels,
     reference,
     series,
     shared_legend,
 )
-from jaxstack.plots.style import line_styles
 
 CLAIM = Claim(
     number=10,
@@ -57,19 +59,29 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
     """Regret at the longest horizon over the bound, by kind and learner."""
     cases = list(_cases(data["spec"]))
     kinds = list(dict.fromkeys(case.kind for case in cases))
-    names = list(dict.fromkeys(case.learner for case in cases))
+    return [
+        curve(
+            "regret / bound",
+            name,
+            kinds,
+            np.concatenate([case.share[-1:] for case in cases if case.learner == name]),
+        )
+        for name in dict.fromkeys(case.learner for case in cases)
+    ]
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Regret at the longest horizon over the bound, by kind and learner."""
+    lines, kinds = learner_lines(curves), curves[0].x
     figure, (axis,) = panels(1)
     figure.set_size_inches(6.6, 3.8)
-    for number, (name, style) in enumerate(zip(names, line_styles(names), strict=True)):
+    for number, each in enumerate(curves):
         at = np.arange(len(kinds)) + (number - 1.5) * 0.15
-        shares = [case.share[-1:] for case in cases if case.learner == name]
-        mean = [share.mean() for share in shares]
-        error = np.concatenate([errors(share) for share in shares], axis=1)
-        axis.errorbar(at, mean, error, fmt=style[2], color=style[0], label=name)
+        errorbars(axis, each._replace(x=at), **lines[each.name] | {"linestyle": "none"})
     reference(axis, 1, "the theorem's bound")
     axis.set_xticks(np.arange(len(kinds)), [kind.replace(" ", "\n") for kind in kinds])
     axis.set(yscale="log", ylabel="regret / bound at the longest $T$")

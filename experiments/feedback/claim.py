@@ -10,19 +10,23 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from experiments.claims import (
+    COLOURS,
     NOTHING,
     Check,
     Claim,
+    Curve,
     at_least,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
     panels,
     reference,
     series,
     shared_legend,
 )
-from jaxstack.plots.style import LEARNER_STYLES
 
 CLAIM = Claim(
     number=5,
@@ -65,25 +69,35 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
     """Price of each learner from actions; and the ratio of the two against that of their bounds."""
     sizes, regret, bound = _sizes(data["spec"])
     told = _told(data["spec"], bound)
+    drawn = [
+        curve("price", learner, sizes, regret[learner], regret["erm_product"], of=_over)
+        for learner in ("region_ucb", "oful")
+    ]
+    both, predicted = (regret["region_ucb"], regret["oful"]), bound["region_ucb"] / bound["oful"]
+    for chosen, what in ((told, "a bound is below T"), (~told, "both bounds exceed T")):
+        if chosen.any():
+            ratios = (each[chosen] for each in both)
+            drawn.append(curve("ratio", what, predicted[chosen], *ratios, of=_over))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Price of each learner from actions; and the ratio of the two against that of their bounds."""
+    drawn, lines = by_panel(curves), learner_lines(curves)
     figure, (left, right) = panels(2)
-    at = np.arange(len(sizes))
-    for learner in ("region_ucb", "oful"):
-        colour, _, marker = LEARNER_STYLES[learner]
-        both = regret[learner], regret["erm_product"]
-        left.errorbar(at, _ratio(*both), errors(*both, of=_over), fmt=marker, color=colour, label=learner)
-    left.set_xticks(at, sizes, rotation=60, fontsize=7)
+    for each in drawn["price"]:
+        errorbars(left, each, **lines[each.name] | {"linestyle": "none"})
+    left.tick_params(axis="x", rotation=60, labelsize=7)
     left.set(yscale="log", title="price of seeing actions only", ylabel="regret / that of erm_product")
     left.set_xlabel("sizes $L$, $n$, $K$ of the game")
-    both = regret["region_ucb"], regret["oful"]
-    mean, error, predicted = _ratio(*both), errors(*both, of=_over), bound["region_ucb"] / bound["oful"]
-    for chosen, fill, what in ((told, "full", None), (~told, "none", "hollow: both bounds exceed $T$")):
-        if chosen.any():
-            where = predicted[chosen], mean[chosen], error[:, chosen]
-            right.errorbar(*where, fmt="o", fillstyle=fill, color="#0072B2", label=what)
+    for each in drawn["ratio"]:
+        hollow = each.name.startswith("both")
+        look = {"fillstyle": "none" if hollow else "full", "color": COLOURS[0]}
+        errorbars(right, each, fmt="o", label="hollow: both bounds exceed $T$" if hollow else None, **look)
     reference(right, 1, "equal regret")
     reference(right, 1, "equal bounds", upright=True)
     right.set(
@@ -110,10 +124,6 @@ def _sizes(dataset: xr.Dataset) -> tuple[list[str], dict[str, np.ndarray], dict[
 def _told(dataset: xr.Dataset, bound: Mapping[str, np.ndarray]) -> np.ndarray:
     """Sizes of which the smaller of the two bounds says something: [P] bool."""
     return np.minimum(bound["region_ucb"], bound["oful"]) < int(dataset["round"].max())
-
-
-def _ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return _over(first.mean(axis=(1, 2)), second.mean(axis=(1, 2)))
 
 
 def _over(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -10,19 +10,25 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from experiments.claims import (
+    COLOURS,
     Check,
     Claim,
+    Curve,
     Rule,
     at_least,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    line,
     panels,
     power_fit,
     ratio_fit,
     series,
     shared_legend,
 )
+from jaxstack.plots.style import MUTED
 
 CLAIM = Claim(
     number=2,
@@ -69,22 +75,29 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """Regret and regions against n, by L; regions are the followers' matter, the same for both payoffs."""
+    drawn = []
+    for case in _cases(data):
+        drawn.append(curve(f"regret, {case.leader}", f"{case.payoff} payoff", case.followers, case.regret))
+    for case in {case.leader: case for case in _cases(data)}.values():
+        mean = case.regions.mean(axis=(1, 2))
+        drawn.append(line(f"regions, {case.leader}", "regions", case.followers, mean))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regret, and below it regions, against n; a column for each L."""
-    cases = list(_cases(data))
-    leaders = list(dict.fromkeys(case.leader for case in cases))
-    figure, axes = panels(2 * len(leaders), columns=len(leaders))
-    colours = {"separable": "#0072B2", "anonymous": "#D55E00"}
-    for axis, below, leader in zip(axes, axes[len(leaders) :], leaders, strict=False):
-        for case in (case for case in cases if case.leader == leader):
-            label = f"{case.payoff} payoff"
-            mean = case.regret.mean(axis=(1, 2))
-            axis.errorbar(
-                case.followers, mean, errors(case.regret), color=colours[case.payoff], marker="o", label=label
-            )
-        below.plot(case.followers, case.regions.mean(axis=(1, 2)), "s-", color="#555555")
-        axis.set(xscale="log", yscale="log", title=leader, ylabel="regret (payoff units)")
-        below.set(xscale="log", yscale="log", xlabel="followers $n$", ylabel="best-response regions")
+    drawn = by_panel(curves)
+    figure, axes = panels(len(drawn), columns=len(drawn) // 2)
+    labels = {"regret": "regret (payoff units)", "regions": "best-response regions"}
+    colours = {"separable payoff": COLOURS[0], "anonymous payoff": COLOURS[1], "regions": MUTED}
+    for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
+        what, _, leader = panel.partition(", ")
+        for each in of_panel:
+            label = None if what == "regions" else each.name
+            errorbars(axis, each, color=colours[each.name], marker="o", label=label)
+        axis.set(xscale="log", yscale="log", title=leader, xlabel="followers $n$", ylabel=labels[what])
     shared_legend(figure, columns=3)
     return figure
 

@@ -17,16 +17,20 @@ from experiments.claims import (
     SQRT_RATE,
     Check,
     Claim,
+    Curve,
     at_most,
     between,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
+    learner_lines,
     over_uniform,
     panels,
     power_fit,
     series,
     shared_legend,
 )
-from jaxstack.plots.style import MUTED, line_options, line_styles
+from jaxstack.plots.style import MUTED
 
 CLAIM = Claim(
     number=1,
@@ -72,32 +76,33 @@ def _on_the_hard_family(dataset: xr.Dataset) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
-    """Regret against T, a panel for every scenario."""
-    sources = ("spec", "hard", "worked", "long")
-    scenarios = list(dict.fromkeys(str(name) for source in sources for name in data[source].scenario.values))
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """Regret against T, a panel for every scenario; what was played longer, once more."""
+    drawn = []
+    for source in ("spec", "hard", "worked", "long"):
+        for scenario, learner, points in _curves(data[source]):
+            again = source not in ("spec", "hard") and scenario in data["spec"].scenario.values
+            drawn.append(curve(scenario, learner + ", longer" * again, points.x, points.regret))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Regret against T, a panel for every scenario; the longer games paler."""
+    scenarios = by_panel(curves)
     figure, axes = panels(len(scenarios))
-    for axis, scenario in zip(axes, scenarios, strict=False):
-        for source in sources:
-            for name, learner, points in _curves(data[source]):
-                if name != scenario:
-                    continue
-                again = source not in ("spec", "hard") and scenario in data["spec"].scenario.values
-                options = line_options(line_styles([learner])[0]) | {"markersize": 4}
-                options |= {"alpha": 0.45} if again else {"label": learner}
-                axis.errorbar(points.x, points.mean, errors(points.regret), **options)
+    lines = learner_lines(curves)
+    for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
+        for each in drawn:
+            learner, again, _ = each.name.partition(", longer")
+            look = {"alpha": 0.45, "label": None} if again else {}
+            errorbars(axis, each, **lines[learner] | {"markersize": 4} | look)
         axis.set(
             xscale="log", yscale="log", title=scenario, xlabel="horizon $T$", ylabel="regret (payoff units)"
         )
         T, lowest = np.array(axis.get_xlim()), axis.get_ylim()[0]
-        axis.plot(
-            T,
-            2 * lowest * np.sqrt(T / T[0]),
-            color=MUTED,
-            linewidth=1,
-            linestyle=(0, (1, 2)),
-            label="slope of √T",
-        )
+        look = {"color": MUTED, "linewidth": 1, "linestyle": (0, (1, 2))}
+        axis.plot(T, 2 * lowest * np.sqrt(T / T[0]), **look, label="slope of √T")
+    axes[0].plot([], [], color="none", label="paler: played for longer")
     shared_legend(figure, columns=4)
     return figure
 

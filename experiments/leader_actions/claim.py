@@ -15,11 +15,15 @@ from experiments.claims import (
     LEARNT,
     Check,
     Claim,
+    Curve,
     Rule,
     at_most,
     between,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    line,
     panels,
     power_fit,
     shared_legend,
@@ -116,22 +120,33 @@ def measure(data: Growth) -> list[Check]:
     return checks
 
 
-def draw(data: Growth, checks: list[Check]) -> Figure:
-    """Regret against L and m; dotted, how the bound grows from the first point."""
-    figure, (left, right) = panels(2)
-    for axis, x, regret, bound in (
-        (left, data.leader, data.regret, data.bound),
-        (right, data.decisions, data.hard, data.hard_bound),
+def curves(data: Growth) -> list[Curve]:
+    """Regret against L and m; how the bound grows from the first point; what no play at all loses."""
+    drawn = []
+    for panel, x, regret, bound in (
+        ("random games", data.leader, data.regret, data.bound),
+        ("hard family", data.decisions, data.hard, data.hard_bound),
     ):
-        mean = regret.mean(axis=(1, 2))
-        axis.errorbar(x, mean, errors(regret), color=COLOURS[0], marker="o", label="erm_product, no table")
-        moved = bound * mean[0] / bound[0]
-        axis.plot(x, moved, ":", color=COLOURS[0], label="growth of the bound, from the first point")
-        axis.set(xscale="log", yscale="log")
-        axis.set_xticks(x, [f"{number:g}" for number in x])
+        drawn.append(curve(panel, "erm_product, no table", x, regret))
+        drawn.append(line(panel, "bound", x, bound * drawn[-1].y[0] / bound[0]))
+    drawn.append(line("hard family", "no play at all, √(mT)/2", data.decisions, data.idle))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Regret against L and m; dotted, how the bound grows from the first point."""
+    figure, axes = panels(2)
+    labels = {"random games": "leader actions $L$", "hard family": "decisions $m = L - 1$"}
+    for axis, (panel, (learnt, bound, *idle)) in zip(axes, by_panel(curves).items(), strict=True):
+        errorbars(axis, learnt, color=COLOURS[0], marker="o")
+        axis.plot(
+            bound.x, bound.y, ":", color=COLOURS[0], label="growth of the bound from the first point on"
+        )
+        for each in idle:
+            axis.plot(each.x, each.y, "--", color=COLOURS[1], label=each.name)
+        axis.set(xscale="log", yscale="log", title=panel)
+        axis.set(xlabel=labels[panel], ylabel="regret (payoff units)")
+        axis.set_xticks(learnt.x, [f"{number:g}" for number in learnt.x])
         axis.set_xticks([], [], minor=True)
-    right.plot(data.decisions, data.idle, "--", color=COLOURS[1], label="no play at all, √(mT)/2")
-    left.set(title="random games", xlabel="leader actions $L$", ylabel="regret (payoff units)")
-    right.set(title="hard family", xlabel="decisions $m = L - 1$", ylabel="regret (payoff units)")
     shared_legend(figure, columns=3)
     return figure

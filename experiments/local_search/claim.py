@@ -13,10 +13,14 @@ from experiments.claims import (
     COLOURS,
     Check,
     Claim,
+    Curve,
     at_least,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    line,
     panels,
     power_fit,
     shared_legend,
@@ -113,24 +117,39 @@ def measure(data: dict[str, Outcome]) -> list[Check]:
     return checks
 
 
-def draw(data: dict[str, Outcome], checks: list[Check]) -> Figure:
+def curves(data: dict[str, Outcome]) -> list[Curve]:
     """The share of searches that get there, seconds, and the gap of every game, against L."""
-    figure, (left, middle, right) = panels(3)
-    for (label, found), colour, marker in zip(data.items(), COLOURS, "os^", strict=False):
-        look: Any = {"color": colour, "marker": marker, "markersize": 5, "label": label}
-        for axis, numbers in ((left, found.reached), (middle, found.seconds)):
-            axis.errorbar(found.leader, numbers.mean(axis=(1, 2)), errors(numbers), **look)
+    drawn = []
+    for label, found in data.items():
+        drawn.append(curve("share", label, found.leader, found.reached))
+        drawn.append(curve("seconds", label, found.leader, found.seconds))
         games = np.repeat(found.leader, found.gap.shape[1])
-        right.plot(games, found.gap.ravel(), **look | {"linestyle": "none", "fillstyle": "none"})
-    left.set(ylim=(0, 1.05), title="searches that get there", xlabel="leader actions $L$", ylabel="share")
-    middle.set(
-        xscale="log",
-        yscale="log",
-        title="all searches of a game",
-        xlabel="leader actions $L$",
-        ylabel="seconds",
-    )
-    right.set(title="gap of every game", xlabel="leader actions $L$", ylabel="% of the payoff range")
-    right.set_ylim(bottom=-0.02 * ALLOWED, top=max(ALLOWED, 1.1 * max(f.gap.max() for f in data.values())))
+        drawn.append(line("gap", label, games, found.gap.ravel()))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """The share of searches that get there, seconds, and the gap of every game, against L."""
+    figure, axes = panels(3)
+    titles = {
+        "share": ("searches that get there", "share"),
+        "seconds": ("all searches of a game", "seconds"),
+        "gap": ("gap of every game", "% of the payoff range"),
+    }
+    drawn = by_panel(curves)
+    for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
+        for each, colour, marker in zip(of_panel, COLOURS, "os^", strict=False):
+            look: Any = {"color": colour, "marker": marker, "markersize": 5}
+            if panel == "gap":
+                axis.plot(each.x, each.y, **look, linestyle="none", fillstyle="none", label=each.name)
+            else:
+                errorbars(axis, each, **look)
+        title, ylabel = titles[panel]
+        axis.set(title=title, xlabel="leader actions $L$", ylabel=ylabel)
+    share, seconds, gap = axes
+    share.set_ylim(0, 1.05)
+    seconds.set(xscale="log", yscale="log")
+    largest = max(each.y.max() for each in drawn["gap"])
+    gap.set_ylim(bottom=-0.02 * ALLOWED, top=max(ALLOWED, 1.1 * largest))
     shared_legend(figure, columns=3)
     return figure

@@ -13,8 +13,11 @@ from experiments.claims import (
     COLOURS,
     Check,
     Claim,
+    Curve,
     at_least,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     fit_of,
     interval,
     panels,
@@ -60,21 +63,27 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """The best learner's ratio against T, by number of signs and of followers."""
+    return [
+        curve(
+            case.scenario,
+            f"$m$ = {case.decisions} sign decisions",
+            case.horizon,
+            case.ratio,
+            of=lambda means: means.min(axis=1),
+        )
+        for case in _cases(data["spec"])
+    ]
+
+
+def draw(curves: list[Curve]) -> Figure:
     """The best learner's ratio against T, a panel for every number of followers."""
-    cases = list(_cases(data["spec"]))
-    scenarios = list(dict.fromkeys(case.scenario for case in cases))
+    scenarios = by_panel(curves)
     figure, axes = panels(len(scenarios))
-    for axis, scenario in zip(axes, scenarios, strict=False):
-        for number, case in enumerate(c for c in cases if c.scenario == scenario):
-            axis.errorbar(
-                case.horizon,
-                case.mean,
-                errors(case.ratio, of=lambda means: means.min(axis=1)),
-                marker="osD^v"[number],
-                color=COLOURS[number],
-                label=f"$m$ = {case.decisions} sign decisions",
-            )
+    for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
+        for number, each in enumerate(drawn):
+            errorbars(axis, each, marker="osD^v"[number], color=COLOURS[number])
         reference(axis, CONSTANT, f"wanted: at least {CONSTANT:g}")
         axis.set(xscale="log", title=scenario, xlabel="horizon $T$", ylabel="best regret / √(min{L, nK} T)")
         axis.set_ylim(bottom=0)

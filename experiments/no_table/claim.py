@@ -13,8 +13,11 @@ from experiments.claims import (
     COLOURS,
     Check,
     Claim,
+    Curve,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
     panels,
     reference,
@@ -114,24 +117,28 @@ def measure(data: Losses) -> list[Check]:
     return checks
 
 
-def draw(data: Losses, checks: list[Check]) -> Figure:
+def curves(data: Losses) -> list[Curve]:
+    """With a table and without, side by side; and regret against L beyond."""
+    sizes = [f"{L}, {n}" for L, n in data.sizes]
+    return [
+        curve("where a table fits", "erm_joint, table", sizes, data.tabled),
+        curve("where a table fits", "erm_joint, no table", sizes, data.free),
+        *(curve("no table", f"{name}, n = {n}", *played) for (name, n), played in data.beyond.items()),
+    ]
+
+
+def draw(curves: list[Curve]) -> Figure:
     """With a table and without, side by side; and regret against L beyond."""
     figure, (left, right) = panels(2)
-    at = np.arange(len(data.sizes))
-    for regret, label, colour, aside in (
-        (data.tabled, "erm_joint, table", COLOURS[5], -0.08),
-        (data.free, "erm_joint, no table", COLOURS[3], 0.08),
-    ):
-        bars = errors(regret)
-        left.errorbar(at + aside, regret.mean(axis=(1, 2)), bars, fmt="o", color=colour, label=label)
-    left.set_xticks(at, [f"{L}, {n}" for L, n in data.sizes])
+    drawn = by_panel(curves)
+    for each, colour, aside in zip(drawn["where a table fits"], COLOURS[5:2:-2], (-0.08, 0.08), strict=True):
+        at = np.arange(len(each.x))
+        errorbars(left, each._replace(x=at + aside), fmt="o", color=colour)
+        left.set_xticks(at, list(each.x))
     left.set(title="where a table fits", xlabel="$L$, $n$", ylabel="regret after round 10 / payoff range")
     left.set_ylim(bottom=0)
-    for ((name, n), (leader, regret)), colour, marker in zip(
-        data.beyond.items(), COLOURS, "os^", strict=False
-    ):
-        look = {"color": colour, "marker": marker, "markersize": 5, "label": f"{name}, n = {n}"}
-        right.errorbar(leader, regret.mean(axis=(1, 2)), errors(regret), **look)
+    for each, colour, marker in zip(drawn["no table"], COLOURS, "os^", strict=False):
+        errorbars(right, each, color=colour, marker=marker, markersize=5)
     reference(right, MOST, f"asked of ERM: {MOST:g}")
     right.set(xscale="log", yscale="log", title="no table", xlabel="leader actions $L$")
     right.set_ylabel("regret / payoff range")

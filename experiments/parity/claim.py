@@ -8,22 +8,27 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 import jaxstack as js
 from experiments.claims import (
     Check,
     Claim,
+    Curve,
     at_least,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
+    line,
     panels,
     power_fit,
     reference,
     shared_legend,
     slope,
 )
-from jaxstack.plots.style import line_options, line_styles
 
 CLAIM = Claim(
     number=12,
@@ -37,21 +42,21 @@ CLAIM = Claim(
     "grow on. Learners with type feedback play on the same draws.",
 )
 LEARNERS = {  # label: name, hyperparameters, most followers at full size
-    "erm_joint": ("erm_joint", {}, 6),
-    "shared_posterior": ("shared_posterior", {}, 4),
-    "region_ucb": ("region_ucb", {"radius_scale": 1.0}, 6),
-    "region_ucb, c = 1/8": ("region_ucb", {"radius_scale": 0.125}, 6),
-    "oful, c = 1/8": ("oful", {"radius_scale": 0.125}, 4),
-    "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 4),
+    "erm_joint": ("erm_joint", {}, 5),
+    "shared_posterior": ("shared_posterior", {}, 3),
+    "region_ucb": ("region_ucb", {"radius_scale": 1.0}, 5),
+    "region_ucb, c = 1/8": ("region_ucb", {"radius_scale": 0.125}, 5),
+    "oful, c = 1/8": ("oful", {"radius_scale": 0.125}, 3),
+    "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 3),
 }
-UNTIL = {"full": 6, "quick": 4, "toy": 3}  # followers
-LESS = {"full": 0, "quick": 1, "toy": 2}  # of them for learners on joint types
+UNTIL = {"full": 5, "quick": 4, "toy": 3}  # followers
 CROWDS = {"full": (2, 4, 8, 16, 32, 64), "quick": (2, 8, 32), "toy": (1, 2)}
-HORIZON = {"full": 20_000, "quick": 3_000, "toy": 300}
-RUNS = {"full": 64, "quick": 32, "toy": 4}
-GAMES = {"full": 32, "quick": 8, "toy": 2}
+HORIZON = {"full": 10_000, "quick": 3_000, "toy": 300}
+RUNS = {"full": 32, "quick": 32, "toy": 4}
+GAMES = {"full": 16, "quick": 8, "toy": 2}
 SATURATED = 0.5  # of what never learning costs: beyond, regret cannot double
 FACTOR, SMALL = 1.5, 0.2
+_UNLEARNT = "what never learning costs"
 
 
 class Prices(NamedTuple):
@@ -70,8 +75,7 @@ def collect(size: str) -> Prices:
     for label, (name, hparams, most) in LEARNERS.items():
         if size == "toy" and most < UNTIL["full"]:
             continue
-        last = min(UNTIL[size], most - (LESS[size] if most < UNTIL["full"] else 0))
-        followers = np.arange(2, last + 1)
+        followers = np.arange(2, min(UNTIL[size], most) + 1)
         regret = [_parity_regret(name, hparams, int(n), horizon, RUNS[size]) for n in followers]
         parity[label] = followers, np.stack(regret)
     crowds = {
@@ -101,19 +105,29 @@ def measure(data: Prices) -> list[Check]:
     return checks
 
 
-def draw(data: Prices, checks: list[Check]) -> Figure:
+def curves(data: Prices) -> list[Curve]:
     """Regret against n: hidden parity, and random games with independent types."""
-    figure, (left, right) = panels(2)
-    for label, (followers, regret) in data.parity.items():
-        options = line_options(line_styles([label.split(",")[0]])[0]) | {"label": label}
-        options |= {"linestyle": ":"} if "," in label else {}
-        left.errorbar(followers, regret.mean(axis=(1, 2)), errors(regret), **options)
-    reference(left, data.most, "what never learning costs")
-    left.set(yscale="log", title="hidden parity", xlabel="followers $n$", ylabel="regret (payoff units)")
+    drawn = [curve("hidden parity", label, *played) for label, played in data.parity.items()]
+    drawn.append(line("hidden parity", _UNLEARNT, data.parity["erm_joint"][0][-1:], [data.most]))
     for name, regret in data.crowds.items():
-        options = line_options(line_styles([name])[0]) | {"label": name}
-        right.errorbar(data.followers, regret.mean(axis=(1, 2)), errors(regret), **options)
-    right.set(xscale="log", yscale="log", title="independent types, sums", xlabel="followers $n$")
+        drawn.append(curve("independent types, sums", name, data.followers, regret))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
+    """Regret against n: hidden parity, and random games with independent types."""
+    figure, axes = panels(2)
+    lines = learner_lines(curves)
+    for axis, (panel, drawn) in zip(axes, by_panel(curves).items(), strict=True):
+        for each in drawn:
+            if each.name == _UNLEARNT:
+                reference(axis, each.y[0], each.name)
+                axis.set_ylim(top=3 * each.y[0])
+            else:
+                errorbars(axis, each, **lines[each.name])
+        axis.set(yscale="log", title=panel, xlabel="followers $n$", ylabel="regret (payoff units)")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1].set_xscale("log")
     shared_legend(figure, columns=3)
     return figure
 

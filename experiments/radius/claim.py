@@ -13,9 +13,21 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from experiments.claims import NOTHING, Check, Claim, at_most, errors, interval, panels, shared_legend
+from experiments.claims import (
+    NOTHING,
+    Check,
+    Claim,
+    Curve,
+    at_most,
+    by_panel,
+    curve,
+    errorbars,
+    interval,
+    learner_lines,
+    panels,
+    shared_legend,
+)
 from jaxstack.plots.scales import scale_values
-from jaxstack.plots.style import line_options, line_styles
 
 CLAIM = Claim(
     number=9,
@@ -43,39 +55,43 @@ class _Curve(NamedTuple):
 def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     """Regret at a small radius over that at the theorem's; shares of runs that fail."""
     checks = []
-    for curve in _curves(data["spec"]):
-        name, at = f"{curve.scenario}, {curve.learner}", {float(c): p for p, c in enumerate(curve.scale)}
-        ratio = interval(lambda a, b: a / b, curve.regret[at[SMALL]], curve.regret[at[1.0]])
+    for each in _curves(data["spec"]):
+        name, at = f"{each.scenario}, {each.learner}", {float(c): p for p, c in enumerate(each.scale)}
+        ratio = interval(lambda a, b: a / b, each.regret[at[SMALL]], each.regret[at[1.0]])
         checks.append(Check(f"{name}: regret at c = 1/8 over that at c = 1", ratio, at_most(LESS)))
         # On the hard family nothing can be resolved within T by any radius: failures are told, not judged.
-        rare = None if curve.scenario == "hard family" else at_most(RARE)
+        rare = None if each.scenario == "hard family" else at_most(RARE)
         for scale, rule in ((1.0, rare), (SMALL, rare), (0.0, None)):
-            failures = interval(lambda share: share, curve.failed[at[scale]])
+            failures = interval(lambda share: share, each.failed[at[scale]])
             checks.append(Check(f"{name}: share of runs that fail at c = {scale:g}", failures, rule))
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """Regret and shares of failures against c, by scenario."""
+    drawn = []
+    for what in ("regret", "failed"):
+        for each in _curves(data["spec"]):
+            scales = [f"1/{1 / c:g}" if 0 < c < 1 else f"{c:g}" for c in each.scale]
+            drawn.append(curve(f"{what}, {each.scenario}", each.learner, scales, getattr(each, what)))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regret (above) and failures (below) against c, a column for every scenario."""
-    curves = list(_curves(data["spec"]))
-    scenarios = list(dict.fromkeys(curve.scenario for curve in curves))
-    figure, axes = panels(2 * len(scenarios), columns=len(scenarios))
-    for column, scenario in enumerate(scenarios):
-        above, below = axes[column], axes[len(scenarios) + column]
-        for curve in (curve for curve in curves if curve.scenario == scenario):
-            options = line_options(line_styles([curve.learner])[0]) | {"label": curve.learner}
-            at = np.arange(len(curve.scale))
-            above.errorbar(at, curve.regret.mean(axis=(1, 2)), errors(curve.regret), **options)
-            below.errorbar(at, curve.failed.mean(axis=(1, 2)), errors(curve.failed), **options)
-            for axis in (above, below):
-                axis.set_xticks(at, [f"1/{1 / c:g}" if 0 < c < 1 else f"{c:g}" for c in curve.scale])
-                axis.tick_params(axis="x", labelsize=7.5)
-        above.set(title=scenario, ylabel="regret (payoff units)")
-        means = [curve.regret.mean(axis=(1, 2)) for curve in curves if curve.scenario == scenario]
-        scale_values(above, np.concatenate(means))
-        below.set(
-            xlabel="radius over the theorem's, $c$", ylabel="share of runs that fail", ylim=(-0.03, 1.03)
-        )
+    drawn, lines = by_panel(curves), learner_lines(curves)
+    figure, axes = panels(len(drawn), columns=len(drawn) // 2)
+    for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
+        what, _, scenario = panel.partition(", ")
+        for each in of_panel:
+            errorbars(axis, each, **lines[each.name])
+        axis.tick_params(axis="x", labelsize=7.5)
+        if what == "regret":
+            axis.set(title=scenario, ylabel="regret (payoff units)")
+            scale_values(axis, np.concatenate([each.y for each in of_panel]))
+        else:
+            axis.set(xlabel="radius over the theorem's, $c$", ylabel="share of runs that fail")
+            axis.set_ylim(-0.03, 1.03)
     shared_legend(figure)
     return figure
 

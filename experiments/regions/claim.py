@@ -12,9 +12,13 @@ from experiments.claims import (
     COLOURS,
     Check,
     Claim,
+    Curve,
     at_most,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    line,
     panels,
     power_fit,
     shared_legend,
@@ -29,6 +33,7 @@ CLAIM = Claim(
     remedy="larger sizes and more games",
 )
 LETTERS = {"n": "num_followers", "K": "num_types", "A": "num_actions"}
+WORDS = {"n": "followers $n$", "K": "types per follower $K$", "A": "actions per follower $A$"}
 RANGES = {
     "full": {
         2: {"n": (2, 8, 32, 128, 512), "K": (2, 8, 32, 128), "A": (2, 4, 8, 16, 32)},
@@ -93,19 +98,26 @@ def measure(data: list[Counts]) -> list[Check]:
     return checks
 
 
-def draw(data: list[Counts], checks: list[Check]) -> Figure:
+def curves(data: list[Counts]) -> list[Curve]:
+    """Regions against n, K and A; and how the bound grows from the first point."""
+    drawn = []
+    for letter in LETTERS:
+        for counts in (counts for counts in data if counts.letter == letter):
+            name = f"L = {counts.leader}"
+            drawn.append(curve(letter, name, counts.sizes, counts.regions))
+            moved = counts.bound * drawn[-1].y[0] / counts.bound[0]
+            drawn.append(line(letter, f"{name}, bound", counts.sizes, moved))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regions against n, K and A."""
     figure, axes = panels(3)
-    for axis, letter in zip(axes, LETTERS, strict=True):
-        for number, counts in enumerate(counts for counts in data if counts.letter == letter):
-            mean, colour = counts.regions.mean(axis=(1, 2)), COLOURS[number]
-            label = f"L = {counts.leader}"
-            axis.errorbar(
-                counts.sizes, mean, errors(counts.regions), marker="o^sD"[number], color=colour, label=label
-            )
-            moved = counts.bound * mean[0] / counts.bound[0]
-            axis.plot(counts.sizes, moved, ":", color=colour)
-        axis.set(xscale="log", yscale="log", xlabel=f"${letter}$", ylabel="best-response regions")
-    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound, from the first point")
+    for axis, (letter, drawn) in zip(axes, by_panel(curves).items(), strict=True):
+        for number, (each, bound) in enumerate(zip(drawn[::2], drawn[1::2], strict=True)):
+            errorbars(axis, each, marker="o^sD"[number], color=COLOURS[number])
+            axis.plot(bound.x, bound.y, ":", color=COLOURS[number])
+        axis.set(xscale="log", yscale="log", xlabel=WORDS[letter], ylabel="best-response regions")
+    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound from the first point on")
     shared_legend(figure, columns=3)
     return figure

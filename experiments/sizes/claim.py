@@ -11,12 +11,17 @@ from experiments.claims import (
     LEARNT,
     Check,
     Claim,
+    Curve,
     Rule,
     Series,
     at_most,
     between,
-    errors,
+    by_panel,
+    curve,
+    errorbars,
     interval,
+    learner_lines,
+    line,
     over_uniform,
     panels,
     power_fit,
@@ -24,7 +29,7 @@ from experiments.claims import (
     shared_legend,
     slope,
 )
-from jaxstack.plots.style import MUTED, line_options, line_styles
+from jaxstack.plots.style import MUTED
 
 CLAIM = Claim(
     number=3,
@@ -67,24 +72,33 @@ def measure(data: Mapping[str, xr.Dataset]) -> list[Check]:
     return checks
 
 
-def draw(data: Mapping[str, xr.Dataset], checks: list[Check]) -> Figure:
+def curves(data: Mapping[str, xr.Dataset]) -> list[Curve]:
+    """Regret against each size; and how the bound grows from the first point."""
+    drawn = []
+    for scenario, learner, points in _curves(data):
+        drawn.append(curve(scenario, learner, points.x, points.regret))
+        if learner != "uniform":
+            moved = points.bound * points.mean[0] / points.bound[0]
+            drawn.append(line(scenario, f"{learner}, bound", points.x, moved))
+    return drawn
+
+
+def draw(curves: list[Curve]) -> Figure:
     """Regret against each size; dotted, how the bound grows from the first point."""
-    scenarios = [str(name) for dataset in data.values() for name in dataset.scenario.values]
+    scenarios, lines = by_panel(curves), learner_lines(curves)
     figure, axes = panels(len(scenarios), columns=2)
-    for axis, scenario in zip(axes, scenarios, strict=False):
-        ours = [(learner, points) for name, learner, points in _curves(data) if name == scenario]
-        for learner, points in ours:
-            options = line_options(line_styles([learner])[0])
-            axis.errorbar(points.x, points.mean, errors(points.regret), **options | {"label": learner})
-            if learner != "uniform":
-                moved = points.bound * points.mean[0] / points.bound[0]
-                axis.plot(points.x, moved, ":", color=options["color"])
-        axis.set(xscale="log", yscale="log", title=scenario, xlabel=AXES[scenario][1])
-        ticks = ours[0][1].x
+    for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
+        for each in drawn:
+            if each.name.endswith(", bound"):
+                axis.plot(each.x, each.y, ":", color=lines[each.name]["color"])
+            else:
+                errorbars(axis, each, **lines[each.name])
+        ticks = drawn[0].x
+        axis.set(xscale="log", yscale="log", title=scenario, xlabel=f"${AXES[scenario][1]}$")
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axis.set_xticks([], [], minor=True)
         axis.set_ylabel("regret (payoff units)")
-    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound, from the first point")
+    axes[0].plot([], [], ":", color=MUTED, label="growth of the bound from the first point on")
     shared_legend(figure, columns=3)
     return figure
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from typing import Any, get_args
 
 from rich.console import Console
@@ -63,7 +65,7 @@ def _learner(name: str) -> dict[str, Any]:
     learner = by_name(name)
     return {
         "name": name,
-        "what": _first_line(ROSTER[name]) if name in ROSTER else "Of an installed package.",
+        "what": rule_of(ROSTER[name]) if name in ROSTER else "Of an installed package.",
         "feedback": learner.feedback,
         "theorem": learner.theorem,
         "skips_ahead": learner.jumps is not None,
@@ -94,6 +96,13 @@ def _brief(default: Any) -> Any:
     if default is None or isinstance(default, str | int | float | bool):
         return default
     return "[..]"
+
+
+def rule_of(make: Callable[..., Any]) -> str:
+    """What a learner does, from its docstring: `Learner that plays X (feedback: types).` as `plays X`."""
+    line = re.sub(r"\s*\((?:feedback: )?(?:no feedback|types|actions)\)", "", _first_line(make)).rstrip(".")
+    rule = re.sub(r"^(?:Learner|Yardstick) that ", "", line)
+    return rule[:1].lower() + rule[1:]
 
 
 def _first_line(thing: Any) -> str:

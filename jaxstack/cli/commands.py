@@ -81,7 +81,7 @@ def run(
         typer.Option(
             "--set",
             metavar="TABLE.KEY=VALUE",
-            help="Set a key of the spec: run.seed=1, region_ucb.radius_scale=[0.1,1], 'random games.games=4' "
+            help="Set a key of the spec: run.seed=1, oful.ridge=[0.1,1], 'random games.games=4' "
             "(a list is an axis); may be repeated.",
         ),
     ] = None,
@@ -188,7 +188,10 @@ def solve(
     ],
     method: Annotated[
         Literal["vertices", "programs", "milp", "walk"] | None,
-        typer.Option(help="How. Default: chosen by an estimate, which is told."),
+        typer.Option(
+            metavar="METHOD",
+            help="vertices, programs, milp or walk. Default: chosen by an estimate, which is told.",
+        ),
     ] = None,
     ties: Annotated[
         Literal["optimistic", "robust"],

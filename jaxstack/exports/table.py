@@ -189,7 +189,7 @@ def table_html(
             cells = (f"<td{kind[c] or _width(value)}>{_html(value)}</td>" for c, value in enumerate(row))
             body.append(f"<tr{mark}>{''.join(cells)}</tr>")
             before = row[0]
-    heads = "".join(f"<th{kind[c] or _width(name)}>{html.escape(name)}</th>" for c, name in enumerate(head))
+    heads = "".join(f"<th{kind[c] or _width(name)}>{_breakable(name)}</th>" for c, name in enumerate(head))
     header = f"<thead><tr>{heads}</tr></thead>" if any(head) else ""
     return f"<table>{caption}{header}<tbody>{''.join(body)}</tbody></table>"
 
@@ -201,6 +201,11 @@ def _heading(section: Section) -> list[tuple[str]]:
 def _width(value: Any) -> str:
     """Long texts may be broken into lines, short ones may not."""
     return ' class="long"' if len(text(value)) > 36 else ""
+
+
+def _breakable(name: str) -> str:
+    """A heading that may go on in a new line behind an underscore, too."""
+    return html.escape(name).replace("_", "_<wbr>")
 
 
 def _numeric(table: Table) -> list[bool]:
@@ -221,6 +226,7 @@ def _html(value: Any) -> str:
 # --- texts for other programs ---
 
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.∞])")  # of a number
+_POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
@@ -241,7 +247,12 @@ def _latex(words: str) -> str:
 
 def _latex_row(row: Row) -> str:
     cells = [(_latex(text(value)), _right(value)) for value in row]
-    return " & ".join(_MINUS.sub("$-$", cell) if number else cell for cell, number in cells) + r" \\"
+    return " & ".join(_latex_number(cell) if number else cell for cell, number in cells) + r" \\"
+
+
+def _latex_number(cell: str) -> str:
+    """Signs and powers of ten as mathematics has them."""
+    return _POWER.sub(lambda found: rf"$\cdot 10^{{{int(found[1])}}}$", _MINUS.sub("$-$", cell))
 
 
 def _exact(value: Any) -> Any:

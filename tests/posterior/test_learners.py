@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import warnings
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,14 +52,19 @@ def test_the_loop_of_the_other_rule_is_told_apart() -> None:
     assert abs(pulls(2, "marginal_posterior", loop="shared_posterior")) > 3.5
 
 
-def test_one_follower_is_the_same_to_both() -> None:
+def of_one_follower(name: str, **hparams: float) -> np.ndarray:
     game, types = js.scenarios.random_game(3, 3, 1, 4, 3)
-    curves = [
-        js.simulate(jax.random.key(0), game, types, js.learners.by_name(name), horizon=128, num_runs=16)
-        for name in NAMES
-    ]
-    np.testing.assert_array_equal(curves[0].regret, curves[1].regret)
-    assert np.asarray(curves[0].regret).any()
+    learner = js.learners.by_name(name)
+    curve = js.simulate(jax.random.key(0), game, types, learner, horizon=128, num_runs=16, hparams=hparams)
+    return np.asarray(curve.regret)
+
+
+def test_one_follower_is_the_same_to_both() -> None:
+    joint, by_follower = map(of_one_follower, NAMES)
+    np.testing.assert_array_equal(joint, by_follower)
+    assert joint.any()
+    other_prior = of_one_follower("marginal_posterior", alpha_low=1 / 16)
+    assert (joint != other_prior).any(), "as if types were those of two followers"
 
 
 def known_of(game: js.Game, name: str = "shared_posterior") -> js.learners.Known:
@@ -89,21 +97,56 @@ def test_the_first_part_of_an_epoch_probes() -> None:
     assert regions == [1] * 10 + [2] * 10
 
 
+def test_probes_go_where_any_of_three_samples_leads() -> None:
+    known = known_of(js.scenarios.random_game(5, 3, 2, 3, 2)[0])
+    state = rule.init(rule.Rule(True), known, rule.hparams(known))
+    seen, _ = slots.claim(state.slots, jnp.int32(0), jnp.int32(-1))
+    for outcome in (0, 0, 3):
+        seen = slots.count(seen, jnp.int32(0), jnp.full(1, outcome))
+    state = state._replace(slots=seen)
+    keys = jax.random.split(jax.random.key(0), 2000)
+
+    @jax.jit
+    def share_elsewhere(t: int, probe_share: float) -> jax.Array:
+        """How often an epoch that begins with round t has plans of two regions."""
+        params = rule.hparams(known)._replace(probe_share=probe_share)
+
+        def differ(key: jax.Array) -> jax.Array:
+            planned = rule.replan(rule.Rule(True), key, state, known, params, t)
+            return planned.probe.choice.region != planned.exploit.choice.region
+
+        return jax.vmap(differ)(keys).mean()
+
+    once = float(share_elsewhere(50, 0.1))  # an epoch of one round only probes
+    assert 0.2 < once < 0.8, "and so one sample is told from three"
+    assert float(share_elsewhere(1000, 0.1)) == pytest.approx(1 - (1 - once) ** 3, abs=0.04)
+    assert float(share_elsewhere(1000, 1.0)) == once
+
+
+def within_an_epoch(learner: js.learners.Learner) -> str:
+    """What a round is compiled from."""
+    prepared = known_of(small_game(1).game, learner.name)
+    params = learner.hparams(prepared)
+    state = learner.init(prepared, params)
+    key, t, actions = jax.random.key(0), jnp.int32(1), jnp.zeros(2, jnp.int32)
+    seen = js.learners.ActionFeedback(actions, jnp.float32(0))
+    choice = learner.act(key, state, prepared, params, t)
+    assert "cholesky" in str(jax.make_jaxpr(learner.replan)(key, state, prepared, params, t))
+    act = jax.make_jaxpr(learner.act)(key, state, prepared, params, t)
+    return f"{act} {jax.make_jaxpr(learner.update)(state, prepared, params, choice, seen, t)}"
+
+
 @pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
-def test_nothing_is_planned_within_an_epoch() -> None:
-    for learner in (js.learners.shared_posterior(), js.learners.marginal_posterior()):
-        prepared = known_of(small_game(1).game, learner.name)
-        params = learner.hparams(prepared)
-        state = learner.init(prepared, params)
-        key, t, actions = jax.random.key(0), jnp.int32(1), jnp.zeros(2, jnp.int32)
-        seen = js.learners.ActionFeedback(actions, jnp.float32(0))
-        choice = learner.act(key, state, prepared, params, t)
-        rounds = [
-            jax.make_jaxpr(learner.act)(key, state, prepared, params, t),
-            jax.make_jaxpr(learner.update)(state, prepared, params, choice, seen, t),
-        ]
-        assert not any("cholesky" in str(of_round) or "while" in str(of_round) for of_round in rounds)
-        assert "cholesky" in str(jax.make_jaxpr(learner.replan)(key, state, prepared, params, t))
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_planned_within_an_epoch(name: str) -> None:
+    learner = js.learners.by_name(name)
+    assert not {"cholesky", "while"} & set(re.findall(r"\w+", within_an_epoch(learner)))
+
+    def act(key: jax.Array, state: rule.PosteriorState, *known: Any) -> js.learners.Choice:
+        return learner.act(key, learner.replan(key, state, *known), *known)
+
+    planning = dataclasses.replace(learner, act=act)
+    assert "cholesky" in within_an_epoch(planning), "a learner that plans in every round is told apart"
 
 
 # What is remembered -----------------------------------------------------------------------------------

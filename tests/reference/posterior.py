@@ -83,17 +83,21 @@ def regret(
     t = 1
     while t <= horizon:
         length = max(1, int(0.02 * t))
-        samples, modes = [], []
+        probes = max(1, round(0.1 * length))
+        modes, drawn = [], [[] for _ in range(3 if probes < length else 1)]
         for of_problem, seen in zip(meets, counts, strict=True):
             size = of_problem.shape[1]
-            alpha = np.exp(rng.uniform(np.log(1 / size), 0, runs))[:, None]
-            prior = rng.gamma(np.broadcast_to(alpha, (runs, size))) + 0.01
-            drawn = np.where(seen > 0, rng.gamma(np.maximum(seen, 1)), 0)
-            samples.append(_maximum(drawn, of_problem, prior))
-            modes.append(_maximum(seen, of_problem, np.full(prior.shape, 1 / size)))
-        sample, mode = best(samples), best(modes)
+            modes.append(_maximum(seen, of_problem, np.full((runs, size), 1 / size)))
+            for sample in drawn:
+                alpha = np.exp(rng.uniform(np.log(1 / size), 0, runs))[:, None]
+                prior = rng.gamma(np.broadcast_to(alpha, (runs, size))) + 0.01
+                weights = np.where(seen > 0, rng.gamma(np.maximum(seen, 1)), 0)
+                sample.append(_maximum(weights, of_problem, prior))
+        mode, choices = best(modes), np.array([best(sample) for sample in drawn])
+        elsewhere = region[choices] != region[mode]
+        probe = choices[elsewhere.argmax(axis=0), np.arange(runs)]  # the first, where all are False
         for step in range(min(length, horizon - t + 1)):
-            played = sample if step < max(1, round(0.1 * length)) else mode
+            played = probe if step < probes else mode
             theta = rng.choice(len(joint), size=runs, p=truth)
             for (place, event, size), seen in zip(problems, counts, strict=True):
                 seen[np.arange(runs), region[played] * size + event[region[played], place[theta]]] += 1

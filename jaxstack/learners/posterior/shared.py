@@ -12,7 +12,7 @@ from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, joint_features, list_candidates
 from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS, problems_at_once
-from jaxstack.learners.posterior.outcomes import tell_outcomes
+from jaxstack.learners.posterior.outcomes import require_equal_draws, tell_outcomes
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
@@ -27,7 +27,8 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     In a region the joint action is a known function of the joint type, so every action seen anywhere is an
     observation of the same D. Epochs have length l = max(1, floor(growth t)), t their first round. Their
     first max(1, round(probe_share l)) rounds play the best candidate for a fresh sample D~ of the posterior,
-    the others the best candidate for its mode D^. Both maximise, over the simplex,
+    the others the best candidate for its mode D^. (Of three samples, the first that leads to another region
+    than the mode does.) Both maximise, over the simplex,
 
         sum_{W,a} G[W,a] log (M_W D)_a + sum_j g_j log D_j,   (M_W D)_a = P(joint action a | region W):
 
@@ -77,6 +78,7 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
         driver=f"J**2 numbers of J = {game.num_joint_types:,} joint types, for every problem",
         remedy="marginal_posterior works on K types at a time, and region_ucb on none",
     )
+    require_equal_draws(game, joint=True)
     candidates = list_candidates(table)
     outcomes = tell_outcomes(game, table, joint=True)
     return Prepared(outcomes, Scoring(candidates, joint=joint_features(game, table, candidates)))
