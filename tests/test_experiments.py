@@ -41,7 +41,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
 
 def test_every_claim_has_a_row_and_a_figure(toy: tuple[Path, dict[str, Any]]) -> None:
     folder, content = toy
-    assert [row["number"] for row in content["claims"]] == list(range(1, 15))
+    assert [row["number"] for row in content["claims"]] == list(range(1, 18))
     for row in content["claims"]:
         assert row["size"] == "toy"
         assert row["verdict"] in (HOLDS, FAILS, OPEN)

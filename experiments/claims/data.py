@@ -35,6 +35,9 @@ NAMES = (
     "parity",
     "ellipsoid",
     "probing",
+    "local_search",
+    "no_table",
+    "leader_actions",
 )
 """Folders, in the order of the claims."""
 

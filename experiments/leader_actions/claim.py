@@ -44,11 +44,11 @@ CLAIM = Claim(
     "optimum is known, (1 + ε)/2, and no play at all loses √(mT)/2: that ERM learns is seen against that. "
     "erm_product without a region table.",
 )
-LEADER = {"full": (2, 5, 10, 20, 50), "quick": (2, 5, 10, 20), "toy": (2,)}
+LEADER = {"full": (2, 5, 10, 20, 50), "quick": (2, 5, 10, 20), "toy": (5,)}
 DECISIONS = {"full": (4, 8, 16, 32), "quick": (4, 8, 16), "toy": (2,)}  # even: half of the signs are +
 HORIZON = {"full": 10_000, "quick": 3_000, "toy": 100}
 GAMES, RUNS = {"full": 8, "quick": 4, "toy": 2}, {"full": 2, "quick": 2, "toy": 1}
-HARD_RUNS = {"full": 32, "quick": 24, "toy": 2}
+HARD_RUNS = {"full": 32, "quick": 16, "toy": 2}
 MARGIN, SLACK = 0.1, 0.1
 
 

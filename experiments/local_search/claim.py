@@ -42,7 +42,6 @@ CLAIM = Claim(
     "themselves, of the payoff range: it counts a poor bound as well. Searches start at all pure "
     "commitments, 16 at least; one has got there if it ends at the best value known, by itself. Seconds of "
     "work of one core, nothing compiled.",
-    machine_dependent=True,
 )
 
 

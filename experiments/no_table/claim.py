@@ -46,11 +46,11 @@ class Options(NamedTuple):
     runs: int
 
 
-BOTH = {"full": ((2, 2), (3, 2), (4, 2), (5, 1)), "quick": ((2, 2), (3, 2)), "toy": ((2, 1),)}  # L, n
+BOTH = {"full": ((2, 2), (3, 2), (4, 2), (5, 1)), "quick": ((2, 2), (3, 2)), "toy": ((3, 2),)}  # L, n
 BEYOND = {  # learner, n: L by size
     ("erm_product", 5): {"full": (5, 10, 20, 50), "quick": (5, 10, 20), "toy": (2,)},
     ("erm_product", 20): {"full": (5, 10, 20), "quick": (5,)},
-    ("marginal_posterior", 5): {"full": (5, 10, 20), "quick": (5, 10)},
+    ("marginal_posterior", 5): {"full": (5, 10, 20), "quick": (5,)},
 }
 HORIZON = {"full": 10_000, "quick": 3_000, "toy": 100}
 GAMES, RUNS = {"full": 32, "quick": 16, "toy": 2}, {"full": 8, "quick": 4, "toy": 2}
@@ -106,7 +106,8 @@ def _beyond(name: str, sizes: Sizes, size: str) -> np.ndarray:
 
 def measure(data: Losses) -> list[Check]:
     """The loss from having no table, and regret where there is none."""
-    ratio = interval(lambda a, b: a.sum(axis=1) / b.sum(axis=1), data.free, data.tabled)
+    with np.errstate(invalid="ignore"):  # nothing was lost in a toy
+        ratio = interval(lambda a, b: a.sum(axis=1) / b.sum(axis=1), data.free, data.tabled)
     checks = [
         Check("erm_joint: regret without a table over that with one, all sizes", ratio, at_most(WITHIN))
     ]

@@ -87,7 +87,12 @@ def climb(
         return _step(arr, weights, state, _mixed(seed + number), kicks), None
 
     state = _State(here, here, jnp.int32(0))
-    return _place(arr, weights, jax.lax.scan(step, state, jnp.arange(steps, dtype=jnp.uint32))[0].best)
+    best = jax.lax.scan(step, state, jnp.arange(steps, dtype=jnp.uint32))[0].best
+    found = _place(arr, weights, best)
+    if arr.terms is None:
+        return found
+    first = _place(arr, weights, here)  # in float32, a vertex may be worth less than it seems on the way
+    return _either(found.value >= first.value, found, first)
 
 
 def _start(arr: Arrangement, weights: Any, start: Place | Any) -> _Vertex:
@@ -146,10 +151,10 @@ def _step(arr: Arrangement, weights: Any, state: _State, bits: jax.Array, kicks:
             arr, weights, here, lines, base, turns - base[None, None], wanted
         )
     uphill = value > here.value + _margin(here.value)
-    moved, moves = _moved(arr, here, lines, chosen)
+    moved, usable = _moved(arr, here, lines, chosen)
     moved = moved._replace(value=value, responses=responses)
-    moves &= kicking | uphill
-    stuck = ~kicking & ~uphill & ~turning
+    moves = usable & (kicking | uphill)
+    stuck = ~kicking & ~moves & ~turning
     here = _either(turning, turned, _either(stuck, state.best, _either(moves, moved, here)))
     away = jnp.where(stuck, 1 + (bits % kicks).astype(jnp.int32), 0)
     left = jnp.where(kicking, state.kicks - 1, away)
@@ -247,7 +252,7 @@ def _either(first: jax.Array, yes: Any, no: Any) -> Any:
 
 
 def _moved(arr: Arrangement, here: _Vertex, lines: Lines, chosen: jax.Array) -> tuple[_Vertex, jax.Array]:
-    """The vertex at a point of a line, and whether its constraints are independent."""
+    """The vertex at a point of a line, and whether its constraints are independent and it is in the set."""
     points, D, num_facets = lines.at.shape[1], here.inverse.shape[0], arr.facets.shape[0]
     line, point = chosen // points, chosen % points
     pair, tie, row, on_row = _tie_at(
@@ -270,8 +275,11 @@ def _moved(arr: Arrangement, here: _Vertex, lines: Lines, chosen: jax.Array) -> 
     inverse = 2 * inverse - jnp.matmul(
         inverse, jnp.matmul(matrix, inverse, precision=_EXACT), precision=_EXACT
     )
-    moved = here._replace(active=active, matrix=matrix, inverse=_on_sides(active, inverse))
-    return moved, usable & jnp.isfinite(inverse).all()
+    inverse = _on_sides(active, inverse)
+    inside = jnp.matmul(arr.facets, inverse[:, -1], precision=_EXACT) >= -tolerances(inverse.dtype).outside
+    return here._replace(active=active, matrix=matrix, inverse=inverse), usable & inside.all() & jnp.isfinite(
+        inverse
+    ).all()
 
 
 def _tie_at(

@@ -23,13 +23,14 @@ class Tolerances(NamedTuple):
 
     tie: float  # up to which actions tie
     pivot: float  # slopes from which a line crosses a constraint
+    outside: float  # by which a vertex may miss a facet: once it is put on it, its ties must still be ties
 
 
 def tolerances(dtype: Any) -> Tolerances:
-    """2^16 and 2^26 units of rounding in float64, 2^5 and 2^11 in float32."""
+    """2^16, 2^26 and 2^26 units of rounding in float64, 2^5, 2^11 and 2^5 in float32."""
     if jnp.dtype(dtype).itemsize >= 8:
-        return Tolerances(2.0**-36, 2.0**-26)
-    return Tolerances(2.0**-18, 2.0**-12)
+        return Tolerances(2.0**-36, 2.0**-26, 2.0**-26)
+    return Tolerances(2.0**-18, 2.0**-12, 2.0**-18)
 
 
 class Lines(NamedTuple):
