@@ -7,6 +7,7 @@ them, must be those that linear programs find. Prints how many agree, and how lo
 
     python -m experiments.coverage                   (200 games and 200 polytopes: about half an hour)
     python -m experiments.coverage --games 4 --polytopes 4
+    python -m experiments.coverage --games 50 --polytopes 0 --ties robust
 """
 
 from __future__ import annotations
@@ -27,11 +28,9 @@ from tests.reference import origami
 from tests.reference import polytopes as reference
 
 AGREED = 1e-9  # on payoffs from -10 to 10
-SECONDS = 2.0  # by the estimate, up to which a region table is made
-LONGER = 10.0  # the same where no other method is quick: larger tables of such games take gigabytes
-PROGRAMS = 300.0  # regions, by the estimate, up to which each has its linear program
-LARGEST = 40_000  # variables of a mixed-integer program
-TIME_LIMIT = 120.0  # seconds for one answer; what is not proved optimal by then is not counted
+SECONDS = 1.0  # by the estimate, up to which a region table is made
+PROGRAMS = 50.0  # regions, by the estimate, up to which each has its linear program
+TIME_LIMIT = 600.0  # seconds for one answer; what is not proved optimal by then is not counted
 
 
 class Pair(NamedTuple):
@@ -59,26 +58,21 @@ def normal_form(game: js.Game, guards: int) -> js.Game:
     return js.Game(game.leader.at(points), np.einsum("ml,nkla->nkma", points, game.follower))
 
 
-def methods_for(game: js.Game, ties: str) -> Iterable[str]:
-    """Methods that can solve a game in seconds; where there is none, one that may take a minute or two."""
+def methods_for(game: js.Game) -> Iterable[str]:
+    """Methods that solve a game in seconds; a mixed-integer program solves each of them, in half a minute."""
     guess = js.solvers.estimate(game)
-    n, K, L, A = game.follower.shape
-    can = {
-        "vertices": guess.seconds < SECONDS,
-        "programs": guess.regions < PROGRAMS,
-        "milp": ties == "optimistic" and n * K * L * A < LARGEST,
-    }
-    if any(can.values()):
-        yield from (method for method, soon in can.items() if soon)
-    else:
-        yield "vertices" if guess.seconds < LONGER else "programs"
+    if guess.seconds < SECONDS:
+        yield "vertices"
+    if guess.regions < PROGRAMS:
+        yield "programs"
+    yield "milp"
 
 
 def optima(pair: Pair, ties: str) -> dict[str, float]:
     """The optimum by form and method."""
     found = {}
     for form, game in (("compact", pair.compact), ("normal", pair.normal)):
-        for method in methods_for(game, ties):
+        for method in methods_for(game):
             limit = None if method == "vertices" else TIME_LIMIT
             solution = js.solve(game, pair.types, method, ties=ties, time_limit=limit)
             if solution.gap <= AGREED:
@@ -102,17 +96,22 @@ def _is_strict(game: js.Game) -> bool:
 
 
 def forms_agree(seeds: Iterable[int], ties: str) -> tuple[Counter[str], list[str]]:
-    """How many games each way agreed with the first one of its game, and what did not."""
+    """How many games each way agreed with the first one of its game, and what did not.
+
+    A game counts as one in both forms if each form has an answer, and all answers are the same.
+    """
     agreed: Counter[str] = Counter()
     wrong = []
     for seed in seeds:
         found = optima(pair_of(seed), ties)
-        values = list(found.values())
-        for name, value in found.items():
-            if abs(value - values[0]) <= AGREED:
-                agreed[name] += 1
-            else:
-                wrong.append(f"game {seed}: {name} says {value!r}, {next(iter(found))} {values[0]!r}")
+        first = next(iter(found.values()), np.nan)
+        same = {name: abs(value - first) <= AGREED for name, value in found.items()}
+        agreed.update(name for name, is_same in same.items() if is_same)
+        forms = {name.split()[0] for name in found}
+        agreed["both forms, all answers"] += {"compact", "normal"} <= forms and all(same.values())
+        wrong += [
+            f"game {seed}: {name} says {found[name]!r}, not {first!r}" for name in same if not same[name]
+        ]
     return agreed, wrong
 
 
@@ -186,9 +185,10 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=200)
     parser.add_argument("--polytopes", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first game and polytope")
+    parser.add_argument("--ties", nargs="*", default=["optimistic", "robust"])
     parser.add_argument("--horizon", type=int, default=10_000)
     options = parser.parse_args()
-    for ties in ("optimistic", "robust"):
+    for ties in options.ties:
         seeds = range(options.first, options.first + options.games)
         _print(f"{options.games} games in both forms, {ties}:", *forms_agree(seeds, ties))
     seeds = range(options.first, options.first + options.polytopes)
@@ -202,7 +202,7 @@ def main() -> None:
 def _print(title: str, agreed: Counter[str], wrong: list[str]) -> None:
     print(title)
     for name, count in sorted(agreed.items()):
-        print(f"    {name:22} {count:4} agree")
+        print(f"    {name:24} {count:4} agree")
     print(*(f"    DIFFERS: {line}" for line in wrong), sep="\n" if wrong else "", flush=True)
 
 

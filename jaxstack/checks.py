@@ -247,6 +247,23 @@ def instance(name: str, value: _T, kind: type | tuple[type, ...], remedy: str) -
     )
 
 
+def listed(name: str, value: Any, of_what: str, length: int | None = None) -> list[Any]:
+    """`value`, a list, a tuple, a range or an array with axes, as a list; perhaps of a certain length."""
+    if not isinstance(value, list | tuple | range) and not getattr(value, "ndim", 0):
+        raise ValueError(f"{name} must be a list of {of_what}, but {brief(value)} arrived.")
+    entries = list(value)
+    if length is not None and len(entries) != length:
+        raise ValueError(f"{name} must have {length} entries ({of_what}), but {len(entries)} arrived.")
+    return entries
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value`, if it is True or False."""
+    if isinstance(value, bool | np.bool):
+        return bool(value)
+    raise ValueError(f"{name} must be True or False, but {brief(value)} arrived.")
+
+
 def path(name: str, value: Any) -> Path:
     """`value`, a text or a path, as a path."""
     if not isinstance(value, str | os.PathLike) or "\0" in os.fsdecode(value):

@@ -178,7 +178,7 @@ def test_cells_that_are_read_are_those_of_the_sweep(tmp_path):
 
 
 def test_command_writes_what_it_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    small = ((2, 1, 2, 2), ((2, 3, 2, 2),), 5, None)
+    small = ((2, 1, 2, 2), ((2, 3, 2, 2),), 5, ())
     original = enumeration.run
     monkeypatch.setattr(enumeration, "run", lambda effort: original(effort, *small))
     monkeypatch.setattr("experiments.benchmarks.__main__._set_up_devices", lambda: None)

@@ -90,12 +90,54 @@ def entries(valid):
         },
         scenarios.toll_pricing: {"toll": [1.0, 2.0, 3.0], "congestion_cost": 1.0, "lost_trip_cost": 1.0},
         scenarios.feature_mix: {"enjoyment": np.ones((3, 3)), "hosting_cost": 0.1, "weights": [0.5, 0.5]},
+        **sets_and_their_games(),
         sample_types: {"types": types, "num_rounds": 3},
         check_commitment: {"commitment": [0.5, 0.25, 0.25]},
         js.load_game: {"path": "no.json"},
         load_spec: {"path": "no.toml"},
         js.load_results: {"folder": "no"},
     }, {sample_types: {"key": jax.random.key(0)}, check_commitment: {"game": game}}
+
+
+def sets_and_their_games():
+    """The same for strategy sets, and for games on them or with unequal followers."""
+    open_, met = [[[1.0, 2.0]]], [[[-1.0, -1.0]]]
+    return {
+        js.strategies.simplex: {"size": 3},
+        js.strategies.box: {"low": [0.0, 0.0], "high": [1.0, 1.0]},
+        js.strategies.budget: {"total": 3.0, "cost": [1.0, 2.0]},
+        js.strategies.coverage: {"targets": 3, "resources": [1], "schedules": [[[0, 1], [2]]], "most": 1.0},
+        js.strategies.product_of_simplices: {"sizes": [2, 2]},
+        js.strategies.Polytope: {"G": [[1.0], [-1.0]], "h": [1.0, 0.0]},
+        scenarios.coverage_game: {
+            "resources": [1],
+            "attacker_uncovered": open_,
+            "attacker_covered": met,
+            "leader_uncovered": met[0],
+            "leader_covered": open_[0],
+            "types": [[1.0]],
+            "schedules": [[[0], [1]]],
+        },
+        scenarios.patrols: {"coverage": [0.5, 0.5]},
+        scenarios.audit: {"most": [0.5] * 3, "cost": [1.0] * 3, "share": 0.5},
+        scenarios.moving_target: {
+            "works": [[[0.5, 0.5]]],
+            "value": [[1.0]],
+            "effort": [[[0.1]]],
+            "damage": [1.0],
+            "running": [1.0, 1.0],
+            "type_probabilities": [[1.0]],
+        },
+        scenarios.museum_patrol: {
+            "guards": 1.0,
+            "rooms": [[0, 1]],
+            "gain": [[[1.0, 2.0]]],
+            "caught": [[1.0]],
+            "loss": [[[1.0, 2.0]]],
+            "arrest": 1.0,
+            "type_probabilities": [[1.0]],
+        },
+    }
 
 
 # Numbers that are right for some argument, whatever it is called.
@@ -111,6 +153,13 @@ FINE = {
     "congestion_cost": (3, -1, 1.5),
     "lost_trip_cost": (3, -1, 1.5),
     "hosting_cost": (3, -1, 1.5),
+    "size": (3,),
+    "resources": (3, 1.5),
+    "targets": (3,),
+    "total": (3, 1.5),
+    "share": (3, -1, 1.5),
+    "guards": (3, 1.5),
+    "arrest": (3, -1, 1.5),
 }
 
 
@@ -144,7 +193,7 @@ def test_every_argument_of_the_library_refuses_what_is_broken(valid):
                 except Exception as error:
                     pytest.fail(f"{where} raised {error!r}")
                 pytest.fail(f"{where} was accepted")
-    assert tried > 700
+    assert tried > 1400
 
 
 def test_sizes_that_do_not_fit_are_refused_before_anything_is_made():

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,10 @@ from typer.testing import CliRunner
 import jaxstack as js
 from jaxstack import cli, report
 from jaxstack.cli.engines import use_every_core
+from jaxstack.cli.results import _picture_of_regions
+from jaxstack.page.pictures import region_picture
 from jaxstack.sweeps import estimate, load_spec, plan, store
+from jaxstack.sweeps.spec import parse_spec
 from jaxstack.sweeps.spec.overrides import overridden
 from jaxstack.writing import write_file
 from tests.datasets import results, small_cell
@@ -402,6 +406,19 @@ def port(tmp_path):
         type_names=["bold"], action_names=["wait", "land"],
     )  # fmt: skip
     return tmp_path / "port.json"
+
+
+def test_pictures_and_pages_say_in_words_what_followers_do(port):
+    spec = '[run]\nhorizon = 8\nlearners = ["uniform"]\n[[scenario]]\nkind = "file"\nname = "port"\n'
+    spec += f'path = "{port}"\n'
+    read = parse_spec(spec, "spec")
+    problem = next(iter(read.scenario[0].points())).build(read.run)
+    drawn = [_picture_of_regions(read, problem, js.enumerate_regions(problem.game))]
+    pictures = SimpleNamespace(draw=lambda caption, make: drawn.append(make()))
+    region_picture(spec, "port", pictures)
+    assert len(drawn) == 2
+    for figure in drawn:
+        assert {"wait", "land"} <= {text.get_text() for axes in figure.axes for text in axes.texts}
 
 
 @pytest.mark.parametrize(

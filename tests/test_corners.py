@@ -7,7 +7,16 @@ import pytest
 
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
-from jaxstack.regions import RegionTable, assembly, clipping, corners, enumerate_regions, meeting
+from jaxstack.regions import (
+    RegionTable,
+    assembly,
+    clipping,
+    corners,
+    enumerate_regions,
+    lines,
+    meeting,
+    products,
+)
 from tests import games
 
 pytestmark = pytest.mark.once
@@ -75,11 +84,54 @@ def test_both_ways_agree_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_same(found, by_clipping(monkeypatch, few, ties=ties))
 
 
+@pytest.mark.parametrize("ties", ["optimistic", "robust"])
+def test_what_is_dropped_holds_no_vertex(ties: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for case in CASES:
+        tables = []
+        for few in (0, 2**60):  # lines first, and all choices of hyperplanes
+            monkeypatch.setattr(lines, "FEW", few)
+            tables.append(from_corners(monkeypatch, case.game, ties=ties))
+        assert_same(*tables)
+        assert np.abs(tables[0].vertices - tables[1].vertices).max() <= 1e-15, case.name
+
+
+@pytest.mark.parametrize(("L", "scale"), [(3, 0), (3, 3), (4, 0), (4, 3), (4, 10), (5, 3)])
+def test_what_is_dropped_in_batches_holds_no_vertex(
+    L: int, scale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Payoffs 0, 1/10, .. are no whole numbers, and nearly tie where they tie.
+    follower = np.random.default_rng(L).uniform(size=(20, 2, 2, L, 3))
+    batch = [game_of(np.round(scale * f) / 10 if scale else f) for f in follower]
+    monkeypatch.setattr(lines, "FEW", 2**60)
+    everywhere = from_corners(monkeypatch, batch)
+    monkeypatch.setattr(lines, "FEW", 0)
+    assert_same(from_corners(monkeypatch, batch), everywhere)
+
+
+def test_most_lines_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    expand = lines._expand
+    monkeypatch.setattr(lines, "_expand", lambda *args: counts.append(args[0][0].size) or expand(*args))
+    game = game_of(np.random.default_rng(0).uniform(size=(4, 4, 4, 3)))
+    assert enumerate_regions(game).num_regions > 400
+    assert sum(counts) < 3_500  # of 22,100 choices of three hyperplanes out of 52
+
+
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     game = game_of(np.random.default_rng(2).uniform(-1, 1, (3, 4, 4, 3)))
     before = enumerate_regions(game)
-    monkeypatch.setattr(meeting, "BLOCK", 50)
+    monkeypatch.setattr(lines, "BLOCK", 50)
+    monkeypatch.setattr(products, "_BLOCK", 7)
+    monkeypatch.setattr(assembly, "_BLOCK", 5_000)
     assert_same(before, enumerate_regions(game))
+
+
+def test_keys_that_differ_in_low_bits_alone_are_told_apart() -> None:
+    key = np.random.default_rng(0).integers(5, size=1_000).astype(np.uint64)
+    order, first = products._grouped(key)
+    np.testing.assert_array_equal(order, np.argsort(key, kind="stable"))
+    np.testing.assert_array_equal(key[order[first[:-1]]], np.arange(5))
+    assert first[-1] == 1_000
 
 
 @pytest.mark.parametrize(("noise", "penalty"), [(1e-10, 0.0), (1e-8, 0.0), (1e-6, 0.0), (1e-5, 1e3)])
@@ -127,6 +179,18 @@ def test_too_much_to_try_is_clipped(limit: str, monkeypatch: pytest.MonkeyPatch)
     assert_same(before, enumerate_regions(game))
 
 
+def test_what_a_sample_says_of_the_regions_tells_whether_to_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corners, "MAX_WORK", 0)
+    monkeypatch.setattr(clipping, "LARGE", 0)
+    few, many = (game_of(np.random.default_rng(3).uniform(-1, 1, (1, 2, L, 3))) for L in (6, 7))
+    from_corners(monkeypatch, few)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, many)
+    monkeypatch.setattr(corners, "PER_REGION", 10)
+    with pytest.raises(pytest.fail.Exception, match="clipped"):
+        from_corners(monkeypatch, few)
+
+
 def test_hyperplanes_through_one_point_are_clipped_when_robust() -> None:
     # 25 indifferences meet in the centre: 2^25 response maps there, but only 50 full-dimensional regions.
     normals = np.random.default_rng(4).integers(-1000, 1000, size=(1, 25, 3)).astype(float)
@@ -147,6 +211,7 @@ def test_codes_keep_order_and_content(num_actions: int, num_games: int) -> None:
     game = rng.integers(num_games, size=50)
     codes = codec.pack(game, responses)
     assert codes.shape == (50, codec.num_pieces)
+    assert codec.pack(game[:0], responses[:0]).shape == (0, codec.num_pieces)
     assert codec.num_pieces % 4 == 0
     for packed, original in zip(codec.unpack(codes), (game, responses), strict=True):
         np.testing.assert_array_equal(packed, original)

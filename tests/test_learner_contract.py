@@ -15,6 +15,7 @@ import jaxstack as js
 from jaxstack.learners import region_means
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback
 from jaxstack.simulation import prepare
+from jaxstack.simulation.trace import trace_run
 from tests.conftest import Compilations, Small, small_game
 
 ROSTER = tuple(js.learners.ROSTER)
@@ -316,17 +317,15 @@ def test_payoffs_seen_in_a_region_do_not_drift() -> None:
 
 
 def many_rounds(learner: Learner, rounds: int) -> tuple[Any, Known]:
-    """State of one run after so many rounds, and what the learner knows."""
-    known = known_of(learner, horizon=rounds)
-    drawn = np.random.default_rng(1).integers(2, size=(1, rounds, 2)).astype(np.int32)
-    keys = jnp.broadcast_to(jax.random.key(0), (1, rounds))
-    _, hparams = start(learner, known)
-    state, _ = play_runs(learner, keys, known, hparams, drawn)
-    return jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), state), known
+    """State of one run of a simulation after so many rounds, and what the learner knows."""
+    game, types, table = SMALL
+    setup = prepare(jax.random.key(0), game, types, learner, horizon=rounds, table=table, hparams=None)
+    state = trace_run(setup, 0, rounds).state
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), state), setup.inputs.known
 
 
 def test_oful_knows_means_and_variances_of_its_regression() -> None:
-    """Each candidate's are computed anew in turn, so that no rounding lives for thousands of rounds."""
+    """They are computed anew now and then, so that no rounding lives for thousands of rounds."""
     state, known = many_rounds(js.learners.oful(), 1 << 15)
     features = known.prepared.features
     np.testing.assert_allclose(state.mean, features @ state.estimate, atol=3e-6)
@@ -337,7 +336,7 @@ def test_oful_knows_means_and_variances_of_its_regression() -> None:
 def test_sums_of_erm_joint_are_those_of_its_counts() -> None:
     """Without being computed anew now and then they would be off by tens of units by now."""
     state, known = many_rounds(js.learners.erm_joint(), 1 << 17)
-    values = np.asarray(known.prepared.joint, np.float64) @ state.counts
+    values = np.asarray(known.prepared.joint, np.float64) @ state.counts[0]
     leads = state.leads.ravel()[: len(values)]
     np.testing.assert_allclose(leads - leads.max(), values - values.max(), atol=0.05)
     assert state.best == np.argmax(values)

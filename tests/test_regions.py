@@ -496,13 +496,13 @@ def test_too_many_regions_are_noticed_early(monkeypatch: pytest.MonkeyPatch) -> 
     # 60 lines cut the triangle into 393 cells. A few of the corners are enough to know of 20.
     game = game_of(np.random.default_rng(0).uniform(-1, 1, (1, 60, 3, 2)))
     looked_at = []
-    meet = corners._meet
+    meet = corners.meet
 
-    def counting(some: corners._Corners, codec: object) -> object:
+    def counting(some: corners.Corners, codec: object) -> object:
         looked_at.append(len(some.points))
         return meet(some, codec)
 
-    monkeypatch.setattr(corners, "_meet", counting)
+    monkeypatch.setattr(corners, "meet", counting)
     for ties in ("optimistic", "robust"):
         looked_at.clear()
         num_regions = enumerate_regions(game, ties=ties, max_regions=10_000).num_regions

@@ -98,6 +98,16 @@ def test_a_table_that_proves_too_large_is_replaced(monkeypatch: pytest.MonkeyPat
     assert solution.value == pytest.approx(solve(game, types, "milp").value)
 
 
+def test_robust_ties_have_the_same_methods_but_where_actions_are_equal() -> None:
+    rng = np.random.default_rng(0)
+    leader, follower = SeparablePayoff(rng.uniform(size=(6, 10, 3))), rng.uniform(size=(6, 2, 10, 3))
+    assert choice.choose(Game(leader, follower), "robust")[0] == "milp"
+    follower[3, 1, :, 2] = follower[3, 1, :, 0]
+    method, reason = choice.choose(Game(leader, follower), "robust")
+    assert method == "walk"
+    assert "equal actions" in reason
+
+
 def test_equal_actions_count_in_the_estimate() -> None:
     # 2^24 response maps hold everywhere.
     game = Game(SeparablePayoff(np.ones((24, 2, 2))), np.zeros((24, 1, 2, 2)))

@@ -84,11 +84,10 @@ def test_flat_region_counts_only_under_optimistic_ties(method: str) -> None:
     np.testing.assert_allclose(optimistic.commitment, [1, 0], atol=1e-9)
     assert optimistic.response.tolist() == [[1]]
     assert optimistic.value == pytest.approx(9, abs=1e-9)
-    if method != "milp":
-        robust = solve(flat_game(), ONE_TYPE, method, ties="robust")
-        np.testing.assert_allclose(robust.commitment, [1, 0], atol=1e-9)
-        assert robust.response.tolist() == [[0]]
-        assert robust.value == pytest.approx(3, abs=1e-9)
+    robust = solve(flat_game(), ONE_TYPE, method, ties="robust")
+    np.testing.assert_allclose(robust.commitment, [1, 0], atol=1e-9)
+    assert robust.response.tolist() == [[0]]
+    assert robust.value == pytest.approx(3, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -101,8 +100,7 @@ def test_ties_are_broken_jointly(method: str) -> None:
     np.testing.assert_allclose(solution.commitment, [1, 0], atol=1e-9)
     assert solution.response.tolist() == [[1]] * 4
     assert solution.value == pytest.approx(1, abs=1e-9)
-    if method != "milp":
-        assert solve(game, types, method, ties="robust").value == pytest.approx(0, abs=1e-9)
+    assert solve(game, types, method, ties="robust").value == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", EXACT)
@@ -110,11 +108,10 @@ def test_ties_are_broken_jointly(method: str) -> None:
 def test_equal_actions_constrain_nothing(method: str, ties: str) -> None:
     # Actions 0 and 2 are equal up to rounding, so that the region of 2 is full-dimensional: x_0 >= 1/2.
     game = one_follower(leader=[[1, 0, 5], [0, 2, 7]], follower=[[0.3, 0, 0.1 + 0.2], [0.3, 0.6, 0.3]])
-    if (method, ties) != ("milp", "robust"):
-        solution = solve(game, ONE_TYPE, method, ties)
-        np.testing.assert_allclose(solution.commitment, [0.5, 0.5], atol=1e-9)
-        assert solution.response.tolist() == [[2]]
-        assert solution.value == pytest.approx(6, abs=1e-9)
+    solution = solve(game, ONE_TYPE, method, ties)
+    np.testing.assert_allclose(solution.commitment, [0.5, 0.5], atol=1e-9)
+    assert solution.response.tolist() == [[2]]
+    assert solution.value == pytest.approx(6, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", EXACT)
@@ -182,7 +179,7 @@ def test_all_methods_agree_on_random_games(case: Case) -> None:
         solution = solve(case.game, case.types, method)
         assert_consistent(case, solution)
         assert solution.value == pytest.approx(best, abs=1e-6), method
-    for method in ("vertices", "programs"):
+    for method in EXACT:
         assert solve(case.game, case.types, method, ties="robust").value == pytest.approx(best, abs=1e-9)
 
 
@@ -197,7 +194,8 @@ def test_exact_methods_agree_on_degenerate_games(case: Case) -> None:
     assert solve(case.game, case.types, ties="robust", table=table).value == pytest.approx(
         enforceable, abs=1e-9
     )
-    assert solve(case.game, case.types, "programs", "robust").value == pytest.approx(enforceable, abs=1e-9)
+    for method in ("programs", "milp"):
+        assert solve(case.game, case.types, method, "robust").value == pytest.approx(enforceable, abs=1e-9)
 
 
 def test_degenerate_games_tell_the_tie_rules_apart() -> None:
@@ -290,11 +288,7 @@ def test_tables_of_another_game_or_tie_rule_are_refused() -> None:
         solve(flat_game(), ONE_TYPE, table=enumerate_regions(flat_game(), ties="robust"))
 
 
-def test_milp_refuses_robust_ties_and_large_joint_tables() -> None:
-    with pytest.raises(
-        ValueError, match=r"method='milp' cannot express ties='robust'.*Use method='vertices'"
-    ):
-        solve(flat_game(), ONE_TYPE, "milp", ties="robust")
+def test_milp_refuses_large_joint_tables() -> None:
     large = Game(AnonymousPayoff(np.ones((2, 201))), np.zeros((200, 2, 2, 2)))
     types = IndependentTypes(np.full((200, 2), 0.5))
     with pytest.raises(

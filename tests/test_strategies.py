@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import jax
@@ -411,3 +412,13 @@ def test_problems_of_solvers_hold_shares() -> None:
     value = problem.to_payoff(float(problem.payoffs(maps)[0] @ game.strategies.frame.shares(x)))
     vector = js.value.region_payoff_vectors(game, types, maps)[0]
     assert value == pytest.approx(float(vector @ x), abs=1e-9)
+
+
+def test_large_sets_are_made_in_seconds():
+    """Most coefficients are 0, and no fraction is worked out for them: all of them take a minute here."""
+    began = time.process_time()
+    large = js.strategies.coverage(600, 120)
+    assert large.hull_shares.shape == (64, 601)
+    inside = large.frame.commitments(large.frame.centre)
+    np.testing.assert_array_equal(large.checked(inside), inside)
+    assert time.process_time() - began < 15

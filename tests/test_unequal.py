@@ -12,6 +12,7 @@ import jaxstack as js
 from experiments import unequal
 from jaxstack import bounds, learners
 from jaxstack.game import best_response_sets
+from jaxstack.learners.posterior import reading
 from jaxstack.solvers import estimate
 from jaxstack.value import expected_utility
 from tests.reference import unequal as reference
@@ -187,20 +188,25 @@ def test_leader_payoffs_by_type_are_lists_too():
     assert solution.value[1] == pytest.approx(js.solve(other, js.IndependentTypes([[1.0]])).value, abs=1e-12)
 
 
-def test_learners_from_outcomes_play_what_there_is_or_say_why_not():
-    game = js.Game(TABLE, FOLLOWERS)
-    table = js.enumerate_regions(game)
-    outcomes = js.learners.shared_posterior().prepare(game, table).outcomes
-    assert outcomes.of_type.shape[-2:] == (1, 2)  # joint types that there are
-    with pytest.raises(ValueError, match=r"followers who all have K = 2 types, but .* have \[2, 1\]"):
-        js.learners.marginal_posterior().prepare(
-            js.Game(js.SeparablePayoff(np.ones((2, 3, 4))), FOLLOWERS), table
-        )
-    batch = js.stack([game, js.Game(TABLE[:, :, 0], FOLLOWERS[:1])])
-    alone = js.stack([game, js.Game(TABLE[:, 0], FOLLOWERS[1:])])
-    js.learners.shared_posterior().prepare(batch, js.enumerate_regions(batch))
-    with pytest.raises(ValueError, match=r"joint types, of which games of .* have \[2, 1\]. Simulate these"):
-        js.learners.vector_oful().prepare(alone, js.enumerate_regions(alone))
+def test_posteriors_are_over_types_that_there_are():
+    tells = [
+        np.tile([1.0, 0.0], (3, 1)),
+        np.tile([0.0, 1.0], (3, 1)),
+    ]  # what a type plays, whatever is posted
+    game = js.Game(
+        js.SeparablePayoff(np.random.default_rng(0).uniform(size=(2, 3, 4))), [tells, FOLLOWERS[1]]
+    )
+    table, types = js.enumerate_regions(game), js.IndependentTypes([[0.25, 0.75], [1.0]])
+    trace = js.play(
+        jax.random.key(0), game, types, learners.marginal_posterior(), horizon=400, table=table, states=True
+    )
+    last = jax.tree.map(lambda leaf: leaf[-1], trace.states)
+    told = js.posterior(learners.know(game, table, 400), last, num_samples=2)
+    np.testing.assert_allclose(told.estimate, [[0.25, 0.75], [1.0, 0.0]], atol=0.08)
+    np.testing.assert_allclose(told.samples[:, 1], [[1.0, 0.0]] * 2, atol=1e-6)
+    assert learners.shared_posterior().prepare(game, table).outcomes.of_type.shape[-2:] == (1, 2)
+    joint = reading._by_follower(game, np.array([[0.25, 0.75]]), joint=True)
+    np.testing.assert_array_equal(joint, [[0.25, 0.0], [0.75, 0.0]])
 
 
 # --- batches ---
@@ -217,6 +223,25 @@ def test_oful_has_the_numbers_of_the_games_in_a_batch():
     for game, features, own in zip(games, together.features, together.own, strict=True):
         alone = oful.prepare(game, js.enumerate_regions(game))
         np.testing.assert_array_equal(features[:own], alone.features)
+
+
+def test_learners_from_outcomes_have_the_numbers_of_the_games_in_a_batch():
+    cases = [unequal.random_case(seed) for seed in (10, 73)]
+    assert len({case.game.num_joint_types for case in cases}) == 2
+    assert unequal.batch_difference(cases, "vector_oful", 100, 4) == [0.0, 0.0]
+    batch = js.stack([case.game for case in cases])
+    with pytest.raises(
+        ValueError, match=r"draws random numbers for joint types, .* Simulate these games one"
+    ):
+        learners.shared_posterior().prepare(batch, js.enumerate_regions(batch))
+    turned = [FOLLOWERS[1] + [RNG.uniform(size=(3, 4))], [FOLLOWERS[0][0]]]  # K = (2, 1), or (1, 2)
+    games = [
+        js.Game(js.SeparablePayoff([RNG.uniform(size=own[0].shape).tolist() for own in given]), given)
+        for given in (turned, turned[::-1])
+    ]
+    types = [js.IndependentTypes([[0.25, 0.75], [1.0]]), js.IndependentTypes([[1.0], [0.25, 0.75]])]
+    cases = [unequal.Case(game, own, None) for game, own in zip(games, types, strict=True)]
+    assert unequal.batch_difference(cases, "marginal_posterior", 100, 4) == [0.0, 0.0]
 
 
 def test_a_batch_of_unequal_games_is_the_games():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import jax
@@ -110,6 +111,14 @@ def test_it_runs_in_the_float_type_of_a_learner() -> None:
     assert place.value.dtype == jnp.float32
     best = js.solve(case.game, case.types, table=table).value
     assert float(place.value) == pytest.approx((best - known.payoff_low) / known.payoff_range, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "number", [555, 902], ids=["where regions do not count", "where equal actions make payoffs concave"]
+)
+def test_robust_searches_are_not_misled(number: int) -> None:
+    _, make = next(itertools.islice(experiment.small_games(number + 1), number, None))
+    assert max(map(abs, experiment.gaps_of(make(), "robust"))) <= 1e-9
 
 
 def test_the_experiment_counts() -> None:

@@ -28,7 +28,7 @@ GAMES = {
             "leader_names": security.SCHEDULES,
             "follower_names": security.ATTACKERS,
             "type_names": security.TYPES,
-            "action_names": ("stay away", *(f"attack the {target}" for target in security.TARGETS)),
+            "action_names": security.ACTIONS,
         },
     ),
     "feature_mix.json": (

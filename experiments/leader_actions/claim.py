@@ -48,7 +48,7 @@ LEADER = {"full": (2, 5, 10, 20, 50), "quick": (2, 5, 10, 20), "toy": (2,)}
 DECISIONS = {"full": (4, 8, 16, 32), "quick": (4, 8, 16), "toy": (2,)}  # even: half of the signs are +
 HORIZON = {"full": 10_000, "quick": 3_000, "toy": 100}
 GAMES, RUNS = {"full": 8, "quick": 4, "toy": 2}, {"full": 2, "quick": 2, "toy": 1}
-HARD_RUNS = {"full": 16, "quick": 8, "toy": 2}
+HARD_RUNS = {"full": 32, "quick": 24, "toy": 2}
 MARGIN, SLACK = 0.1, 0.1
 
 

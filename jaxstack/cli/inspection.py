@@ -50,9 +50,8 @@ def inspect_game(path: Path, out: Path | None, ties: str, console: Console, as_j
         told.print(Text(f"No picture: {why}."))
         return
     if game.dimension not in (1, 2):
-        told.print(
-            Text(f"No picture: regions are drawn for L = 2 or 3, and L = {game.num_leader_actions} here.")
-        )
+        drawn = "regions are drawn of two or three leader actions, or of sets of one or two dimensions"
+        told.print(Text(f"No picture: {drawn}, and there are {game.dimension} dimensions here."))
         return
     words: Any = {"names": _leaders(file), "action_names": file.action_names}
     figure = plots.regions(game, types, table, solution, title=f"{path.stem}: {sizes(game)}", **words)

@@ -109,11 +109,13 @@ class Results:
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
         draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
         if table is not None and problem.game.dimension in (1, 2):
-            draw(f"{stem}-regions.png", _picture_of_regions(self._spec, problem, table))
+            # Padded as the cells were, so that the run that is drawn finds their program.
+            padded = games.table_of(group[0].game_key, run.is_small(group[0]), group[0].run.table)
+            draw(f"{stem}-regions.png", _picture_of_regions(self._spec, problem, table, padded))
         return told
 
 
-def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
+def _picture_of_regions(spec: Spec, problem: Problem, table: Any, padded: Any) -> Figure:
     """Regions of the (first) game with the optimum and the first learner's path in run 0."""
     import jax
 
@@ -124,7 +126,8 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
     game, types = problem.game, problem.types
     of_batch = game.num_games is not None
     if of_batch:
-        game, types, table = unstack(game, 0), unstack(types, 0), unstack(table, 0)
+        game, types = unstack(game, 0), unstack(types, 0)
+        table, padded = unstack(table, 0), unstack(padded, 0)
     first = next(spec.learners()[0].points())
     trace = jaxstack.play(
         jax.random.key(spec.run.seed),
@@ -132,12 +135,13 @@ def _picture_of_regions(spec: Spec, problem: Problem, table: Any) -> Figure:
         types,
         first.player(),
         horizon=min(spec.run.horizon, 100_000),
-        table=table,
+        table=padded,
         hparams=first.hparams,
     )
     solution = solvers.solve(game, types, ties=problem.ties, table=table)
     title = f"{problem.name}{', game 1' if of_batch else ''}: regions, and one run of {first.title}"
-    return plots.regions(game, types, table, solution, trace.commitment, problem.leader_names, title)
+    path, words = trace.commitment, problem.action_names
+    return plots.regions(game, types, table, solution, path, problem.leader_names, title, words)
 
 
 def _file_stems(problems: Sequence[Problem]) -> list[str]:

@@ -24,7 +24,7 @@ from jaxstack.learners.knowledge import know, with_prepared
 from jaxstack.regions import RegionTable
 from jaxstack.scenarios.files import GameFile
 from jaxstack.simulation.batching import choice_shapes, state_shapes, told
-from jaxstack.simulation.rounds import BLOCK, Inputs, acting_key, plan, what_is_seen
+from jaxstack.simulation.rounds import BLOCK, Inputs, acting_key, plan, refresh, what_is_seen
 from jaxstack.simulation.setup import check_setting, hparams_of, schedule_of
 from jaxstack.simulation.simulate import MAX_HORIZON
 from jaxstack.solvers.cells import Preferences
@@ -355,7 +355,10 @@ def _act(learner: Learner, inputs: Inputs, state: Any, run: Any, block: Any, ste
 
 @functools.partial(jax.jit, static_argnums=0)
 def _learn(learner: Learner, inputs: Inputs, state: Any, choice: Any, feedback: Any, t: Any) -> Any:
-    return learner.update(state, inputs.known, inputs.hparams, choice, feedback, t)
+    after = learner.update(state, inputs.known, inputs.hparams, choice, feedback, t)
+    if learner.refresh is None:
+        return after
+    return jax.lax.cond(t % BLOCK == 0, lambda: refresh(learner, inputs, after), lambda: after)
 
 
 _seen = jax.jit(what_is_seen, static_argnums=0)

@@ -43,7 +43,7 @@ def check_learner(
     - `init`: arrays of explicit dtypes (floats follow `jax_enable_x64`, integers do not);
     - `act`: a Choice of int32 scalars, a real vertex of a real region in every round; or a Commitment of the
       strategy set with a best response of every follower type;
-    - `schedule`: rounds within 1..T, the same each time; `replan`: a state as `init`'s;
+    - `schedule`: rounds within 1..T, the same each time; `replan`, `refresh`: a state as `init`'s;
     - `update`: a state of the same tree, shapes and dtypes, so that memory does not grow with T, and no NaN;
     - feedback: it reads what its kind of feedback has, nothing else;
     - purity: tracing twice gives the same program, without callbacks or captured arrays; no Python branches

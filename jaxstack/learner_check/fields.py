@@ -33,7 +33,7 @@ def check_fields(learner: Any) -> None:
         other is None or (isinstance(other, Learner) and not other.needs_table),
         f"{name}: without_table must be a Learner with needs_table=False, or None, but {other!r} arrived.",
     )
-    for field in ("schedule", "replan", "info"):
+    for field in ("schedule", "replan", "refresh", "info"):
         given = getattr(learner, field)
         require(
             given is None or callable(given),

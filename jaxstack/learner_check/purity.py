@@ -38,6 +38,8 @@ def check_purity(setting: Setting) -> None:
             ),
         ),
     }
+    if learner.refresh is not None:
+        calls["refresh"] = (learner.refresh, (state, known, hparams))
     if learner.replan is not None:
         calls["replan"] = (learner.replan, (inputs.key, state, known, hparams, ROUND))
     for what, (function, args) in calls.items():

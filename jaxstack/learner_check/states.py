@@ -57,6 +57,12 @@ def _check_round(learner: Learner, inputs: Inputs, where: str) -> list[tuple[str
         _check_same(
             state, planned, f"{name}: replan must return a state of the same tree, shapes and dtypes as init"
         )
+    if learner.refresh is not None:
+        with calling(learner, "refresh", where):
+            fresh = jax.eval_shape(learner.refresh, state, known, hparams)
+        _check_same(
+            state, fresh, f"{name}: refresh must return a state of the same tree, shapes and dtypes as init"
+        )
     return dtypes
 
 

@@ -166,6 +166,8 @@ class Learner:
       schedule: horizon -> [E] rounds in which it replans, fixed before round 1 and the same for all runs.
       replan: (key, state, known, hparams, t) -> state, before `act` in those rounds: work that is too dear
         for every round.
+      refresh: (state, known, hparams) -> state, after every 128th round: sums of many rounds computed anew,
+        so that no rounding lives longer. `update` alone is right, up to rounding.
       off_policy: from which rounds `update` learns that somebody else played (`jaxstack.deploy`): "none";
         "vertices" or "regions", where it must be told which vertex or region that was; or "all", where what
         it sees says enough.
@@ -190,6 +192,7 @@ class Learner:
     draws: bool = False
     schedule: Callable[[int], np.ndarray] | None = None
     replan: Callable[[jax.Array, Pytree, Known, Pytree, jax.Array], Pytree] | None = None
+    refresh: Callable[[Pytree, Known, Pytree], Pytree] | None = None
     off_policy: str = "none"
     info: Callable[[Pytree, Known, Any], dict[str, jax.Array]] | None = None
 

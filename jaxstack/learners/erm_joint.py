@@ -25,26 +25,24 @@ from jaxstack.learners.contract import (
     tie_tolerance,
 )
 from jaxstack.learners.erm_search import erm_by_search
-from jaxstack.learners.rows import take_row
+from jaxstack.learners.rows import pairwise, take_row
 from jaxstack.payoffs import joint_index
 
-REFRESH = 128
-"""Rounds after which sums of values are computed anew from the counts, so that no rounding lives longer."""
-
-_LANES = 16
+_LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
+_UNROLLED = 256  # rows of lanes up to which a search is written out, row by row
 
 
 class TypeCounts(NamedTuple):
     """How often each joint type (F = J) or each follower type (F = nK) was seen, and what follows from it.
 
-    counts: [F] int32.
-    leads: [M/16, 16] summed unit values of all candidates, less a number that is the same for all; -inf on
-      padding. Rows of 16 add and compare as vectors.
+    counts: [1, F] int32: a table of one row, which is written without moving the others.
+    leads: [M/8, 8] summed unit values of all candidates, less a number that is the same for all; -inf on
+      padding. Rows of 8 add and compare as vectors.
     best: [] int32, the first best candidate.
     """
 
-    counts: Int[DeviceArray, "F"]
-    leads: Float[DeviceArray, "M/16 16"]
+    counts: Int[DeviceArray, "1 F"]
+    leads: Float[DeviceArray, "M/8 8"]
     best: Int[DeviceArray, ""]
 
 
@@ -76,6 +74,7 @@ def erm_joint() -> Learner:
         init=_init,
         act=_act,
         update=_update,
+        refresh=_refresh,
         prepare=prepare_scoring,
         theorem="erm_joint",
         info=_info,
@@ -85,7 +84,7 @@ def erm_joint() -> Learner:
 
 
 def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
-    return {"counts": state.counts} if isinstance(state, TypeCounts) else {}
+    return {"counts": state.counts[0]} if isinstance(state, TypeCounts) else {}
 
 
 def _init(known: Known, hparams: NoParams) -> State:
@@ -94,7 +93,7 @@ def _init(known: Known, hparams: NoParams) -> State:
         shape = (known.table.padded_regions, known.game.num_leader_actions)
         return PayoffSums(jnp.zeros(shape, known.dtype), jnp.zeros(shape, known.dtype))
     nothing = _in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
-    return TypeCounts(jnp.zeros(values.shape[-1], jnp.int32), nothing, jnp.zeros((), jnp.int32))
+    return TypeCounts(jnp.zeros((1, values.shape[-1]), jnp.int32), nothing, jnp.zeros((), jnp.int32))
 
 
 def _act(key: jax.Array, state: State, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
@@ -120,30 +119,38 @@ def _update(
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     seen = _seen(known, feedback.types)
-    counts = state.counts.at[seen].add(1, mode="promise_in_bounds")
-    rows = _in_lanes(values.T, 0)  # [F, M/16, 16]
-    leads = state.leads + take_row(rows, seen).sum(axis=0)
-    leads = jax.lax.cond(t % REFRESH == 0, lambda: _leads(values, counts), lambda: leads)
+    counts = state.counts.at[0, seen].add(1, mode="promise_in_bounds")
+    rows = _in_lanes(values.T, 0)  # [F, M/8, 8]
+    leads = functools.reduce(jnp.add, [take_row(rows, one) for one in seen], state.leads)
     return TypeCounts(counts, leads, _first_best(leads, tie_tolerance(leads.dtype) * t.astype(leads.dtype)))
 
 
-def _leads(values: Float[DeviceArray, "M F"], counts: Int[DeviceArray, "F"]) -> jax.Array:
-    """[M/16, 16]: summed unit values over the rounds counted, less the largest."""
-    scores = values @ counts.astype(values.dtype)
-    return _in_lanes(scores - scores.max(), -jnp.inf)
+def _refresh(state: State, known: Known, hparams: NoParams) -> State:
+    """Leads from the counts; sums of payoffs lose nothing to rounding as they are."""
+    if isinstance(state, PayoffSums):
+        return state
+    values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
+    scores = values @ state.counts[0].astype(values.dtype)
+    return state._replace(leads=_in_lanes(scores - scores.max(), -jnp.inf))
 
 
 def _in_lanes(values: Float[Array, "*batch M"], padding: float) -> jax.Array:
-    """[.., M/16, 16]."""
+    """[.., M/8, 8]."""
     widths = [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % _LANES)]
     return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], -1, _LANES)
 
 
-def _first_best(leads: Float[DeviceArray, "M/16 16"], tolerance: Float[DeviceArray, ""]) -> jax.Array:
+def _first_best(leads: Float[DeviceArray, "M/8 8"], tolerance: Float[DeviceArray, ""]) -> jax.Array:
     """Lowest candidate within the tolerance of the best; [] int32."""
-    place = np.arange(leads.size, dtype=np.int32).reshape(leads.shape)
-    level = leads.max(axis=0).max() - tolerance
-    return jnp.where(leads >= level, place, leads.size).min(axis=0).min()
+    if len(leads) > _UNROLLED:
+        place = np.arange(leads.size, dtype=np.int32).reshape(leads.shape)
+        level = leads.max(axis=0).max() - tolerance
+        return jnp.where(leads >= level, place, leads.size).min(axis=0).min()
+    # Row by row: reductions over an axis other than the last take several times as long.
+    level = pairwise(jnp.maximum, list(leads)).max() - tolerance
+    far = np.int32(leads.size)
+    first = [jnp.where(row >= level, np.int32(at * _LANES), far) for at, row in enumerate(leads)]
+    return (pairwise(jnp.minimum, first) + np.arange(_LANES, dtype=np.int32)).min()
 
 
 def _features(scoring: Scoring) -> Any:

@@ -39,14 +39,12 @@ class Prepared(NamedTuple):
     candidates: Candidates
     features: Float[Array, "M F"]  # in an orthonormal basis of their span
     row: Int[Array, "R V"]  # int32, candidate of each (region, vertex)
-    own: Int[Array, ""]  # int32, candidates without what a batch adds
 
 
 class OFULState(NamedTuple):
     """Ridge regression by rank-one updates, which contract the errors of earlier ones.
 
-    Means and variances of candidates follow by rank-one updates too, whose errors stay. So the candidate that
-    was played, and one more in turn, get theirs from the regression: an error lives for M rounds at most.
+    Means and variances of candidates follow by rank-one updates too, whose errors stay until `refresh`.
     """
 
     inverse: Float[DeviceArray, "F F"]  # V^-1, V = ridge I + sum z z^T
@@ -85,6 +83,7 @@ def oful() -> Learner:
         init=_init,
         act=_act,
         update=_update,
+        refresh=_refresh,
         hparams=default_params,
         prepare=_prepare,
         ranges=RANGES,
@@ -111,7 +110,7 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
         rank = max(one.shape[-1] for one in each)
         features = np.stack([np.pad(one, ((0, 0), (rank - one.shape[-1], 0))) for one in each])
     row = np.cumsum(mask.reshape(*mask.shape[:-2], -1), axis=-1).reshape(mask.shape) - 1
-    return Prepared(candidates, features, row.astype(np.int32), own)
+    return Prepared(candidates, features, row.astype(np.int32))
 
 
 def _in_span(features: Float[np.ndarray, "M J"], own: int, num_joint_types: int) -> np.ndarray:
@@ -168,25 +167,17 @@ def _update(
     estimate = state.estimate + gain_normed * surprise
 
     shared = features @ gain
-    turn = (t - 1) % known.prepared.own
-    in_turn = take_row(features, turn)
-    index = jnp.arange(features.shape[0], dtype=jnp.int32)
-
-    def exact(of_turn: jax.Array, of_played: jax.Array, followed: jax.Array) -> jax.Array:
-        return jnp.where(index == played, of_played, jnp.where(index == turn, of_turn, followed))
-
     return OFULState(
         inverse,
         estimate,
-        exact(
-            (in_turn * estimate).sum(),
-            (feature * estimate).sum(),
-            state.mean + shared * (surprise / (1 + variance)),
-        ),
-        exact(
-            (in_turn * (inverse @ in_turn)).sum(),
-            variance / (1 + variance),
-            state.variance - shared**2 / (1 + variance),
-        ),
+        state.mean + shared * (surprise / (1 + variance)),
+        state.variance - shared**2 / (1 + variance),
         *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
     )
+
+
+def _refresh(state: OFULState, known: Known, hparams: OFULParams) -> OFULState:
+    """Means and variances of all candidates from the regression."""
+    features = jnp.asarray(known.prepared.features)
+    variance = ((features @ state.inverse) * features).sum(axis=-1)
+    return state._replace(mean=features @ state.estimate, variance=variance)

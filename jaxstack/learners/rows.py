@@ -9,7 +9,7 @@ by vector operations over runs when the axis of runs comes last (`runs_axis`, wh
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -60,7 +60,7 @@ def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) ->
             jnp.where(piece >= threshold, np.arange(at, at + len(piece), dtype=np.int32), last)
             for at, piece in _pieces(values)
         ]
-        return functools.reduce(jnp.minimum, places).min()
+        return pairwise(jnp.minimum, places).min()
     index = jnp.int32(last)
     for i in reversed(range(last)):
         index = jnp.where(values[i] >= threshold, i, index)
@@ -70,8 +70,16 @@ def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) ->
 def maximum(values: Float[Array, "M"]) -> jax.Array:
     """The largest value; []."""
     if values.shape[0] > _UNROLLED:
-        return functools.reduce(jnp.maximum, [piece for _, piece in _pieces(values)]).max()
-    return functools.reduce(jnp.maximum, [values[i] for i in range(values.shape[0])])
+        return pairwise(jnp.maximum, [piece for _, piece in _pieces(values)]).max()
+    return pairwise(jnp.maximum, list(values))
+
+
+def pairwise(combine: Callable[[jax.Array, jax.Array], jax.Array], parts: list[jax.Array]) -> jax.Array:
+    """All parts combined, pair by pair: one after the other, each operation would wait for the one before."""
+    while len(parts) > 1:
+        alone = parts[len(parts) & ~1 :]
+        parts = [*map(combine, parts[::2], parts[1::2]), *alone]
+    return parts[0]
 
 
 def _pieces(values: Array) -> list[tuple[int, jax.Array]]:

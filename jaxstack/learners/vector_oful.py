@@ -36,9 +36,6 @@ from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, seen_ou
 from jaxstack.learners.rows import take_row
 from jaxstack.regions.table import RegionTable
 
-REFRESH = 128
-"""Rounds after which V^-1 is computed anew from whole numbers, so that no rounding lives longer."""
-
 
 class Prepared(NamedTuple):
     candidates: Candidates
@@ -87,6 +84,7 @@ def vector_oful() -> Learner:
         init=_init,
         act=_act,
         update=_update,
+        refresh=_refresh,
         hparams=default_params,
         prepare=_prepare,
         ranges=RANGES,
@@ -148,27 +146,23 @@ def _update(
     estimate = state.estimate + reduced @ solve(surprise[:, None])[:, 0]
     grown = 2 * jnp.log(jnp.diagonal(root)).sum()
 
+    # Joint types that a game of a batch lacks lead nowhere (-1): what V has of them meets no feature.
     pairs = state.pairs + (of_type[:, None] == of_type[None]).astype(jnp.int32)
-    followed = (
-        state.inverse - reduced @ reduced.T,
-        state.variance - ((features @ reduced) ** 2).sum(axis=-1),
-    )
-    inverse, variance = jax.lax.cond(
-        t % REFRESH == 0, lambda: _exact(pairs, features, hparams.ridge), lambda: followed
-    )
+    inverse = state.inverse - reduced @ reduced.T
+    variance = state.variance - ((features @ reduced) ** 2).sum(axis=-1)
     log_det = add_compensated(state.log_det, state.log_det_error, grown)
     return VectorOFULState(pairs, inverse, estimate, variance, *log_det)
 
 
-def _exact(
-    pairs: Int[DeviceArray, "J J"], features: Float[DeviceArray, "M J"], ridge: Float[DeviceArray, ""]
-) -> tuple[jax.Array, jax.Array]:
-    """V^-1 and the variances of all candidates."""
-    identity = jnp.eye(len(pairs), dtype=features.dtype)
-    root = jax.lax.linalg.cholesky(pairs.astype(features.dtype) + ridge * identity, symmetrize_input=False)
+def _refresh(state: VectorOFULState, known: Known, hparams: OFULParams) -> VectorOFULState:
+    """V^-1 and the variances of all candidates, from whole numbers."""
+    features, identity = _features(known), jnp.eye(len(state.pairs), dtype=known.dtype)
+    gram = state.pairs.astype(known.dtype) + hparams.ridge * identity
+    root = jax.lax.linalg.cholesky(gram, symmetrize_input=False)
     inverse_root = jax.lax.linalg.triangular_solve(root, identity, left_side=True, lower=True)
     # Of differently large terms, which must not cancel: sums of squares.
-    return inverse_root.T @ inverse_root, ((features @ inverse_root.T) ** 2).sum(axis=-1)
+    variance = ((features @ inverse_root.T) ** 2).sum(axis=-1)
+    return state._replace(inverse=inverse_root.T @ inverse_root, variance=variance)
 
 
 def _features(known: Known) -> Float[DeviceArray, "M J"]:

@@ -125,10 +125,11 @@ def region_picture(spec: str, scenario: str, pictures: Pictures) -> list[str]:
     except (ValueError, OSError, MemoryError, StopIteration):
         return []
     sizes = str(game.sizes).replace("=", " = ")
+    words: Any = {"names": problem.leader_names, "action_names": problem.action_names}
     return [
         pictures.draw(
             f"Best-response regions and the optimum of the first game ({sizes})",
-            lambda: plots.regions(game, types, regions, solution, names=problem.leader_names),
+            lambda: plots.regions(game, types, regions, solution, **words),
         )
     ]
 

@@ -12,12 +12,14 @@ from jaxstack.plots import style
 from jaxstack.scenarios.files import names
 
 _MAX_DIGITS = 8  # follower types whose responses are written into a region
+_WIDEST = 24  # letters of a follower's line
 
 
 def label(game: Game, responses: Int[np.ndarray, "maps n K"], action_names: Any) -> str:
     """What is written into a region.
 
-    With names a line for each follower: its action, or those of its types in their order where they differ.
+    With names a line for each follower: its action, or those of its types in their order where they differ,
+    "a / b"; of long names a line for each type, of which all but the last end in a stroke.
     Without, a digit for every type, follower by follower ("01 10"); empty where that is long, or not one map.
 
     Args:
@@ -35,7 +37,8 @@ def label(game: Game, responses: Int[np.ndarray, "maps n K"], action_names: Any)
     for i, count in enumerate(counts):
         words = names.of_follower(action_names, i, actions[i], "action")
         played = [style.literal(words[int(action)], 40) for action in responses[0, i, :count]]
-        lines.append(played[0] if len(set(played)) == 1 else " / ".join(played))
+        one_line = played[0] if len(set(played)) == 1 else " / ".join(played)
+        lines.append(one_line if len(one_line) <= _WIDEST else " /\n".join(played))
     return "\n".join(lines)
 
 

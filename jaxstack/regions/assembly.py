@@ -16,6 +16,8 @@ from jaxstack.strategies.double_description import MAX_VERTICES
 
 WORKING_COPIES = 4  # of vertices, per action, that clipping may hold at once
 _PIECE = 16  # bits
+_SAMPLES = 4096  # commitments, of a game that may be too large
+_BLOCK = 2**20  # bytes of vertices written at once: they stay in the cache
 _SMALL = 2**26  # bytes up to which the machine is not asked what it has free
 
 
@@ -52,13 +54,18 @@ class Codec:
 
     def pack(self, game: np.ndarray, responses: np.ndarray) -> np.ndarray:
         """Codes [R, pieces] uint16 of games [R] and responses [R, n*K]."""
-        if self.bits > 1:
-            planes = np.arange(self.bits - 1, -1, -1, dtype=responses.dtype)
-            responses = (responses[:, :, None] >> planes & 1).reshape(-1, self.num_items * self.bits)
-        packed = np.packbits(responses.view(bool) if responses.itemsize == 1 else responses != 0, axis=1)
-        padded = np.zeros((len(packed), 2 * self.num_pieces), np.uint8)
-        padded[:, 2 * self.game_pieces : 2 * self.game_pieces + packed.shape[1]] = packed
-        codes = padded.view(">u2").astype(np.uint16)
+        codes = np.zeros((len(responses), self.num_pieces), np.uint16)
+        pieces = codes[:, self.game_pieces :]
+        if self.bits == 1:
+            packed = np.packbits(responses.view(bool) if responses.itemsize == 1 else responses != 0, axis=1)
+            padded = np.zeros((len(responses), 2 * pieces.shape[1]), np.uint8)
+            padded[:, : packed.shape[1]] = packed
+            pieces[:] = padded.view(">u2")
+        else:
+            digits = np.zeros((*pieces.shape, _PIECE // self.bits), np.uint16)
+            digits.reshape(len(responses), pieces.shape[1] * digits.shape[2])[:, : self.num_items] = responses
+            for place in range(digits.shape[2]):
+                pieces |= digits[:, :, place] << np.uint16(_PIECE - self.bits * (place + 1))
         if self.game_pieces:
             codes[:, 0], codes[:, 1] = game >> _PIECE, game & (2**_PIECE - 1)
         return codes
@@ -87,19 +94,14 @@ class Regions(NamedTuple):
     codes: np.ndarray  # [R, pieces], in any order, no two equal; see Codec
     full: np.ndarray  # [R] bool, True where the region has dimension L-1
     points: np.ndarray  # [M, L]; those of one region in the order that `descending` gives
-    region: np.ndarray  # [N] int64: this region ..
-    point: np.ndarray  # [N] int64: .. has this vertex
+    first: np.ndarray  # [R+1] int64: the vertices of region r are the points point[first[r]:first[r+1]]
+    point: np.ndarray  # [N] int64, ascending in a region
 
 
 def dense_table(batch: Game, codec: Codec, regions: Regions, ties: str) -> RegionTable:
     """Regions in canonical order, padded over regions and vertices."""
     order = _lexicographic(_words(regions.codes))
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    # A number per (region, vertex): sorting plain numbers is by far the fastest way to order both.
-    pairs = np.sort(rank[regions.region] << 32 | regions.point)
-    region, point = pairs >> 32, pairs & (2**32 - 1)
-    counts = np.bincount(region)
+    counts = np.diff(regions.first)[order]
     game, responses = codec.unpack(regions.codes[order])
     num_regions = np.bincount(game, minlength=codec.num_games)
 
@@ -113,13 +115,10 @@ def dense_table(batch: Game, codec: Codec, regions: Regions, ties: str) -> Regio
         driver=f"R, padded to the largest of {codec.num_games} game(s), and n K = {codec.num_items} types",
         remedy="enumerate fewer games at once, or solve(method='walk'), which needs no table",
     )
-    slots = np.arange(padded_vertices)
-    vertex_mask = slots < counts[:, None]
-    # Padding repeats the region's first vertex.
-    chosen = offsets(counts)[:-1, None] + np.where(vertex_mask, slots, 0)
+    vertex_mask = np.arange(padded_vertices) < counts[:, None]
     table = RegionTable(
         responses.reshape(-1, batch.num_followers, batch.num_types),
-        regions.points.take(point.take(chosen), axis=0),
+        _padded(regions, order, vertex_mask),
         vertex_mask,
         np.ones(len(game), bool),
         regions.full[order],
@@ -149,6 +148,18 @@ def dense_table(batch: Game, codec: Codec, regions: Regions, ties: str) -> Regio
         num_regions,
         ties,
     )
+
+
+def _padded(regions: Regions, order: np.ndarray, vertex_mask: np.ndarray) -> np.ndarray:
+    """Vertices [R, V, L] of the regions in an order; padding repeats the first of a region."""
+    vertices = np.empty((*vertex_mask.shape, regions.points.shape[1]))
+    slots, step = np.arange(vertex_mask.shape[1]), max(1, _BLOCK // vertices[0].nbytes)
+    for start in range(0, len(order), step):
+        some = slice(start, start + step)
+        chosen = regions.first[order[some], None] + np.where(vertex_mask[some], slots, 0)
+        # Indices are in range: with mode="raise", `take` would write to a copy first.
+        regions.points.take(regions.point.take(chosen), axis=0, out=vertices[some], mode="clip")
+    return vertices
 
 
 def descending(owner: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -186,14 +197,17 @@ def require_vertices(batch: Game) -> None:
         )
 
 
-def refuse_hopeless(batch: Game, max_regions: int) -> None:
+def refuse_hopeless(batch: Game, max_regions: int) -> int:
     """Raise before any work where a sample says that the (first) game's regions are too many, or too large.
+
+    Returns:
+      The estimated number of regions.
 
     Raises:
       ValueError: an estimate beyond `max_regions`.
       MemoryError: an estimate of the vertices that would not fit into the memory that is free.
     """
-    estimate: int = estimate_regions(batch if batch.num_games is None else unstack(batch, 0))
+    estimate: int = estimate_regions(batch if batch.num_games is None else unstack(batch, 0), _SAMPLES)
     if estimate > max_regions:
         raise ValueError(
             f"the game {_too_many(batch, max_regions)}: a sample of commitments suggests about "
@@ -208,6 +222,7 @@ def refuse_hopeless(batch: Game, max_regions: int) -> None:
         driver=f"about 2^(L-1) = {2 ** (L - 1):,} vertices per region, for L = {L} leader actions",
         remedy="use solve(method='milp', 'programs' or 'walk'), which need no table",
     )
+    return estimate
 
 
 def _too_many(batch: Game, max_regions: int) -> str:

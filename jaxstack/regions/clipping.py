@@ -1,7 +1,8 @@
 """Exact enumeration of best-response regions by clipping, for many games side by side.
 
 For most games `jaxstack.regions.corners` is faster, and `enumerate_regions` asks it first. Clipping is for
-the rest: many actions, many leader actions, or many hyperplanes through one point and `ties="robust"`.
+the rest: many actions, seven leader actions or more, or many hyperplanes through one point and
+`ties="robust"`.
 
 Start from the simplex. Every polytope keeps its vertices, the set of its facets that each vertex lies on, and
 a list of *open* items: follower types (i, theta) whose best response is not yet the same on all of it. Each
@@ -93,9 +94,8 @@ def enumerate_regions(
     codec = Codec(batch.num_games or 1, batch.num_followers * batch.num_types, batch.num_actions)
     robust = ties == "robust"
     require_vertices(batch)
-    if corner_work(batch) > LARGE:
-        refuse_hopeless(batch, max_regions)
-    regions = from_corners(batch, codec, robust, max_regions)
+    estimate = refuse_hopeless(batch, max_regions) if corner_work(batch) > LARGE else 0
+    regions = from_corners(batch, codec, robust, max_regions, estimate)
     if regions is None:
         regions = _from_clipping(batch, codec, robust, max_regions)
     found = np.bincount(codec.game(regions.codes), minlength=codec.num_games)
@@ -167,7 +167,7 @@ def _from_clipping(batch: Game, codec: Codec, robust: bool, max_regions: int) ->
         codec.pack(game, np.concatenate([leaf.responses for leaf in leaves])),
         np.concatenate([leaf.full for leaf in leaves]),
         points[order],
-        region,
+        offsets(counts),
         np.arange(len(region)),
     )
 

@@ -10,8 +10,9 @@ x span the same space, so x is a vertex of all of these regions or of none. Henc
   3. equal response maps are one region, and the points that they come from are its vertices.
 
 There is no adjacency to track, no general position to assume and no loop over follower types: two hundred
-NumPy calls do for a small game and for a thousand of them. The price is that all C(H, L-1) sets of the H ties
-and facets are tried. Where these are too many (many actions, or many leader actions), the clipping of
+NumPy calls do for a small game and for a thousand of them. The price is that all C(H, L-2) lines in which the
+H ties and facets meet are looked at, if only to drop most of them (`jaxstack.regions.lines`). Where these are
+too many for the regions that there are (seven leader actions or more, say), the clipping of
 `jaxstack.regions.clipping` is faster, which only touches what is there.
 
 Nothing is decided by a tolerance. Where a point is within rounding of a hyperplane that it was not made from,
@@ -23,27 +24,33 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from jaxstack.game import Game
-from jaxstack.regions import meeting
+from jaxstack.regions import lines, meeting
 from jaxstack.regions.assembly import Codec, Regions, check_limit, descending, offsets, ranges, require
 from jaxstack.regions.meeting import ExactPoints, TooMuchToDecide
 from jaxstack.regions.planes import EPS, Planes, pairs
+from jaxstack.regions.products import Corners, find_full, meet
 from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import framed
 
-MAX_WORK = 2**24  # minors that Cramer's rule may take for one game: half a second
+MAX_WORK = 2**24  # minors that Cramer's rule may take for one game in any case: a fifth of a second
+PER_REGION = 2**17  # minors that take less than clipping for every region of an estimate, which is low ..
+MANY = 7  # .. with fewer leader actions: with so many, hardly a line of hyperplanes comes to anything
 MAX_PAIRS = 32  # pairs of actions; among more, few tie on the upper envelope
 MAX_MAPS = 2**22  # response maps at all points together, of which ties="robust" may need only a few
 _EARLY = 4  # times max_regions: response maps at corners after which their number is checked
-_COMMON = 2**24  # bytes of common best responses looked at together
 
 
-def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> Regions | None:
-    """All regions of all games; None where there is too much to try, or too much to decide exactly."""
+def from_corners(
+    batch: Game, codec: Codec, robust: bool, max_regions: int, estimate: int = 0
+) -> Regions | None:
+    """All regions of all games; None where there is too much to try, or too much to decide exactly.
+
+    What is too much to try depends on the `estimate` of how many regions a game has.
+    """
     num_leader, num_actions = batch.num_leader_actions, batch.num_actions
     num_pairs = math.comb(num_actions, 2)
     if num_pairs > MAX_PAIRS:
@@ -55,7 +62,8 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
     payoffs = payoffs.reshape(codec.num_games, codec.num_items, num_actions, num_leader)
     playable = None if batch.playable is None else np.reshape(batch.playable, payoffs.shape[:-1])
     try:
-        planes = _planes(payoffs, batch.strategies, playable)
+        max_work = max(MAX_WORK, PER_REGION * estimate) if num_leader < MANY else MAX_WORK
+        planes = _planes(payoffs, batch.strategies, playable, max_work)
         if planes is None:
             return None
         corners = _corners(planes, codec)
@@ -74,23 +82,21 @@ def from_corners(batch: Game, codec: Codec, robust: bool, max_regions: int) -> R
         driver=f"L = {num_leader} and n K = {codec.num_items} follower types",
         remedy="use fewer games at once, or solve(method='walk'), which needs no table",
     )
-    codes, region, point = _meet(corners, codec)
-
-    full = np.zeros(len(codes), bool)
-    full[region[simple[point]]] = True
+    codes, first, point = meet(corners, codec)
+    full = np.logical_or.reduceat(simple[point], first[:-1])
     if not full.all():
-        _find_full(full, planes, codec, corners, codes, region, point)
+        find_full(full, planes, codec, corners, codes, first, point)
     if robust and not full.all():
-        kept = full[region]
-        region, point = (np.cumsum(full) - 1)[region[kept]], point[kept]
+        counts = np.diff(first)[full]
+        point, first = point[ranges(first[:-1][full], counts)], offsets(counts)
         codes, full = codes[full], full[full]
-    return Regions(codes, full, corners.points, region, point)
+    return Regions(codes, full, corners.points, first, point)
 
 
 def _check_early(
     batch: Game,
     codec: Codec,
-    corners: _Corners,
+    corners: Corners,
     num_maps: np.ndarray,
     simple: np.ndarray | None,
     max_regions: int,
@@ -110,20 +116,22 @@ def _check_early(
     of_worst = np.flatnonzero((corners.game == worst) & (num_maps > 0))
     some = of_worst[np.cumsum(num_maps[of_worst]) <= _EARLY * max_regions]
     if len(some):
-        at_least[worst] = len(_meet(corners.take(some), codec)[0])
+        at_least[worst] = len(meet(corners.take(some), codec)[0])
         check_limit(batch, at_least, max_regions)
 
 
-def _planes(payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None) -> Planes | None:
+def _planes(
+    payoffs: np.ndarray, strategies: Polytope | None, playable: np.ndarray | None, max_work: int
+) -> Planes | None:
     """Hyperplanes of payoffs [G, items, A, L] that may bound a region; None where they are too many."""
     _, num_items, num_actions, num_leader = payoffs.shape
     planes = Planes.crossing(payoffs, strategies, playable)
     work = _work(num_leader, planes.num_facets + len(planes.ties))
     to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
-    if num_actions > 3 and to_look < min(work / 4, MAX_WORK):
+    if num_actions > 3 and to_look < min(work / 4, max_work):
         planes = dataclasses.replace(planes, ties=_not_hidden(planes))
         work = _work(num_leader, planes.num_facets + len(planes.ties))
-    return planes if work <= MAX_WORK else None
+    return planes if work <= max_work else None
 
 
 def corner_work(batch: Game) -> int:
@@ -164,36 +172,7 @@ def _not_hidden(planes: Planes) -> np.ndarray:
     return planes.ties[seen[*planes.ties.T]]
 
 
-class _Corners(NamedTuple):
-    """Points and who is best there."""
-
-    points: np.ndarray  # [M, L]
-    game: np.ndarray  # [M]
-    codes: np.ndarray  # [M, pieces], the lowest of the best actions of every item
-    num_tight: np.ndarray  # [M], how many ties and facets meet there, dependent ones too
-    tie_point: np.ndarray  # [N] ascending: at this point ..
-    tie_item: np.ndarray  # [N] ascending at a point: .. this item ..
-    tie_best: np.ndarray  # [N, A] .. has these best actions ..
-    tie_size: np.ndarray  # [N] .. so many, at least two
-
-    def take(self, index: np.ndarray) -> _Corners:
-        """The points of an index [M'], in its order."""
-        counts = np.bincount(self.tie_point, minlength=len(self.points))
-        first = offsets(counts)[:-1]
-        ties = ranges(first[index], counts[index])
-        return _Corners(
-            self.points[index],
-            self.game[index],
-            self.codes[index],
-            self.num_tight[index],
-            np.repeat(np.arange(len(index)), counts[index]),
-            self.tie_item[ties],
-            self.tie_best[ties],
-            self.tie_size[ties],
-        )
-
-
-def _corners(planes: Planes, codec: Codec) -> _Corners:
+def _corners(planes: Planes, codec: Codec) -> Corners:
     """All vertices of all games in canonical order, each once."""
     points, doubtful = meeting.candidates(planes)
     corners = _best_at(planes, codec, points.x, points.game, points.error)
@@ -212,11 +191,11 @@ def _corners(planes: Planes, codec: Codec) -> _Corners:
     parts = corners.take(np.flatnonzero(decided)), others.take(_of_best_actions(planes, exactly, others))
     first = len(parts[0].points)
     parts = parts[0], parts[1]._replace(tie_point=parts[1].tie_point + first)
-    corners = _Corners(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    corners = Corners(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     return corners.take(descending(corners.game, corners.points))
 
 
-def _of_best_actions(planes: Planes, exactly: ExactPoints, corners: _Corners) -> np.ndarray:
+def _of_best_actions(planes: Planes, exactly: ExactPoints, corners: Corners) -> np.ndarray:
     """Which points are vertices: by one of their choices at least, all ties are between best actions."""
     if planes.num_actions == 2:
         return np.arange(len(exactly.game))
@@ -242,7 +221,7 @@ def _best_at(
     game: np.ndarray,
     error: np.ndarray,
     numerators: np.ndarray | None = None,
-) -> _Corners:
+) -> Corners:
     """The best responses of every item at every point; leads within the error are ties.
 
     With `numerators` [M, L], the points without error, the leads within the error are computed exactly.
@@ -250,7 +229,7 @@ def _best_at(
     num_items, num_actions, num_leader = planes.num_items, planes.num_actions, planes.num_leader
     of_pairs = pairs(num_actions)
     rows = planes.leads[:, :, *of_pairs].swapaxes(1, 2).reshape(planes.num_games, -1, num_leader)
-    step = max(1, meeting.BLOCK // max(1, rows[0].size))
+    step = max(1, lines.BLOCK // max(1, rows[0].size))
     codes, ties = [], []
     for start in range(0, max(1, len(points)), step):
         x, owner = points[start : start + step], game[start : start + step]
@@ -286,7 +265,7 @@ def _best_at(
         tight = tie_best & planes.first_of_equals[game[tie_point], tie_item]
     num_tight = np.bincount(tie_point, tight.sum(axis=1) - 1, len(points))
     num_tight = num_tight + planes.on_facets(points, error, numerators)
-    return _Corners(
+    return Corners(
         planes.shares(points, game),
         game,
         np.concatenate(codes),
@@ -316,82 +295,3 @@ def _exact_signs(
     rows = planes.exact_leads(game, item, *pairs(planes.num_actions)[:, pair])
     leads = (rows * numerators).sum(axis=1)
     return (leads > 0).astype(float) - (leads < 0)
-
-
-def _meet(corners: _Corners, codec: Codec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes [R, pieces] of the regions; which of them [N] has which point [N] as a vertex.
-
-    The response maps at a point are numbers with one digit per tie, which says what to play there.
-    """
-    num_points, none = len(corners.points), len(corners.tie_point)
-    num_ties = np.bincount(corners.tie_point, minlength=num_points)
-    digit = np.arange(num_ties.max())[:, None]
-    tie_of = np.where(digit < num_ties, offsets(num_ties)[:-1] + digit, none)  # [digits, M]
-    size = np.append(corners.tie_size, 1)  # `none` stands for the ties that a point has fewer than others
-    first_choice = offsets(corners.tie_size)
-    tie, action = np.nonzero(corners.tie_best)
-    action -= action[first_choice[tie]]
-    piece, shift = codec.place(corners.tie_item[tie])
-    piece, value = np.append(piece, 0), np.append(action << shift, 0).astype(np.uint64)
-
-    # Maps are recognised by a number: their code where that is one word, else a random linear form of it, in
-    # which any two of R different maps agree with a probability of about R^2 / 2^65.
-    one_word = codec.num_pieces == 4
-    weights = 2 ** np.arange(48, -1, -16, dtype=np.uint64) if one_word else _random(codec.num_pieces)
-    key, point, step = corners.codes @ weights, np.arange(num_points), value * weights[piece]
-    for tie in tie_of:
-        sizes = size[tie[point]]
-        taken = ranges(first_choice[tie[point]], sizes)
-        key, point = np.repeat(key, sizes) + step[taken], np.repeat(point, sizes)
-    order = np.argsort(key)
-    key = key[order]
-    new = np.ones(len(key), bool)
-    np.not_equal(key[1:], key[:-1], out=new[1:])
-    region = np.cumsum(new) - 1
-
-    # One row of every region, read from its last digit.
-    at = point[order[new]]
-    number = order[new] - offsets(np.bincount(point))[at]
-    codes = corners.codes[at]
-    for tie in tie_of[::-1]:
-        number, chosen = np.divmod(number, size[tie[at]])
-        chosen += first_choice[tie[at]]
-        codes[np.arange(len(at)), piece[chosen]] += value[chosen].astype(np.uint16)
-    return codes, region, point[order]
-
-
-def _find_full(
-    full: np.ndarray,
-    planes: Planes,
-    codec: Codec,
-    corners: _Corners,
-    codes: np.ndarray,
-    region: np.ndarray,
-    point: np.ndarray,
-) -> None:
-    """Note in `full` [R] which of the other regions are full-dimensional too.
-
-    They are where only actions that are equal are best responses at all their vertices.
-    """
-    num_items, num_actions = planes.num_items, planes.num_actions
-    chosen = ~full[region]
-    region, (used, row) = region[chosen], np.unique(point[chosen], return_inverse=True)
-    at = corners.take(used)
-    best = np.zeros((len(used), num_items, num_actions), bool)
-    np.put_along_axis(best, codec.unpack(at.codes)[1][:, :, None].astype(np.int64), True, axis=2)
-    best[at.tie_point, at.tie_item] = at.tie_best
-    bits = np.packbits(best.reshape(len(used), -1), axis=1)
-    rest, first = np.unique(region, return_index=True)
-    common = np.bitwise_and.reduceat(bits[row], first, axis=0)
-    step = max(1, _COMMON // (num_items * num_actions))
-    for start in range(0, len(rest), step):
-        some = rest[start : start + step]
-        game, responses = codec.unpack(codes[some])
-        shared = np.unpackbits(common[start : start + step], axis=1, count=num_items * num_actions)
-        equal = planes.equal[game[:, None], np.arange(num_items), responses]
-        full[some] = ~(shared.reshape(equal.shape).astype(bool) & ~equal).any(axis=(1, 2))
-
-
-def _random(size: int) -> np.ndarray:
-    """[size] uint64, odd, the same every time."""
-    return np.random.default_rng(0).integers(2**63, size=size, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

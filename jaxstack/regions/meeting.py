@@ -7,21 +7,19 @@ small whole numbers (times a power of two) are computed without rounding, and ne
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxstack import exact
-from jaxstack.regions.assembly import descending, ranges
+from jaxstack.regions.assembly import descending
+from jaxstack.regions.lines import crossings
 from jaxstack.regions.planes import EPS, Planes
 from jaxstack.ties import TIE_TOLERANCE
 
 MAX_EXACT = 2**16  # choices of hyperplanes decided exactly: about half a second
 ILL_CONDITIONED = 2.0**-13  # sum of minors, of rows up to 1, below which a point is computed exactly
-BLOCK = 2**18  # products worked on at once: they stay in the cache, and matrix products on one core
 
 
 class TooMuchToDecide(Exception):
@@ -59,22 +57,22 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
 
     Returns:
       Points; and choices, games [N] and hyperplanes [N, L-1], about which floats cannot say enough.
+
+    Raises:
+      TooMuchToDecide: more than MAX_EXACT of these.
     """
     L = planes.num_leader
     rounding = planes.rounding
     of_minor = rounding * math.factorial(L - 1) * max(1, (L - 1) * (L + 2)) / 2  # errors by induction
     sure, unsure = [], []
-    for minors, chosen in _minors(np.ascontiguousarray(planes.rows.transpose(2, 0, 1))):
-        high, low = minors.max(axis=0), minors.min(axis=0)
-        bound = of_minor[:, None]
-        game, column = np.nonzero((high <= bound) | (low >= -bound))
-        y, choice, bound = minors[:, game, column], chosen[:, column].T, of_minor[game]
-        size = np.maximum(high[game, column], -low[game, column])
-        possible = _may_be_best(planes, game, choice)
+    for y, game, choice in crossings(planes, of_minor):
+        bound, size = of_minor[game], np.abs(y).max(axis=0)
         dependent = size <= 4 * L * bound  # and not only within rounding, where there is none
-        uncertain = possible & dependent & (bound > 0)
+        uncertain = dependent & (bound > 0)
         unsure.append((game[uncertain], choice[uncertain]))
-        kept = possible & ~dependent
+        if sum(len(games) for games, _ in unsure) > MAX_EXACT:
+            raise TooMuchToDecide
+        kept = ~dependent
         sure.append(_as_points(planes, y[:, kept], game[kept], bound[kept], choice[kept]))
     points = Points(*(np.concatenate(parts) for parts in zip(*sure, strict=True)))
     shares = planes.shares(points.x, points.game)
@@ -97,23 +95,6 @@ def candidates(planes: Planes) -> tuple[Points, tuple[np.ndarray, np.ndarray]]:
     return points.where(kept), (games, choices)
 
 
-def _may_be_best(planes: Planes, game: np.ndarray, choice: np.ndarray) -> np.ndarray:
-    """Mask of choices [M, L-1]: hyperplanes of this game, and ties of an item with one and the same action.
-
-    Of three actions that tie, two ties are enough: those that have the lowest of the three.
-    """
-    mask = np.ones(len(game), bool)
-    if not planes.alive.all():
-        mask &= planes.alive[game[:, None], choice].all(axis=1)
-    if planes.num_actions > 2:
-        F = planes.num_facets
-        item = np.concatenate([-1 - np.arange(F), planes.ties[:, 0]])
-        lower = np.concatenate([np.zeros(F, np.int64), planes.ties[:, 1]])
-        for p, q in itertools.combinations(choice.T, 2):
-            mask &= (item[p] != item[q]) | (lower[p] == lower[q])
-    return mask
-
-
 def _as_points(
     planes: Planes, y: np.ndarray, game: np.ndarray, bound: np.ndarray, choice: np.ndarray
 ) -> Points:
@@ -133,19 +114,17 @@ def _as_points(
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
-    """Mask of points, False where a chosen tie is certainly not between best actions."""
-    member, point = np.nonzero(planes.num_facets <= points.chosen.T)
-    item, lower, higher = planes.ties[points.chosen[point, member] - planes.num_facets].T
-    A, L = planes.num_actions, planes.num_leader
-    x, error = points.x.take(point, axis=0), points.error[point, None]
-    best = np.ones(len(x), bool)
-    for action in (lower, higher):
-        index = (points.game[point] * planes.num_items + item) * A + action
-        rows = planes.leads.reshape(-1, A, L).take(index, axis=0)
-        best &= (np.einsum("mal,ml->ma", rows, x) >= -error).all(axis=1)
-    on_all = np.ones(len(points.x), bool)
-    on_all[point[~best]] = False
-    return on_all
+    """Indices of points, without those of which a chosen tie is certainly not between best actions."""
+    kept = np.arange(len(points.x))
+    # The last ones first, which are new: the others have been looked at as a line.
+    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1]):
+        ties = chosen[kept] - planes.num_facets
+        row, member = np.nonzero(ties >= 0)
+        point = kept[row]
+        others = planes.others[points.game[point], ties[row, member]]
+        lead = np.einsum("mal,ml->ma", others, points.x[point])
+        kept = np.delete(kept, row[(lead < -points.error[point, None]).any(axis=1)])
+    return kept
 
 
 def _seen_to_tie(planes: Planes, points: Points) -> np.ndarray:
@@ -183,47 +162,3 @@ def exactly(planes: Planes, game: np.ndarray, choice: np.ndarray) -> ExactPoints
     )
     first = np.unique(of_choice, return_index=True)[1]
     return ExactPoints(y[first], game[first], of_choice, choice)
-
-
-def _minors(planes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Where L-1 of the hyperplanes [L, G, H] meet, for every choice of them.
-
-    What is orthogonal to L-1 rows has their minors as coordinates. Minors of size s follow from those of size
-    s-1 by expansion along the last row, so that choices which begin alike share the work.
-
-    Yields:
-      Points [L, G, C] in any scale (0 where the hyperplanes are dependent), and the choices [L-1, C].
-    """
-    num_leader, num_games, num_planes = planes.shape
-    if num_leader == 1:
-        yield np.ones((1, num_games, 1)), np.zeros((0, 1), np.int64)
-        return
-    chosen = np.arange(num_planes - num_leader + 2)[None]
-    minors = planes[:, :, : chosen.size]
-    for size in range(2, num_leader - 1):
-        chosen, minors = _extend(planes, chosen, minors, size)
-    step = chosen.shape[1] if num_leader == 2 else max(1, BLOCK // planes.size)
-    signs = (-1.0) ** np.arange(num_leader)[:, None, None]
-    for start in range(0, chosen.shape[1], step):
-        some = chosen[:, start : start + step], minors[:, :, start : start + step]
-        last, coordinates = some if num_leader == 2 else _extend(planes, *some, num_leader - 1)
-        yield signs * coordinates[::-1], last
-
-
-def _extend(
-    planes: np.ndarray, chosen: np.ndarray, minors: np.ndarray, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choices [size-1, C] of hyperplanes with each later one added, and the minors of the longer ones."""
-    num_leader, _, num_planes = planes.shape
-    counts = num_planes - num_leader + size - chosen[-1]  # leaves the last ones for the extensions to come
-    parent, new = np.repeat(np.arange(len(counts)), counts), ranges(chosen[-1] + 1, counts)
-    shorter, row = minors.take(parent, axis=2), planes.take(new, axis=2)
-    index = {columns: k for k, columns in enumerate(itertools.combinations(range(num_leader), size - 1))}
-    longer = []
-    for columns in itertools.combinations(range(num_leader), size):
-        minor = shorter[index[columns[:-1]]] * row[columns[-1]]
-        for k in range(size - 1):
-            term = shorter[index[columns[:k] + columns[k + 1 :]]] * row[columns[k]]
-            minor = minor - term if (size - k) % 2 == 0 else minor + term
-        longer.append(minor)
-    return np.concatenate([chosen.take(parent, axis=1), new[None]]), np.stack(longer)

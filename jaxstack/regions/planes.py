@@ -83,6 +83,15 @@ class Planes:
         return scaled(self.strategies.frame.facets)
 
     @functools.cached_property
+    def others(self) -> np.ndarray:
+        """[G, h, A-2, L]: how far the lower action of a tie leads those that do not take part in it."""
+        item, lower, higher = self.ties.T
+        rest = np.arange(self.num_actions - 2) + np.zeros_like(lower)[:, None]
+        rest += rest >= lower[:, None]
+        rest += rest >= higher[:, None]
+        return self.leads[:, item[:, None], lower[:, None], rest]
+
+    @functools.cached_property
     def alive(self) -> np.ndarray:
         """[G, H] bool: a hyperplane, meeting the simplex, and the first of those that are equal to it."""
         rows, (item, lower, higher) = self.rows, self.ties.T

@@ -55,7 +55,8 @@ def coverage_game(
     Source: Kiekintveld et al., Computing optimal randomized resource allocations for massive security games,
     AAMAS 2009 (one attacker; ERASER).
     """
-    of_leader = "n K T" if np.ndim(leader_uncovered) == 3 else "n T"
+    axes = checks.converted_array("leader_uncovered", leader_uncovered, "n T").ndim
+    of_leader = "n K T" if axes == 3 else "n T"
     open_, met, loss, gain = agreeing(
         attacker_uncovered=(attacker_uncovered, "n K T"),
         attacker_covered=(attacker_covered, "n K T"),
@@ -63,9 +64,10 @@ def coverage_game(
         leader_covered=(leader_covered, of_leader),
     )
     n, K, T = open_.shape
-    actions = T + bool(may_stay_away)
-    walked = [len(of_kind) for of_kind in schedules or () if isinstance(of_kind, Sequence)]
-    L = T + 1 + sum(walked)  # coordinates of the set, which takes long to make
+    actions = T + checks.flag("may_stay_away", may_stay_away)
+    walked = [] if schedules is None else checks.listed("schedules", schedules, "kinds of resources")
+    # Coordinates of the set, which takes long to make.
+    L = T + 1 + sum(len(checks.listed("schedules", of_kind, "schedules")) for of_kind in walked)
     require_room(T)
     memory.require(
         16 * n * (K + 1) * L * actions,  # and a copy of each
@@ -106,6 +108,7 @@ def random_coverage_game(
     rng = np.random.default_rng(checks.seed("seed", seed))
     T = checks.positive_int("num_targets", num_targets, checks.MAX_SIZE)
     resources = checks.positive_int("num_resources", num_resources, checks.MAX_SIZE)
+    whole = checks.flag("whole", whole)
     n = checks.positive_int("num_followers", num_followers, checks.MAX_SIZE)
     K = checks.positive_int("num_types", num_types, checks.MAX_SIZE)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack.distributions import IndependentTypes
 from jaxstack.game import Game
 from jaxstack.payoffs import SeparablePayoff
@@ -57,6 +58,8 @@ def moving_target(
         running=(running, "L"),
         type_probabilities=(type_probabilities, "n K"),
     )
+    works = checks.listed("works", works, "attackers, as in damage", len(damage))
+    effort = checks.listed("effort", effort, "attackers, as in damage", len(damage))
     leader, follower = [], []
     for i, (gain, lost) in enumerate(zip(value, damage, strict=True)):
         success, tried, _, _ = agreeing(

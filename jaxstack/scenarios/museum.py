@@ -59,7 +59,17 @@ def museum_patrol(
     Source: compact form of Kiekintveld et al., AAMAS 2009; Bayesian attackers as in Pita et al., AAMAS 2008.
     All default numbers are illustrative.
     """
-    arrest = checks.finite_number("arrest", arrest)
+    guards, arrest = checks.finite_number("guards", guards), checks.finite_number("arrest", arrest)
+    rooms = _rooms(rooms)
+    gain, caught, loss, type_probabilities = (
+        checks.listed(name, value, "attackers, as in rooms", len(rooms))
+        for name, value in (
+            ("gain", gain),
+            ("caught", caught),
+            ("loss", loss),
+            ("type_probabilities", type_probabilities),
+        )
+    )
     num_rooms = 1 + max(max(reachable) for reachable in rooms)
     strategies = coverage(num_rooms, guards)
     leader, follower, available = [], [], []
@@ -71,7 +81,7 @@ def museum_patrol(
                 f"loss[{i}]": (loss[i], "K A"),
             }
         )
-        reachable, attacks = list(reachable), np.arange(len(reachable))
+        attacks = np.arange(len(reachable))
         if own.shape[1] != len(reachable):
             raise ValueError(
                 f"gain[{i}] is for {own.shape[1]} rooms, but attacker {i} can reach {len(reachable)}: "
@@ -84,4 +94,21 @@ def museum_patrol(
         leader.append(list(ours))
         available.append([[True] * theirs.shape[-1]] * len(own))
     game = Game(TypedPayoff.separable(leader), follower, strategies, available=available)
-    return game, IndependentTypes([list(row) for row in type_probabilities])
+    return game, IndependentTypes(type_probabilities)
+
+
+def _rooms(rooms: Any) -> list[list[int]]:
+    """For each attacker the rooms that it can reach, each once."""
+    found = []
+    for i, given in enumerate(checks.listed("rooms", rooms, "attackers")):
+        reachable = [checks.whole_number(r) for r in checks.listed(f"rooms[{i}]", given, "rooms")]
+        numbers = [room for room in reachable if room is not None and room >= 0]
+        if not numbers or len(set(numbers)) < len(reachable):
+            raise ValueError(
+                f"rooms[{i}] must be different whole numbers from 0, at least one, but "
+                f"{checks.brief(given)} arrived."
+            )
+        found.append(numbers)
+    if not found:
+        raise ValueError("rooms must say for at least one attacker where it can go, but it is empty.")
+    return found

@@ -14,6 +14,7 @@ from jaxstack.scenarios._arrays import agreeing
 
 TARGETS = ("passenger terminal", "container yard")
 SCHEDULES = ("terminal rounds", "yard rounds", "two crews")
+ACTIONS = ("stay away", *(f"attack the {target}" for target in TARGETS))
 ATTACKERS = ("pickpocket crew", "cargo thieves")
 TYPES = ("after wallets", "after cargo", "after either")
 

@@ -133,6 +133,12 @@ def learn(learner: Learner, inputs: Inputs, state: Any, choice: Any, types: jax.
     return learner.update(state, inputs.known, inputs.hparams, choice, feedback, t)
 
 
+def refresh(learner: Learner, inputs: Inputs, state: Any) -> Any:
+    """State of one run after a block, with what rounding wore away computed anew."""
+    assert learner.refresh is not None
+    return learner.refresh(state, inputs.known, inputs.hparams)
+
+
 def what_is_seen(
     learner: Learner, inputs: Inputs, choice: Choice | Commitment, types: Int[DeviceArray, "n"]
 ) -> Any:
@@ -180,6 +186,8 @@ def play_block(
     steps = jnp.arange(BLOCK, dtype=jnp.int32)
     rounds = (types, steps, within(inputs.replans, block), within(inputs.checkpoints, block))
     (state, _, _), played = jax.lax.scan(one_round, start, rounds)
+    if learner.refresh is not None:
+        state = jax.vmap(lambda one: refresh(learner, inputs, one), (axes,), axes)(state)
     return record(inputs, carry, played, block)._replace(state=state, choice=played.choice)
 
 

@@ -71,7 +71,7 @@ def solve(
       method: "vertices", "programs", "milp" or "walk" (a lower bound; the others are exact). None chooses
         by an estimate of what each would have to do, and says in the solution which it was and why: exact
         where that takes seconds, otherwise a lower bound with an upper bound.
-      ties: "optimistic" or "robust" ("milp" knows "optimistic" only).
+      ties: "optimistic" or "robust".
       table: regions of this game, so that "vertices" need not enumerate them. With ties="robust" an
         optimistic table does too.
       time_limit: seconds after which the best commitment so far is returned, with an upper bound. "vertices"

@@ -74,7 +74,7 @@ class AggregatedProgram(IntegerProgram):
         super().__init__(problem)
         follower, playable = _in_unit_range(problem)
         terms = np.broadcast_to(np.asarray(problem.game.leader.additive_terms()), follower.shape)
-        self.can_play = problem.preferences.possible.reshape(playable.shape)
+        self.can_play = problem.can_play.reshape(playable.shape)
         self.forbidden = self.r[~self.can_play]
         self.needed = products(follower, terms, self.can_play)
         self.z = np.zeros(self.needed.shape, int)  # of what is not needed: never used

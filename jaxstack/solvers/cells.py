@@ -85,6 +85,14 @@ class Preferences:
             found[j, action] = only.support.any() and (len(only.rows) <= 1 or only.inside() is not None)
         return found
 
+    @functools.cached_property
+    def enforceable(self) -> np.ndarray:
+        """[n*K, A] bool: is the action best on a set of full dimension, and the lowest of its equals?"""
+        found = np.zeros(self.equal.shape, bool)
+        for j, action in np.argwhere(self.playable & (self.equal == np.arange(self.equal.shape[1]))):
+            found[j, action] = Cell(self, np.array([action]), items=[j]).is_full_dimensional
+        return found
+
     def best_responses(self, commitments: Float[np.ndarray, "S L"]) -> Int[np.ndarray, "S n K"]:
         """A best response of every type, up to rounding; the lowest index among ties."""
         over_first = self.differences[:, :, 0]  # what is added to all actions alike is gone from these

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from jaxstack.axes import Bool
 from jaxstack.game import Game
 from jaxstack.regions.estimate import estimate_regions
 from jaxstack.solvers import milp
@@ -68,8 +69,7 @@ def estimate(game: Game) -> Estimate:
     playable = np.ones((n, K, A), bool) if game.playable is None else game.playable
     maps = math.prod(playable.sum(axis=-1).ravel().tolist())
     regions = float(estimate_regions(game, _SAMPLES))
-    equal = equal_actions(on_frame(game)) & playable[..., None] & playable[..., None, :]
-    same = equal.sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
+    same = _equal_actions(game).sum(axis=-1).max(axis=-1).ravel()  # each of equal actions is a map
     regions = min(float(min(maps, 10**300)), regions * float(np.prod(same.astype(float))))
     # A simple polytope with m + 1 facets more than dimensions has about the vertices of a product of m + 1
     # simplices, and no more than a cube where many hyperplanes meet.
@@ -101,8 +101,8 @@ def choose(
     programs = min(float(min(guess.maps, 2**62)), guess.regions) * A * math.sqrt(n * K)
     variables = milp.num_variables(game)
     hard = guess.maps > HARD_MAPS and guess.regions > HARD_REGIONS and variables == milp.num_products(game)
-    if ties == "robust":
-        other = "a mixed-integer program knows no robust ties"
+    if ties == "robust" and _has_equal_actions(game):
+        other = "a mixed-integer program promises too much of followers' equal actions"
     elif variables > MAX_VARIABLES:
         other = f"a mixed-integer program would take {_readable(variables)} variables"
     elif hard:
@@ -117,6 +117,18 @@ def choose(
         f"{not_a_table} or for a linear program each, and {other}: the value is a lower bound. "
         f"method='programs' or 'milp' may prove more, given a time_limit"
     )
+
+
+def _equal_actions(game: Game) -> Bool[np.ndarray, "n K A A"]:
+    """Which actions of a type are equal to which of its others, and to themselves."""
+    equal = equal_actions(on_frame(game))
+    if game.playable is not None:
+        equal = equal & game.playable[..., None] & game.playable[..., None, :]
+    return equal
+
+
+def _has_equal_actions(game: Game) -> bool:
+    return bool((_equal_actions(game).sum(axis=-1) > 1).any())
 
 
 def _readable(number: float | int) -> str:

@@ -15,7 +15,6 @@ from scipy.optimize import Bounds, LinearConstraint
 from scipy.optimize import milp as mixed_integer_program
 
 from jaxstack.axes import Int
-from jaxstack.solvers.cells import Cell
 from jaxstack.solvers.problem import Found, Problem
 
 PRESOLVED = 2_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
@@ -60,12 +59,12 @@ class IntegerProgram:
 
     def exclude(self, response: Int[np.ndarray, "n K"], found: Found | None) -> None:
         """Forbid a response map that is known now; if it has no region, all maps that fail for its reason."""
-        preferences, flat = self.problem.preferences, response.ravel()
+        flat = response.ravel()
         items = list(range(len(flat)))
         if found is None:
             for j in range(len(flat)):
                 fewer = [item for item in items if item != j]
-                if fewer and Cell(preferences, flat[fewer], items=fewer).inside() is None:
+                if fewer and not self.problem.has_region(flat[fewer], fewer):
                     items = fewer
         chosen = self.r.reshape(len(flat), -1)[items, flat[items]]
         self.require(0.0, len(items) - 1.0, (chosen[None], 1.0))

@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from jaxstack.axes import Float, Int
+from jaxstack.axes import Bool, Float, Int
 from jaxstack.distributions import joint_probabilities
 from jaxstack.game import Game
 from jaxstack.solvers import aggregated
@@ -42,24 +42,20 @@ def solve(problem: Problem) -> Solution:
 
     The program is a relaxation, by its tolerances: of each map that it proposes, the exact program over the
     map's region tells whether there is such a region, and what it is worth. The map is then excluded, and the
-    search goes on until the program's own bound says that nothing better is left.
+    search goes on until the program's own bound says that nothing better is left. Under robust ties a flat
+    region is none, and what other regions are worth is no more than the program promises.
 
     Args:
-      problem: one game under optimistic ties. When its time is up, the best commitment so far is returned.
+      problem: one game under either tie rule. When its time is up, the best commitment so far is returned.
 
     Returns:
       Solution; upper_bound is within a billionth of the payoff range of the value, unless time ran out.
 
     Raises:
-      ValueError: ties="robust", or a payoff that is not separable and has K^n A^n L > MAX_JOINT_VARIABLES.
+      ValueError: a payoff that is not separable and has K^n A^n L > MAX_JOINT_VARIABLES.
       TimeoutError: no commitment was found within the time limit.
     """
     game = problem.game
-    if problem.ties == "robust":
-        raise ValueError(
-            "method='milp' cannot express ties='robust': to be full-dimensional is not a linear condition. "
-            "Use method='vertices' or 'programs', or ties='optimistic'."
-        )
     _check_size(game)
     best = problem.start()
     if best is None:
@@ -141,7 +137,7 @@ class Program(IntegerProgram):
         L = len(self.x)
         self.z = L + self.r.size + np.arange(n * K * A * L).reshape(n, K, A, L)
         self.num_variables += self.z.size
-        allowed, rows = _allowed(preferences)  # [n*K, A, L], [n*K, A, A, L]
+        allowed, rows = _allowed(preferences, problem.can_play)  # [n*K, A, L], [n*K, A, A, L]
         self.forbidden = self.z[~allowed.reshape(self.z.shape)]
         self.can_play = allowed.any(axis=-1).reshape(n, K, A)
         rows = rows.reshape(n, K, A, A, L)
@@ -209,17 +205,16 @@ class Program(IntegerProgram):
         return objective
 
 
-def _allowed(preferences: Preferences) -> tuple[np.ndarray, np.ndarray]:
+def _allowed(preferences: Preferences, can_play: Bool[np.ndarray, "nK A"]) -> tuple[np.ndarray, np.ndarray]:
     """Where each action may be played, [n*K, A, L] bool, and the rows of that, [n*K, A, A, L], of unit norm.
 
     Decided exactly, and so by no tolerance of the program: where an action is never a best response, or only
     away from some leader actions.
     """
-    possible = preferences.possible
-    num_items, num_actions = possible.shape
+    num_items, num_actions = can_play.shape
     rows = np.zeros_like(preferences.differences)
     allowed = np.zeros((num_items, num_actions, rows.shape[-1]), bool)
-    for j, action in np.argwhere(possible):
+    for j, action in np.argwhere(can_play):
         cell = Cell(preferences, np.array([action]), items=[j])
         allowed[j, action] = cell.support
         preferred = cell.kept < num_actions  # the rest are walls of the strategy set

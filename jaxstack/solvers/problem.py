@@ -50,6 +50,16 @@ class Problem:
         self.strategies = game.strategies
         self.highest = self._highest()
 
+    @property
+    def can_play(self) -> np.ndarray:
+        """[n*K, A] bool: actions that response maps are made of under the tie rule; of equal ones, one."""
+        return self.preferences.enforceable if self.ties == "robust" else self.preferences.possible
+
+    def has_region(self, response: Int[np.ndarray, "j"], items: list[int]) -> bool:
+        """Is there a region in which the types `items` respond so, one that counts under the tie rule?"""
+        cell = Cell(self.preferences, response, items=items)
+        return cell.is_full_dimensional if self.ties == "robust" else cell.inside() is not None
+
     def payoffs(self, maps: Int[np.ndarray, "M n K"]) -> Float[np.ndarray, "M L"]:
         """Expected payoff vectors; maps are padded to 16, 64, 256, .., so that few sizes are compiled."""
         bits = max(4, (len(maps) - 1).bit_length())
@@ -79,7 +89,7 @@ class Problem:
         """
         cell = Cell(self.preferences, response.ravel())
         if self.ties == "robust":
-            return self._enforceable(cell, response)
+            return self._enforceable(cell, response, payoff)
         payoff = self.payoffs(response[None])[0] if payoff is None else payoff
         x = cell.best([payoff[None]])
         return None if x is None else self.checked(x, response, payoff)
@@ -101,8 +111,19 @@ class Problem:
         return self.strategies.hull_shares[:_STARTS]
 
     def start(self) -> Found | None:
-        """A first answer: the best of the commitments to one leader action (vertex), and of the even one."""
-        points = np.concatenate([self.corners, self.preferences.centre[None]])
+        """A first answer: the best of the commitments to one leader action (vertex), and of the even one.
+
+        Where all of these lie on ties that do not count, the best of a few others; None if time is over.
+        """
+        L, sets, rng = self.game.num_leader_actions, self.strategies, np.random.default_rng(0)
+        best = self._best_at(np.concatenate([self.corners, self.preferences.centre[None]]))
+        if best is None:
+            few = rng.dirichlet(np.ones(L), _STARTS) if sets is None else sets.sample(rng, 1.0, _STARTS)
+            best = self._best_at(few)
+        return best
+
+    def _best_at(self, points: Float[np.ndarray, "S L"]) -> Found | None:
+        """The best commitment of the regions that points lie in."""
         best: Found | None = None
         maps = np.unique(self.preferences.best_responses(points), axis=0)
         for response, payoff in zip(maps, self.payoffs(maps), strict=True):
@@ -132,25 +153,28 @@ class Problem:
         near = near_ties(self.original, self.types, x, found.response)
         return Solution(x, found.response, value, method, self.ties, bound, len(near))
 
-    def _enforceable(self, cell: Cell, response: np.ndarray) -> Found | None:
+    def _enforceable(self, cell: Cell, response: np.ndarray, payoff: np.ndarray | None) -> Found | None:
         """max over the closure of a full-dimensional cell of the worst that indifferent followers can do."""
         if not cell.is_full_dimensional:
             return None
-        groups, variants = self._indifference(response)
+        payoff = self.payoffs(response[None])[0] if payoff is None else payoff
+        groups, variants = self._indifference(response, payoff)
         x = cell.best(groups)
         assert x is not None  # it has an interior
+        if not variants:
+            return self.checked(x, response, payoff)
         worst = response.copy()
         for group, (items, choices) in zip(groups[len(groups) - len(variants) :], variants, strict=True):
             worst.flat[items] = choices[int((group @ x).argmin())]
         return self.checked(x, worst, self.payoffs(worst[None])[0])
 
-    def _indifference(self, response: np.ndarray) -> tuple[list[np.ndarray], list[Any]]:
+    def _indifference(self, response: np.ndarray, payoff: np.ndarray) -> tuple[list[np.ndarray], list[Any]]:
         """Payoff groups as of `Cell.best`; items and choices that each of the last groups stands for."""
         equal = self.preferences.equal
         played = equal[np.arange(len(equal)), response.ravel()]
         free = [(j, np.flatnonzero(equal[j] == played[j])) for j in np.flatnonzero(self.marginals > 0)]
         free = [(j, choices) for j, choices in free if len(choices) > 1]
-        base = self.payoffs(response[None])
+        base = payoff[None]
         terms = self.game.leader.additive_terms()
         if not free:
             return [base], []

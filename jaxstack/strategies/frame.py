@@ -25,11 +25,9 @@ from jaxstack import exact
 from jaxstack._pytree import is_traced
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.strategies.double_description import MAX_VERTICES, facets_among, vertices_of
+from jaxstack.strategies.extent import ZERO, Row, bounds, empty, entries
 
-_COARSE = 10  # bits of a frame's bounds, where a program with tolerances finds them
-
-Row = tuple[Fraction, ...]
-"""Coefficients of the free coordinates, then the constant: the row holds where their sum is >= 0."""
+_ONE = Fraction(1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,12 +108,12 @@ def build_frame(G: np.ndarray, h: np.ndarray, E: np.ndarray, f: np.ndarray) -> F
     while True:
         free, offset, directions = _affine_hull(equations, G.shape[1])
         rows = _in_free(inequalities, offset, directions)
-        low, width = _bounds(rows, len(free), (G, h, E, f))
+        low, width = bounds(rows, len(free), (G, h, E, f))
         rows = _sides(low, width) + rows
         at_points = np.array([_at_points(row, low, width) for row in rows], object)
         at_points = at_points.reshape(len(rows), len(free) + 1)
         if (at_points[:, :] < 0).all(axis=1).any():
-            raise _empty("an inequality holds nowhere on the set of the others")
+            raise empty("an inequality holds nowhere on the set of the others")
         walls = np.flatnonzero((at_points < 0).any(axis=1))
         found = vertices_of(at_points[walls])
         if found is None:
@@ -123,7 +121,7 @@ def build_frame(G: np.ndarray, h: np.ndarray, E: np.ndarray, f: np.ndarray) -> F
             return _frame(free, offset, directions, low, width, facets, None, None)
         vertices, tight = found
         if not len(vertices):
-            raise _empty("no point satisfies all inequalities and equations")
+            raise empty("no point satisfies all inequalities and equations")
         flat = np.flatnonzero(tight.all(axis=0))
         if not len(flat):
             kept = facets_among(tight)
@@ -144,23 +142,24 @@ def _affine_hull(equations: list[Row], size: int) -> tuple[np.ndarray, list[Frac
         for column, pivot in reduced.items():
             if row[column]:
                 factor = row[column]
-                row = [a - factor * b for a, b in zip(row, pivot, strict=True)]
+                row = [a - factor * b if b else a for a, b in zip(row, pivot, strict=True)]
         column = next((c for c in reversed(range(size)) if row[c]), -1)
         if column < 0:
             if row[-1]:
-                raise _empty("the equations contradict each other (floats are taken exactly)")
+                raise empty("the equations contradict each other (floats are taken exactly)")
             continue
-        row = [entry / row[column] for entry in row]
+        row = [entry / row[column] if entry else ZERO for entry in row]
         for other, pivot in reduced.items():
             if pivot[column]:
                 factor = pivot[column]
-                reduced[other] = [a - factor * b for a, b in zip(pivot, row, strict=True)]
+                reduced[other] = [a - factor * b if b else a for a, b in zip(pivot, row, strict=True)]
         reduced[column] = row
     free = [c for c in range(size) if c not in reduced]
-    zero, one = Fraction(0), Fraction(1)
-    offset = [reduced[c][-1] if c in reduced else zero for c in range(size)]
+    place = {c: k for k, c in enumerate(free)}
+    offset = [reduced[c][-1] if c in reduced else ZERO for c in range(size)]
     directions = [
-        [-reduced[c][j] if c in reduced else (one if c == j else zero) for j in free] for c in range(size)
+        [-reduced[c][j] or ZERO for j in free] if c in reduced else _unit(len(free), place[c])
+        for c in range(size)
     ]
     return np.array(free, np.int64), offset, directions
 
@@ -168,107 +167,49 @@ def _affine_hull(equations: list[Row], size: int) -> tuple[np.ndarray, list[Frac
 def _in_free(inequalities: list[Row], offset: list[Fraction], directions: list[list[Fraction]]) -> list[Row]:
     """G x <= h as rows over the free coordinates; those that hold everywhere are left out."""
     rows = []
+    of_direction = [entries(direction) for direction in directions]
     for inequality in inequalities:
         *normal, bound = inequality
-        used = [(c, g) for c, g in enumerate(normal) if g]
-        constant = bound - sum((g * offset[c] for c, g in used), Fraction(0))
-        row = [-sum((g * directions[c][j] for c, g in used), Fraction(0)) for j in range(len(directions[0]))]
-        if any(row):
+        used = entries(normal)
+        constant = bound - sum((g * offset[c] for c, g in used if offset[c]), ZERO)
+        row = [ZERO] * len(directions[0])
+        for c, g in used:
+            for j, d in of_direction[c]:
+                row[j] -= g * d
+        if entries(row):
             rows.append((*row, constant))
         elif constant < 0:
-            raise _empty("an inequality contradicts the equations (floats are taken exactly)")
+            raise empty("an inequality contradicts the equations (floats are taken exactly)")
     return rows
-
-
-def _bounds(rows: list[Row], size: int, given: tuple[Any, ...]) -> tuple[list[Fraction], Fraction]:
-    """Lower bounds of the free coordinates, and an upper bound on the sum of what they are above them.
-
-    Read off the rows where these say it, otherwise from a linear program, with a margin.
-    """
-    lows: list[Fraction | None] = [None] * size
-    highs: list[Fraction | None] = [None] * size
-    for row in rows:
-        used = [j for j in range(size) if row[j]]
-        if len(used) == 1:
-            (j,) = used
-            at = -row[-1] / row[j]
-            if row[j] > 0:
-                lows[j] = at if lows[j] is None else max(lows[j], at)  # type: ignore[type-var]
-            else:
-                highs[j] = at if highs[j] is None else min(highs[j], at)  # type: ignore[type-var]
-    low = [_floor(bound) if bound is not None else None for bound in lows]
-    for j in range(size):
-        if low[j] is None:
-            low[j] = _by_program(rows, size, [-Fraction(int(j == k)) for k in range(size)], -1, given)
-    known = [bound for bound in low if bound is not None]
-    widths = []
-    for row in [*rows, (*[Fraction(0)] * size, Fraction(0))]:
-        used = [j for j in range(size) if row[j]]
-        rest = [highs[j] for j in range(size) if not row[j]]
-        if any(row[j] > 0 for j in used) or any(bound is None for bound in rest):
-            continue
-        room = row[-1] + sum((row[j] * known[j] for j in used), Fraction(0))
-        share = room / min(-row[j] for j in used) if used else Fraction(0)
-        free = (highs[j] - known[j] for j in range(size) if not row[j])  # type: ignore[operator]
-        widths.append(share + sum(free, Fraction(0)))
-    if widths:
-        width = -_floor(-min(widths))
-    else:
-        width = _by_program(rows, size, [Fraction(1)] * size, 1, given) - sum(known, Fraction(0))
-    return known, width if width > 0 else Fraction(1)
-
-
-def _floor(value: Fraction) -> Fraction:
-    """The largest float that is not above."""
-    rounded = float(value)
-    return Fraction(rounded if Fraction(rounded) <= value else np.nextafter(rounded, -np.inf))
-
-
-def _by_program(
-    rows: list[Row], size: int, objective: list[Fraction], sign: int, given: tuple[Any, ...]
-) -> Fraction:
-    """sign * max <objective, x>, rounded generously outwards to few bits.
-
-    Raises:
-      ValueError: the set is empty or unbounded.
-    """
-    from scipy.optimize import linprog
-
-    table = np.array([[float(entry) for entry in row] for row in rows]).reshape(len(rows), size + 1)
-    table /= np.abs(table[:, :-1]).max(axis=1, keepdims=True, initial=np.finfo(float).tiny)
-    arguments = {"A_ub": -table[:, :-1], "b_ub": table[:, -1], "bounds": (None, None), "method": "highs"}
-    cost = -np.array([float(entry) for entry in objective])
-    found = linprog(cost, **(arguments if len(rows) else {"bounds": (None, None)}))
-    if found.status != 0:
-        empty = linprog(np.zeros(size), **arguments).status == 2 if len(rows) else False
-        raise _empty("no point satisfies all inequalities and equations") if empty else _unbounded(*given)
-    most = -float(found.fun)
-    other = linprog(-cost, **arguments)
-    spread = abs(most - float(other.fun)) if other.status == 0 else abs(most)
-    spread = max(spread, 1e-6 * max(1.0, abs(most)))
-    step = Fraction(2) ** (math.frexp(spread)[1] - _COARSE)
-    return sign * (Fraction(math.ceil(Fraction(most) / step + Fraction(1, 8))) * step)
 
 
 def _sides(low: list[Fraction], width: Fraction) -> list[Row]:
     """The facets of the frame, as rows: x_k >= low_k for all k, and sum (x - low) <= width."""
-    zero, size = Fraction(0), len(low)
-    rows = [(*(Fraction(int(j == k)) for j in range(size)), -low[k]) for k in range(size)]
-    return [*rows, (*[Fraction(-1)] * size, width + sum(low, zero))]
+    size = len(low)
+    rows = [(*_unit(size, k), -low[k]) for k in range(size)]
+    return [*rows, (*[-_ONE] * size, width + sum(low, ZERO))]
+
+
+def _unit(size: int, k: int) -> list[Fraction]:
+    """A row of zeros with a 1 at place k."""
+    row = [ZERO] * size
+    row[k] = _ONE
+    return row
 
 
 def _at_points(row: Row, low: list[Fraction], width: Fraction) -> list[int]:
     """A row at the frame's points, in whole numbers."""
-    last = row[-1] + sum((a * b for a, b in zip(row[:-1], low, strict=True) if a), Fraction(0))
-    return _whole([last + width * a for a in row[:-1]] + [last])
-
-
-def _whole(values: Sequence[Fraction]) -> list[int]:
-    """Integers in the ratio of fractions, as small as can be."""
+    used = entries(row[:-1])
+    last = row[-1] + sum((a * low[j] for j, a in used), ZERO)
+    values = [last, *(last + width * a for _, a in used)]
     common = math.lcm(*(value.denominator for value in values))
     numbers = [int(value * common) for value in values]
     divisor = math.gcd(*numbers) or 1
-    return [number // divisor for number in numbers]
+    at_last, *others = (number // divisor for number in numbers)
+    whole = [at_last] * len(row)
+    for (j, _), number in zip(used, others, strict=True):
+        whole[j] = number
+    return whole
 
 
 def _as_equation(row: Row, free: np.ndarray, size: int) -> Row:
@@ -291,15 +232,15 @@ def _frame(
 ) -> Frame:
     """The frame, with the numbers that depend on all that."""
     start = [
-        o + sum((d * b for d, b in zip(row, low, strict=True) if d), Fraction(0))
+        o + sum((d * low[k] for k, d in entries(row)), ZERO)
         for o, row in zip(offset, directions, strict=True)
     ]
-    points = [
-        [s + width * row[k] for s, row in zip(start, directions, strict=True)] for k in range(len(free))
-    ]
-    flat = [entry for point in [*points, start] for entry in point]
-    scale = math.lcm(*(entry.denominator for entry in flat))
-    whole = np.array([int(entry * scale) for entry in flat], object).reshape(len(free) + 1, len(offset))
+    moved = [(k, c, start[c] + width * d) for c, row in enumerate(directions) for k, d in entries(row)]
+    scale = math.lcm(*(entry.denominator for entry in start), *(entry.denominator for _, _, entry in moved))
+    whole = np.empty((len(free) + 1, len(offset)), object)
+    whole[:] = [int(entry * scale) for entry in start]
+    for k, c, entry in moved:
+        whole[k, c] = int(entry * scale)
     return Frame(
         free,
         np.array([float(b) for b in low]),
@@ -320,14 +261,15 @@ def _centre(facets: np.ndarray, vertices: np.ndarray | None) -> np.ndarray:
     if vertices is not None:
         shares = exact.as_floats(vertices, vertices.sum(axis=1)[:, None])
         return np.asarray(shares.mean(axis=0))
+    from scipy import sparse
     from scipy.optimize import linprog
 
     size = facets.shape[1]
-    rows = exact.as_floats(facets, np.abs(facets).max(axis=1)[:, None])
+    rows, constant = on_few_shares(exact.as_floats(facets, np.abs(facets).max(axis=1)[:, None]))
     found = linprog(
         np.append(np.zeros(size), -1.0),
-        A_ub=np.column_stack([-rows, np.ones(len(rows))]),
-        b_ub=np.zeros(len(rows)),
+        A_ub=sparse.hstack([-rows, np.ones((len(constant), 1))]),
+        b_ub=constant,
         A_eq=np.append(np.ones(size), 0.0)[None],
         b_eq=np.ones(1),
         bounds=(None, None),
@@ -342,36 +284,16 @@ def _centre(facets: np.ndarray, vertices: np.ndarray | None) -> np.ndarray:
     return np.asarray(found.x[:-1])
 
 
+def on_few_shares(rows: Float[np.ndarray, "m D"]) -> tuple[Any, Float[np.ndarray, "m"]]:
+    """The same forms of shares as sparse rows [m, D] and constants [m].
+
+    At the points of a frame a form that depends on few coordinates has the same value almost everywhere.
+    """
+    from scipy import sparse
+
+    constant = rows[:, -1]
+    return sparse.csr_array(rows - constant[:, None]), constant
+
+
 def _fractions(values: Sequence[float]) -> Row:
-    return tuple(Fraction(float(value)) for value in values)
-
-
-def _empty(why: str) -> ValueError:
-    return ValueError(
-        f"the strategy set is empty: {why}. Check the signs and bounds of G x <= h and E x = f; of equations "
-        f"that follow from others, keep one."
-    )
-
-
-def _unbounded(G: np.ndarray, h: np.ndarray, E: np.ndarray, f: np.ndarray) -> ValueError:
-    """The error for an unbounded set, with a ray."""
-    from scipy.optimize import linprog
-
-    size, ray = G.shape[1], np.zeros(G.shape[1])
-    for cost in np.concatenate([np.eye(size), -np.eye(size)]):
-        found = linprog(
-            cost,
-            A_ub=G if len(G) else None,
-            b_ub=np.zeros(len(h)) if len(G) else None,
-            A_eq=E if len(E) else None,
-            b_eq=np.zeros(len(f)) if len(E) else None,
-            bounds=(-1, 1),
-            method="highs",
-        )
-        if found.status == 0 and found.fun < -1e-9:
-            ray = found.x
-            break
-    return ValueError(
-        f"the strategy set is unbounded: it contains a ray in direction {np.round(ray, 6).tolist()}, along "
-        f"which a commitment could go on for ever. Add the bounds that are meant, such as x <= 1."
-    )
+    return tuple(Fraction(float(value)) if value else ZERO for value in values)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxstack import checks, exact
 from jaxstack._pytree import host_float64, set_field
 from jaxstack.axes import Float
-from jaxstack.strategies.frame import Frame, build_frame
+from jaxstack.strategies.frame import Frame, build_frame, on_few_shares
 
 MEMBERSHIP_TOLERANCE = 1e-6  # on every inequality and equation, relative to its largest coefficient
 _HULL = 64  # vertices looked for by linear programs where there are too many to list
@@ -47,15 +47,18 @@ class Polytope:
                 raise ValueError(
                     f"a polytope needs {first} and {second} together, but one of them is missing."
                 )
+        for matrix, axes in (("G", "inequalities L"), ("E", "equations L")):
+            if getattr(self, matrix) is not None:
+                set_field(self, matrix, checks.converted_array(matrix, getattr(self, matrix), axes))
         sizes = [np.shape(matrix)[1] for matrix in (self.G, self.E) if np.ndim(matrix) == 2]
-        if not sizes:
+        if not sizes or 0 in sizes:
             raise ValueError(
                 f"a polytope needs G with axes [inequalities, L] or E with axes [equations, L], but shapes "
                 f"{np.shape(self.G)} and {np.shape(self.E)} arrived."
             )
         for matrix, vector, what in (("G", "h", "inequalities"), ("E", "f", "equations")):
             rows, values = getattr(self, matrix), getattr(self, vector)
-            if rows is None or np.size(rows) == 0:
+            if rows is None or np.size(rows) == np.size(values) == 0:
                 rows, values = np.zeros((0, sizes[0])), np.zeros(0)
             else:
                 rows = checks.finite_array(matrix, rows, f"{what} L")
@@ -102,12 +105,10 @@ class Polytope:
             return exact.as_floats(whole, whole.sum(axis=1)[:, None])
         from scipy.optimize import linprog
 
-        rng, walls = np.random.default_rng(0), self.wall_rows
-        size, found = walls.shape[1], []
-        for direction in rng.normal(size=(_HULL, size)):
-            program = linprog(
-                direction, A_ub=-walls, b_ub=np.zeros(len(walls)), A_eq=np.ones((1, size)), b_eq=[1]
-            )
+        size, found = self.dimension + 1, []
+        walls, constant = on_few_shares(self.wall_rows)
+        for direction in np.random.default_rng(0).normal(size=(_HULL, size)):
+            program = linprog(direction, A_ub=-walls, b_ub=constant, A_eq=np.ones((1, size)), b_eq=[1])
             if program.status == 0:
                 found.append(np.maximum(program.x, 0.0))
         return np.array([point / point.sum() for point in found])
@@ -147,10 +148,7 @@ class Polytope:
 
     def with_constant(self) -> Polytope:
         """The set with one coordinate more, the last, that is always 1: for payoffs that are affine."""
-        size = self.num_coordinates
-        one = np.append(np.zeros(size), 1.0)
-        pad = [np.pad(rows, ((0, 0), (0, 1))) for rows in (self.G, self.E)]
-        return Polytope(pad[0], self.h, np.concatenate([pad[1], one[None]]), np.append(self.f, 1.0))
+        return affine(self.G, self.h, self.E, self.f)
 
     def checked(self, x: Float[np.ndarray, "L"]) -> Float[np.ndarray, "L"]:
         """x, moved into the set where it is outside by no more than the tolerance.
@@ -204,3 +202,12 @@ class Polytope:
             f"Polytope(L={self.num_coordinates}, dimension={self.dimension}, {len(self.G)} inequalities, "
             f"{len(self.E)} equations)"
         )
+
+
+def affine(G: Any, h: Any, E: Any = None, f: Any = None) -> Polytope:
+    """{(x, 1) : G x <= h, E x = f}: payoffs that are linear on it are affine in x."""
+    size = np.shape(G)[1]
+    E, f = (np.zeros((0, size)), np.zeros(0)) if E is None else (E, f)
+    inequalities, equations = (np.pad(rows, ((0, 0), (0, 1))) for rows in (G, E))
+    one = np.append(np.zeros(size), 1.0)
+    return Polytope(inequalities, h, np.concatenate([equations, one[None]]), np.append(f, 1.0))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxstack import checks, memory
-from jaxstack.strategies.polytope import Polytope
+from jaxstack.axes import Float
+from jaxstack.strategies.polytope import Polytope, affine
 
 
 def simplex(size: int) -> Polytope:
@@ -31,7 +32,7 @@ def box(low: Any, high: Any) -> Polytope:
         j = int((low > high).argmax())
         raise ValueError(f"low must be at most high, but low[{j}] = {low[j]:g} and high[{j}] = {high[j]:g}.")
     one = _identity(len(low))
-    return Polytope(np.concatenate([-one, one]), np.concatenate([-low, high])).with_constant()
+    return affine(np.concatenate([-one, one]), np.concatenate([-low, high]))
 
 
 def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False) -> Polytope:
@@ -47,6 +48,7 @@ def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False
       ValueError: a cost or a total that is not positive, bounds of another length, or nothing left.
     """
     total, cost = checks.finite_number("total", total), checks.finite_array("cost", cost, "m")
+    spend_all = checks.flag("spend_all", spend_all)
     if total <= 0 or (cost <= 0).any():
         raise ValueError(f"total and cost must be positive, but {total:g} and {cost.tolist()} arrived.")
     one, rows, limits = _identity(len(cost)), [], []
@@ -56,9 +58,7 @@ def budget(total: float, cost: Any, high: Any = None, *, spend_all: bool = False
     equation = (cost[None], [total]) if spend_all else (None, None)
     if not spend_all:
         rows, limits = [*rows, cost[None]], [*limits, np.array([total])]
-    return Polytope(
-        np.concatenate([-one, *rows]), np.concatenate([np.zeros(len(cost)), *limits]), *equation
-    ).with_constant()
+    return affine(np.concatenate([-one, *rows]), np.concatenate([np.zeros(len(cost)), *limits]), *equation)
 
 
 def coverage(
@@ -91,23 +91,18 @@ def coverage(
     by patrols is another question: Korzhyk, Conitzer and Parr, AAAI 2010.
     """
     targets = checks.positive_int("targets", targets)
-    limit = np.broadcast_to(checks.real_array(most), (targets,))
-    if limit.min() < 0 or limit.max() > 1:
-        raise ValueError(f"most must be probabilities, but its range is {limit.min():g} to {limit.max():g}.")
-    one, ones = _identity(targets), np.ones((1, targets))
+    one, ones, limit = _identity(targets), np.ones((1, targets)), _upper_bounds(targets, most)
     if schedules is None:
         number = checks.finite_number("resources", resources)
         if number <= 0:
             raise ValueError(f"resources must be positive, but {number:g} arrived.")
-        return Polytope(
-            np.concatenate([-one, one, ones]), np.concatenate([np.zeros(targets), limit, [number]])
-        ).with_constant()
+        return affine(np.concatenate([-one, one, ones]), np.concatenate([np.zeros(targets), limit, [number]]))
     covers, kind = _schedules(targets, schedules)
-    counts = np.atleast_1d(checks.real_array(resources))
-    if counts.shape != (len(schedules),) or counts.min() <= 0:
+    counts = np.atleast_1d(checks.converted_array("resources", resources, "kinds"))
+    if counts.shape != (len(schedules),) or not (np.isfinite(counts) & (counts > 0)).all():
         raise ValueError(
             f"resources must be a positive number for each of {len(schedules)} kinds, but "
-            f"{counts.tolist()} arrived."
+            f"{checks.brief(resources)} arrived."
         )
     walked = _identity(len(kind))
     of_kind = (kind == np.arange(len(schedules))[:, None]).astype(float)
@@ -120,7 +115,7 @@ def coverage(
     )
     E = np.concatenate([-one, covers], axis=1)
     h = np.concatenate([np.zeros(len(kind)), counts, limit])
-    return Polytope(G, h, E, np.zeros(targets)).with_constant()
+    return affine(G, h, E, np.zeros(targets))
 
 
 def product_of_simplices(sizes: Sequence[int], weights: Any = None) -> Polytope:
@@ -136,7 +131,8 @@ def product_of_simplices(sizes: Sequence[int], weights: Any = None) -> Polytope:
     Raises:
       ValueError: no states, sizes below 1, or weights that are not positive.
     """
-    numbers = [checks.positive_int(f"sizes[{k}]", size) for k, size in enumerate(sizes)]
+    given = checks.listed("sizes", sizes, "how many signals each state has")
+    numbers = [checks.positive_int(f"sizes[{k}]", size) for k, size in enumerate(given)]
     if not numbers:
         raise ValueError("product_of_simplices needs the size of at least one simplex, but none arrived.")
     total = checks.finite_array("weights", np.ones(len(numbers)) if weights is None else weights, "states")
@@ -149,13 +145,27 @@ def product_of_simplices(sizes: Sequence[int], weights: Any = None) -> Polytope:
     return Polytope(-_identity(size), np.zeros(size), E, total)
 
 
+def _upper_bounds(targets: int, most: Any) -> Float[np.ndarray, "targets"]:
+    """`most`, a probability or one for each target, for each target."""
+    limit = checks.converted_array("most", most, "targets")
+    if limit.shape not in ((), (targets,)):
+        raise ValueError(
+            f"most must be a number or {targets} of them, one for each target, but it arrived with shape "
+            f"{limit.shape}."
+        )
+    if not (limit >= 0).all() or not (limit <= 1).all():
+        raise ValueError(f"most must be probabilities, but its range is {limit.min():g} to {limit.max():g}.")
+    return np.broadcast_to(limit, (targets,))
+
+
 def _schedules(targets: int, schedules: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
     """Which target each schedule covers, [targets, S], and of which kind it is, [S]."""
     covers, kind = [], []
-    for number, of_kind in enumerate(schedules):
-        for schedule in of_kind:
-            given = [checks.whole_number(target) for target in np.ravel(schedule)]
-            chosen = [target for target in given if target is not None and 0 <= target < targets]
+    for number, of_kind in enumerate(checks.listed("schedules", schedules, "kinds of resources")):
+        for schedule in checks.listed(f"schedules[{number}]", of_kind, "schedules, each a list of targets"):
+            given = list(schedule) if isinstance(schedule, list | tuple | range | np.ndarray) else [schedule]
+            whole = [checks.whole_number(target) for target in given]
+            chosen = [target for target in whole if target is not None and 0 <= target < targets]
             if len(chosen) < len(given):
                 raise ValueError(
                     f"schedules[{number}] holds {checks.brief(schedule)}, but a schedule is a list of "

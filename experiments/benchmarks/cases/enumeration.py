@@ -17,7 +17,16 @@ from jaxstack.solvers import programs
 from jaxstack.solvers.cells import Preferences
 from tests.reference.regions import search as breadth_first
 
-LARGE: tuple[Sizes, ...] = ((2, 1000, 3, 2), (3, 10, 50, 2), (4, 4, 4, 3), (5, 3, 3, 3))
+LARGE: tuple[Sizes, ...] = (
+    (2, 1000, 3, 2),
+    (3, 10, 50, 2),
+    (4, 4, 4, 3),
+    (4, 10, 10, 3),
+    (5, 3, 3, 3),
+    (5, 6, 6, 3),
+    (6, 4, 4, 3),
+)
+APART: tuple[Sizes, ...] = ((3, 10, 50, 2), (4, 12, 12, 3), (5, 8, 8, 3))
 OURS = "jaxstack"
 BY_PROGRAMS = "LPs, with shortcuts"
 BREADTH_FIRST = "breadth-first LPs"
@@ -28,7 +37,7 @@ def run(
     compared: Sizes = GAMES[1],
     large: Sequence[Sizes] = LARGE,
     num_games: int = 2_000,
-    apart: Sizes | None = LARGE[1],
+    apart: Sequence[Sizes] = APART,
 ) -> Iterator[Row]:
     """Against HiGHS; many hyperplanes, many followers, more leader actions; many games at once; memory."""
     yield from _against_programs(effort, compared)
@@ -39,11 +48,11 @@ def run(
         subject = f"{describe(sizes, regions)}"
         yield from compare("enumeration", subject, timings, float(regions), "regions")
     yield from _many_games(effort, num_games)
-    if apart is not None:
-        result = run_apart("enumerate_regions", *apart)
+    for sizes in apart:
+        result = run_apart("enumerate_regions", *sizes)
         yield Row(
             "enumeration",
-            f"{describe(apart, result['regions'])}, own process",
+            f"{describe(sizes, result['regions'])}, own process",
             OURS,
             Timing(0.0, [result["seconds"]], []),
             result["regions"],

@@ -11,7 +11,7 @@ from jaxstack.game import Game
 from jaxstack.learners.candidates import prepare_scoring
 from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS
-from jaxstack.learners.posterior.outcomes import tell_outcomes, warn_of_correlation
+from jaxstack.learners.posterior.outcomes import require_equal_draws, tell_outcomes, warn_of_correlation
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
@@ -45,5 +45,6 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
+    require_equal_draws(game, joint=False)
     warn_of_correlation(game)
     return Prepared(tell_outcomes(game, table, joint=False), prepare_scoring(game, table))

@@ -25,7 +25,7 @@ from jaxstack.regions.table import RegionTable
 class Outcomes(NamedTuple):
     """Of every region.
 
-    of_type: [R, P, J] int32, in 0..E-1.
+    of_type: [R, P, J] int32, in 0..E-1; -1 for types that a game or a follower lacks, which lead nowhere.
     of_action: [R, n, A] int32, a follower's outcome by its action, in 0..K-1; None where it is the action.
     """
 
@@ -46,13 +46,10 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
 
     Raises:
       MemoryError: they would not fit.
-      ValueError: games of a batch that have unequal numbers of joint types; or, follower by follower,
-        followers who have unequal numbers of types.
 
     Warns:
       UserWarning: the leader's payoff depends on types.
     """
-    check_types(game, joint)
     warn_of_types(game)
     responses = np.asarray(table.responses, np.int32)  # [.., R, n, K]
     n, types = responses.shape[-2:]
@@ -68,13 +65,15 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
         of_action = plays.argmax(axis=-2).astype(np.int32)
         responses = np.take_along_axis(of_action, responses, axis=-1)
     if not joint:
-        return Outcomes(responses, of_action)
+        return Outcomes(responses if game.available is None else _of_own(game, responses), of_action)
     of_type = outcomes_of_maps(responses, min(game.num_actions, types), joint)[..., 0, :]
     if game.available is not None:
         digits = np.moveaxis(game.joint_types(), -1, 0)
         places = np.ravel_multi_index(tuple(digits), (types,) * n)  # [.., J]
         places = np.broadcast_to(places[..., None, :], (*of_type.shape[:-1], places.shape[-1]))
         of_type = np.take_along_axis(of_type, places, axis=-1)
+        num_own = game.types_by_follower.prod(axis=-1)[..., None, None]
+        of_type = np.where(np.arange(of_type.shape[-1]) < num_own, of_type, -1)
     return Outcomes(of_type[..., None, :], of_action)
 
 
@@ -111,18 +110,26 @@ def warn_of_correlation(game: Game) -> None:
         )
 
 
-def check_types(game: Game, joint: bool) -> None:
-    """Raise ValueError where problems would have unequal numbers of types: each has a prior over all J."""
-    counts = game.types_by_follower
-    if joint and np.unique(counts.prod(axis=-1)).size > 1:
+def _of_own(game: Game, of_type: Int[np.ndarray, "*R n K"]) -> Int[np.ndarray, "*R n K"]:
+    """Outcomes of the types that each follower has."""
+    has = np.arange(game.num_types) < game.types_by_follower[..., None]  # [.., n, K]
+    return np.where(has[..., None, :, :] if has.ndim > 2 else has, of_type, -1)
+
+
+def require_equal_draws(game: Game, joint: bool) -> None:
+    """Raise ValueError where games of a batch draw other random numbers than by themselves.
+
+    A learner draws a number for each type and each outcome of a problem, in their order.
+    """
+    kinds, actions = game.types_by_follower, game.actions_by_follower
+    followers = np.where((kinds > 1) | (actions > 1), np.arange(1, game.num_followers + 1), 0).max(axis=-1)
+    types = kinds.prod(axis=-1) if joint else kinds.max(axis=-1)
+    own = np.stack([followers, types, np.minimum(kinds.max(axis=-1), actions.max(axis=-1))], axis=-1)
+    if game.num_games is not None and len(np.unique(own, axis=0)) > 1:
+        what = "joint types" if joint else "followers, types or actions"
         raise ValueError(
-            f"this learner works on joint types, of which games of {game!r} have "
-            f"{counts.prod(axis=-1).tolist()}. Simulate these games one by one: jaxstack.unstack(game, g)."
-        )
-    if not joint and (counts < game.num_types).any():
-        raise ValueError(
-            f"marginal_posterior needs followers who all have K = {game.num_types} types, but those of "
-            f"{game!r} have {counts.tolist()}. Use shared_posterior (few joint types) or region_ucb."
+            f"this learner draws random numbers for {what}, of which games of {game!r} have other numbers: "
+            f"{own.tolist()}. Simulate these games one by one: jaxstack.unstack(game, g)."
         )
 
 

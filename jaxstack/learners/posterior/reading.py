@@ -10,6 +10,7 @@ import numpy as np
 from jaxstack import checks
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Float
+from jaxstack.game import Game
 from jaxstack.learners.candidates import Candidates, Scoring
 from jaxstack.learners.contract import Known
 from jaxstack.learners.knowledge import with_prepared
@@ -23,7 +24,7 @@ class Posterior(NamedTuple):
     """Distribution of types as a learner knows it (host arrays, float64; probabilities).
 
     Of `shared_posterior` all are over joint types, [K, .., K] with one axis per follower; of
-    `marginal_posterior` over each follower's types, [n, K].
+    `marginal_posterior` over each follower's types, [n, K]. Types that a follower lacks have probability 0.
 
     estimate: mode of the posterior.
     standard_error: of the samples around their mean. Where types cannot be told apart by what was played it
@@ -81,21 +82,32 @@ def posterior(
         known = with_prepared(known, Prepared(outcomes, Scoring(Candidates(nothing, nothing))))
     params = rule.default_params(state.mode.shape[-1], known.dtype) if hparams is None else hparams
     keys = jax.random.split(jax.random.key(0) if key is None else key, number)
-    mode, samples = _fits(state, known, params, keys)
-    shape = (game.num_types,) * game.num_followers if joint else (game.num_followers, game.num_types)
-    drawn = np.asarray(samples, np.float64).reshape(number, *shape)
-    return Posterior(np.asarray(mode, np.float64).reshape(shape), drawn.std(axis=0, ddof=1), drawn)
+    exists = np.ones(state.mode.shape, bool)
+    if game.available is not None and not joint:
+        exists = np.asarray(game.available).any(axis=-1)
+    mode, samples = _fits(state, known, params, keys, exists)
+    estimate, drawn = _by_follower(game, mode, joint), _by_follower(game, samples, joint)
+    return Posterior(estimate, drawn.std(axis=0, ddof=1), drawn)
+
+
+def _by_follower(game: Game, types: jax.Array, joint: bool) -> Float[np.ndarray, "*N *types"]:
+    """Probabilities [.., P, J] with an axis for each follower, or as [n, K]."""
+    values, n, K = np.asarray(types, np.float64), game.num_followers, game.num_types
+    if not joint:
+        return values
+    full = np.zeros((*values.shape[:-2], K**n))
+    full[..., np.ravel_multi_index(tuple(game.joint_types().T), (K,) * n)] = values[..., 0, :]
+    return full.reshape(*full.shape[:-1], *(K,) * n)
 
 
 @jax.jit
 def _fits(
-    state: PosteriorState, known: Known, params: PosteriorParams, keys: jax.Array
+    state: PosteriorState, known: Known, params: PosteriorParams, keys: jax.Array, exists: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Mode [P, J] and samples [N, P, J], each of which sums to 1."""
 
     def fitted(fit: rule.Fit) -> jax.Array:
-        types = maximise(*fit, start=state.mode)
-        return types / types.sum(axis=-1, keepdims=True)
+        return rule.of_existing(maximise(*fit, start=state.mode), exists)
 
     one = jax.vmap(lambda key: fitted(rule.sample(key, state.slots, known, params)))
     return fitted(rule.mode(state.slots, known)), one(keys)

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks
-from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.axes import Bool, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, score_marginals
 from jaxstack.learners.contract import ActionFeedback, Choice, Fixed, Known, Learner
@@ -246,9 +246,17 @@ def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -
 def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
     """First best candidate where types have these probabilities."""
     scoring: Scoring = known.prepared.scoring
+    if known.game.available is not None:
+        types = of_existing(types, jnp.asarray(known.prepared.outcomes.of_type[0] >= 0))
     if len(types) == 1 and scoring.joint is not None:
         return scoring.candidates.first_best(jnp.asarray(scoring.joint) @ types[0])
     return scoring.candidates.first_best(score_marginals(scoring, known, types))
+
+
+def of_existing(types: Float[DeviceArray, "P J"], exists: Bool[DeviceArray, "P J"]) -> jax.Array:
+    """Probabilities of the types that there are: others are never seen, and keep no more than their prior."""
+    types = jnp.where(exists, types, 0)
+    return types / types.sum(axis=-1, keepdims=True)
 
 
 def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
@@ -258,6 +266,8 @@ def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
         of_type: Any = take_row(known.prepared.outcomes.of_type, region)  # [S, P, J]
     else:
         of_type = outcomes_of_maps(region, known.game.num_actions, joint=seen.counts.shape[1] == 1)
+        if known.game.available is not None:  # follower by follower
+            of_type = jnp.where(jnp.asarray(known.game.available).any(axis=-1), of_type, -1)
     counts = seen.counts.astype(known.dtype)
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 

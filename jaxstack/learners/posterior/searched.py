@@ -19,7 +19,7 @@ from jaxstack.learners.contract import ActionFeedback, Commitment, Fixed, Known,
 from jaxstack.learners.posterior import rule as rules
 from jaxstack.learners.posterior import slots
 from jaxstack.learners.posterior.newton import maximise
-from jaxstack.learners.posterior.outcomes import check_types, warn_of_correlation, warn_of_types
+from jaxstack.learners.posterior.outcomes import require_equal_draws, warn_of_correlation, warn_of_types
 from jaxstack.learners.posterior.rule import Fit, Plan, PosteriorParams, PosteriorState, Rule
 from jaxstack.learners.posterior.slots import MAX_SLOTS, Slots
 from jaxstack.learners.searching import nowhere, of_joint, of_marginals, prepare_search, search
@@ -52,7 +52,7 @@ def _prepare(rule: Rule, game: Game, table: Any) -> Arrangement:
     """What searches need to know.
 
     Raises:
-      ValueError: too many joint types or joint actions, or followers with unequal numbers of types.
+      ValueError: too many joint types or joint actions, or games of a batch that have other numbers of types.
     """
     most = max(game.num_types, game.num_actions)
     if rule.joint and (most**game.num_followers > MAX_OUTCOMES or game.available is not None):
@@ -61,7 +61,7 @@ def _prepare(rule: Rule, game: Game, table: Any) -> Arrangement:
             f"followers, at most {MAX_OUTCOMES:,} of either, but {game!r} arrived. Use marginal_posterior, "
             f"which works follower by follower (right for independent types, and for payoffs that are sums)."
         )
-    check_types(game, rule.joint)
+    require_equal_draws(game, rule.joint)
     warn_of_types(game)
     if not rule.joint:
         warn_of_correlation(game)
@@ -136,5 +136,7 @@ def _replan(
 
 def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:
     """Weights of a search from probabilities [P, J] of types."""
-    types = types / types.sum(axis=-1, keepdims=True)
+    has = known.game.available
+    exists = jnp.ones(types.shape, bool) if has is None else jnp.asarray(has).any(axis=-1)
+    types = rules.of_existing(types, exists)
     return of_joint(known, types[0]) if rule.joint else of_marginals(known, types)

@@ -12,7 +12,7 @@ from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, joint_features, list_candidates
 from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS, problems_at_once
-from jaxstack.learners.posterior.outcomes import tell_outcomes
+from jaxstack.learners.posterior.outcomes import require_equal_draws, tell_outcomes
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
@@ -78,6 +78,7 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
         driver=f"J**2 numbers of J = {game.num_joint_types:,} joint types, for every problem",
         remedy="marginal_posterior works on K types at a time, and region_ucb on none",
     )
+    require_equal_draws(game, joint=True)
     candidates = list_candidates(table)
     outcomes = tell_outcomes(game, table, joint=True)
     return Prepared(outcomes, Scoring(candidates, joint=joint_features(game, table, candidates)))

@@ -151,13 +151,9 @@ def _basis(facets: np.ndarray, shares: np.ndarray) -> np.ndarray | None:
 
 def _enforceable(game: Game, playable: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Which actions have full-dimensional cells, one for each set of equal ones; and these sets."""
-    from jaxstack.solvers.cells import Cell, Preferences
+    from jaxstack.solvers.cells import Preferences
 
     preferences = Preferences(game)
-    actions = np.arange(playable.shape[1])
-    counts = np.zeros_like(playable)
-    for j, action in np.argwhere(playable & (preferences.equal == actions)):
-        counts[j, action] = Cell(preferences, np.array([action]), items=[j]).is_full_dimensional
-    alike = preferences.equal[:, None, :] == actions[:, None]
+    alike = preferences.equal[:, None, :] == np.arange(playable.shape[1])[:, None]
     alike = alike & playable[:, None, :]
-    return counts, alike if preferences.has_equal else None
+    return preferences.enforceable, alike if preferences.has_equal else None

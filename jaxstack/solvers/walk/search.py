@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxstack.axes import Float
 from jaxstack.distributions import JointTypes
 from jaxstack.solvers.bounding import certified
 from jaxstack.solvers.contract import Solution
@@ -29,7 +30,7 @@ _FLOATS = 1 << 33  # of payoffs, read in one step of one search: minutes
 _SETTING_UP = 3.0  # seconds, for a game of another shape than those before
 _SAME = 1e-12  # of the leader's payoffs, whose size is about 1
 _CHECKED = 32  # places of a round, the best first
-_NUDGE, _NEAR, _TRIED = 1e-6, 64, 8  # commitments near by: how near, how many, maps of which are tried
+_NUDGE, _NEAR, _TRIED = 1e-6, 64, 32  # commitments near by: how near, how many, maps of which are tried
 _DIGITS = 9  # by which commitments are told apart
 _TIED, _JOINTLY = 1e-9, 1024  # relative leads, and ways to break ties that are all tried
 _WORK = 1 << 35  # floats of payoffs, read in all searches
@@ -91,7 +92,7 @@ class Search:
 
     def run(self) -> None:
         """All rounds of all searches, as far as there is time."""
-        starts, problem, clock = self._starts(), self.problem, self.problem.clock
+        starts, clock = self._starts(), self.problem.clock
         size = len(starts.active)
         width = -(-size // -(-size // self._side_by_side(size)))  # equal parts: one compiled program
         parts = {first: np.arange(first, first + width) % size for first in range(0, size, width)}
@@ -108,14 +109,27 @@ class Search:
                     places[first] = jax.tree.map(np.asarray, _climbs(*arguments))
                 self._check(places[first])
                 took = time.monotonic() - began
-        for place in places.values():
-            self._turn_jointly(place)
-        self.values = np.concatenate([part.value for part in places.values()])[:size]
-        # Places mislead where their regions do not count, and where equal actions make payoffs concave in a
-        # region, and so highest between vertices.
-        if self._met_flat or self.best is None or self.arrangement.alike is not None:
-            for x in itertools.chain([problem.preferences.centre], problem.corners):
+        found = Place(*(np.concatenate(leaves)[:size] for leaves in zip(*places.values(), strict=True)))
+        self.values = found.value
+        _, distinct = np.unique(found.x.round(_DIGITS), axis=0, return_index=True)
+        self._search_near(found.x[distinct])
+
+    def _search_near(self, commitments: Float[np.ndarray, "S L"]) -> None:
+        """Look at what moves of one follower's ties at a time do not see, where searches have ended."""
+        is_sum, robust = self.arrangement.terms is not None, self.problem.ties == "robust"
+        if not is_sum and not robust:
+            self._turn_jointly(commitments)
+        # Searches are misled by regions that do not count, and by equal actions: payoffs are then concave in
+        # a region, and highest between vertices.
+        misled = self._met_flat or self.best is None or self.arrangement.alike is not None
+        if misled or (robust and not is_sum):
+            corners = self.problem.corners if misled else ()
+            for x in (*commitments, *corners):
                 self._around(x)
+            if misled:
+                self._improves(np.unique(self.problem.preferences.best_responses(self._elsewhere), axis=0))
+            if self.best is not None:
+                self._around(self.best.commitment)
 
     def _starts(self) -> Place:
         """Corners of the strategy set, all of them if there are few, as places [S, ..] yet to be valued."""
@@ -152,15 +166,13 @@ class Search:
                     self._met_flat |= found is None or found.value < places.value[index] - _TIED
                     self._around(places.x[index])
 
-    def _turn_jointly(self, places: Any) -> None:
-        """Try all ways to break ties at each place, where the leader's payoff is no sum and they are few.
+    def _turn_jointly(self, commitments: Float[np.ndarray, "S L"]) -> None:
+        """Try all ways to break ties at each commitment, where they are few.
 
         Turned one follower at a time, ties miss what several can only do together.
         """
         problem = self.problem
-        if self.arrangement.terms is not None or problem.ties == "robust":
-            return
-        for x in np.unique(places.x, axis=0):
+        for x in commitments:
             ties = self._ties(x)
             if problem.clock.is_over or ties is None:
                 continue
@@ -198,16 +210,21 @@ class Search:
 
     def _around(self, x: np.ndarray) -> None:
         """Climb over regions that touch a commitment, where its own response map has none that counts."""
-        problem, goes_on = self.problem, True
-        while goes_on and not problem.clock.is_over:
-            maps = self._touching(x)
-            payoffs = problem.payoffs(maps)
-            promising = np.argsort(-(payoffs @ x), kind="stable")[:_TRIED]
-            promising = promising[problem.promised(payoffs[promising]) > self._reached]
-            goes_on = any(
-                self._is_new(maps[m]) and self._keep(problem.best_in(maps[m], payoffs[m])) for m in promising
-            )
+        goes_on = True
+        while goes_on and not self.problem.clock.is_over:
+            goes_on = self._improves(self._touching(x))
             x = x if self.best is None else self.best.commitment
+
+    def _improves(self, maps: np.ndarray) -> bool:
+        """Is there a region among some that earns more? Those that promise most are tried first."""
+        payoffs = self.problem.payoffs(maps)
+        promised, reached = self.problem.promised(payoffs), self._reached
+        for m in np.argsort(-promised, kind="stable")[:_TRIED]:
+            if promised[m] <= self._reached:
+                break
+            if self._is_new(maps[m]):
+                self._keep(self.problem.best_in(maps[m], payoffs[m]))
+        return self._reached > reached
 
     def _touching(self, x: np.ndarray) -> np.ndarray:
         """[M, n, K]: response maps whose regions have full dimension, but for rounding, and touch x.

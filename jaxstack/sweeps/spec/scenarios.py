@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import jax
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
@@ -32,6 +32,7 @@ class Problem:
       types: D, as many as games.
       ties: tie rule of the region table.
       leader_names: [L], leader actions in words, or None.
+      action_names: [A] or [n][A_i], followers' actions in words, or None.
 
     Raises:
       MemoryError: regions of the game would not fit, whatever its followers do.
@@ -42,6 +43,7 @@ class Problem:
     types: TypeDistribution
     ties: str
     leader_names: tuple[str, ...] | None = None
+    action_names: Any = None
 
     def __post_init__(self) -> None:
         L, games = self.game.num_leader_actions, self.game.num_games or 1
@@ -146,13 +148,21 @@ class ParityScenario(_Scenario):
         return Problem(self.title, game, types, self.ties or run.ties)
 
 
-WORKED: dict[str, tuple[Callable[..., tuple[Game, TypeDistribution]], tuple[str, ...]]] = {
-    "security_patrol": (scenarios.security_patrol, security.SCHEDULES),
-    "toll_pricing": (scenarios.toll_pricing, toll.MENUS),
-    "feature_mix": (scenarios.feature_mix, platform.LANES),
-    "museum_patrol": (scenarios.museum_patrol, ()),
-    "audit": (scenarios.audit, ()),
-    "moving_target": (scenarios.moving_target, CONFIGURATIONS),
+class _Worked(NamedTuple):
+    """A worked example, and what its numbers are called by default."""
+
+    make: Callable[..., tuple[Game, TypeDistribution]]
+    leader_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
+
+
+WORKED = {
+    "security_patrol": _Worked(scenarios.security_patrol, security.SCHEDULES, security.ACTIONS),
+    "toll_pricing": _Worked(scenarios.toll_pricing, toll.MENUS, toll.ACTIONS),
+    "feature_mix": _Worked(scenarios.feature_mix, platform.LANES, platform.ACTIONS),
+    "museum_patrol": _Worked(scenarios.museum_patrol),
+    "audit": _Worked(scenarios.audit),
+    "moving_target": _Worked(scenarios.moving_target, CONFIGURATIONS),
 }
 
 
@@ -168,7 +178,7 @@ class WorkedScenario(_Scenario):
     @classmethod
     def _known(cls, parameters: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "kind" in info.data:
-            known = list(inspect.signature(WORKED[info.data["kind"]][0]).parameters)
+            known = list(inspect.signature(WORKED[info.data["kind"]].make).parameters)
             for key in parameters:
                 if key not in known:
                     raise ValueError(
@@ -185,7 +195,7 @@ class WorkedScenario(_Scenario):
 
     def lists(self) -> dict[str, tuple[Any, ...]]:
         """Also the parameters that are a number by default and a list here."""
-        defaults = inspect.signature(WORKED[self.kind][0]).parameters
+        defaults = inspect.signature(WORKED[self.kind].make).parameters
         axes = {
             key: tuple(some(value))
             for key, value in self.parameters.items()
@@ -199,10 +209,11 @@ class WorkedScenario(_Scenario):
         return super().at(of_fields | {"parameters": parameters})
 
     def build(self, run: RunSettings) -> Problem:
-        make, names = WORKED[self.kind]
+        make, *names = WORKED[self.kind]
         game, types = make(**self.parameters)
-        fits = game.num_leader_actions == len(names)
-        return Problem(self.title, game, types, self.ties or run.ties, names if fits else None)
+        sizes = (game.num_leader_actions, game.num_actions)
+        fitting = [own if len(own) == size else None for own, size in zip(names, sizes, strict=True)]
+        return Problem(self.title, game, types, self.ties or run.ties, *fitting)
 
 
 class FileScenario(_Scenario):
@@ -225,7 +236,8 @@ class FileScenario(_Scenario):
 
     def build(self, run: RunSettings) -> Problem:
         file = scenarios.load_game_file(self.path)
-        return Problem(self.title, file.game, file.types, self.ties or run.ties, file.leader_names)
+        names = file.leader_names, file.action_names
+        return Problem(self.title, file.game, file.types, self.ties or run.ties, *names)
 
 
 class SequenceScenario(FileScenario):
@@ -262,7 +274,8 @@ class SequenceScenario(FileScenario):
             )
         types = SequenceTypes(log.seen, file.game.num_types, "once" if self.order == "once" else "cyclic")
         of_run = types.empirical() if self.order == "resampled" else types
-        return Problem(self.title, file.game, of_run, self.ties or run.ties, file.leader_names)
+        names = file.leader_names, file.action_names
+        return Problem(self.title, file.game, of_run, self.ties or run.ties, *names)
 
 
 Scenario = (
