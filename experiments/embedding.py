@@ -28,6 +28,7 @@ METHODS = (
     ("vertices", "robust"),
     ("programs", "optimistic"),
     ("milp", "optimistic"),
+    ("milp", "robust"),
 )
 LEARNERS = ("erm_joint", "erm_product", "oful")
 AGREED = 1e-9  # on payoffs up to 2

@@ -112,3 +112,13 @@ def test_sweeps_play_coverage_games(tmp_path: Path) -> None:
 def test_what_would_not_fit_is_refused_with_its_size(make: Any, message: str) -> None:
     with pytest.raises(MemoryError, match=message):
         make()
+
+
+def test_schedules_of_another_nesting_are_told() -> None:
+    schedules: Any = [[[0], [1]], 3]
+    one, two = [[[1.0, 2.0]]], [[1.0, 2.0]]
+    told = r"schedules\[1\] must be a list of schedules, each a list of targets, but 3 arrived"
+    with pytest.raises(ValueError, match=told):
+        js.strategies.coverage(2, [1, 1], schedules)
+    with pytest.raises(ValueError, match=told):
+        js.scenarios.coverage_game([1, 1], one, one, two, two, [[1.0]], schedules=schedules)

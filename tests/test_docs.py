@@ -205,6 +205,18 @@ def test_measured_limits_are_those_of_the_script() -> None:
     )
 
 
+def test_what_learners_and_solvers_play_is_as_the_script_finds() -> None:
+    from experiments import plays
+
+    lines = (ROOT / "experiments/results/plays.md").read_text().splitlines()
+    committed = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    assert committed[0][1:] == list(plays.cases())
+    named = [f"`{name}`" for name in js.learners.ROSTER]
+    assert [row[0] for row in committed[2:]] == named + [f'`method="{m}"`' for m in js.solvers.METHODS]
+    for row in plays.rows(("region_ucb", "vector_oful")):
+        assert row in committed
+
+
 # The site -------------------------------------------------------------------------------------------
 
 HAS_TOOLS = all(importlib.util.find_spec(name) for name in ("mkdocs", "material", "latex2mathml"))

@@ -189,6 +189,20 @@ def test_degenerate_games_are_degenerate() -> None:
 # Near-ties ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seed", [20, 37])
+def test_a_tie_with_a_third_action_does_not_pass_for_another(seed: int) -> None:
+    # Of three actions two tie, where the third is within rounding of one of them, but not of the other.
+    rng = np.random.default_rng(seed)
+    follower = rng.integers(3, size=(1, 2, 5, 3)) + 1e-5 * rng.normal(size=(1, 2, 5, 3))
+    follower -= 1e3 * (rng.random(follower.shape) < 1 / 6)
+    exact = reference.exact(follower)
+    table = enumerate_regions(game_of(follower))
+    assert contents(table) == {response: region.full_dimensional for response, region in exact.items()}
+    for region, response in enumerate(table.responses):
+        expected = np.array(exact[tuple(map(int, response.ravel()))].vertices, float)
+        assert_same_points(vertices_of(table, region), expected, 1e-12)
+
+
 @pytest.mark.parametrize("noise", [1e-15, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5])
 @pytest.mark.parametrize("penalty", [0.0, 1e12])
 def test_regions_of_nearly_tied_payoffs_are_exact(noise: float, penalty: float) -> None:

@@ -50,10 +50,10 @@ LEARNERS = {  # label: name, hyperparameters, most followers at full size
     "vector_oful, c = 1/8": ("vector_oful", {"radius_scale": 0.125}, 3),
 }
 UNTIL = {"full": 5, "quick": 4, "toy": 3}  # followers
-CROWDS = {"full": (2, 4, 8, 16, 32, 64), "quick": (2, 8, 32), "toy": (1, 2)}
+CROWDS = {"full": (2, 4, 8, 32, 64), "quick": (2, 8, 32), "toy": (1, 2)}
 HORIZON = {"full": 10_000, "quick": 3_000, "toy": 300}
 RUNS = {"full": 32, "quick": 32, "toy": 4}
-GAMES = {"full": 16, "quick": 8, "toy": 2}
+GAMES = {"full": 12, "quick": 8, "toy": 2}
 SATURATED = 0.5  # of what never learning costs: beyond, regret cannot double
 FACTOR, SMALL = 1.5, 0.2
 _UNLEARNT = "what never learning costs"

@@ -28,7 +28,8 @@ CLAIM = Claim(
     title="A learner that shares what actions tell among regions loses a small part of what region_ucb and "
     "oful lose at the theorems' radii, and no more than they lose at an eighth of them",
     source="shared_posterior (no theorem) against region_ucb and oful, feedback by actions",
-    varied="twelve families of random games, three worked games; learner; factor c = 1, 1/8 on the radius",
+    varied="twelve families of random games, three worked games; learner; factor c = 1, 1/8 on the radius; "
+    "T = 1,000, 10,000",
     remedy="more games: means are carried by few runs",
     reading="An eighth of a radius has no theorem. A run fails when its last decade of rounds cost more than "
     "six times what went before, and more than 50 payoffs. erm_joint sees types.",

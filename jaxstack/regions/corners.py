@@ -127,10 +127,11 @@ def _planes(
     _, num_items, num_actions, num_leader = payoffs.shape
     planes = Planes.crossing(payoffs, strategies, playable)
     work = _work(num_leader, planes.num_facets + len(planes.ties))
-    to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
-    if num_actions > 3 and to_look < min(work / 4, max_work):
-        planes = dataclasses.replace(planes, ties=_not_hidden(planes))
-        work = _work(num_leader, planes.num_facets + len(planes.ties))
+    if num_actions > 3:
+        to_look = num_items * _work(num_leader, num_leader + math.comb(num_actions, 2))
+        if to_look < min(work / 4, max_work):
+            planes = dataclasses.replace(planes, ties=_not_hidden(planes))
+            work = _work(num_leader, planes.num_facets + len(planes.ties))
     return planes if work <= max_work else None
 
 

@@ -57,14 +57,20 @@ def crossings(planes: Planes, bound: np.ndarray) -> Iterator[Crossings]:
     rows = np.ascontiguousarray(planes.rows.transpose(2, 0, 1))
     L, num_games, num_planes = rows.shape
     few = L <= 2 or math.comb(num_planes, L - 1) * min(num_games, _SHARING) <= FEW
-    for lines in _lines(rows, Flats(np.zeros((0, 1), np.int64), np.ones((1, num_games, 1)))):
+    first = Flats(np.zeros((0, 1), np.int64), np.ones((1, num_games, 1)))
+    if L > 1:
+        alone = num_planes - L + 2  # the last ones are left for what comes after
+        first = Flats(np.arange(alone)[None], rows[:, :, :alone])
+    for lines in _lines(rows, first):
         for found in _everywhere(rows, lines, bound) if few else _crossed(planes, rows, lines, bound):
             kept = _may_be_best(planes, found.game, found.chosen)
-            yield Crossings(found.points[:, kept], found.game[kept], found.chosen[kept])
+            if not kept.all():
+                found = Crossings(found.points[:, kept], found.game[kept], found.chosen[kept])
+            yield found
 
 
 def _lines(rows: np.ndarray, flats: Flats) -> Iterator[Flats]:
-    """Choices of L-2 hyperplanes that begin like those of the flats, in blocks; for L = 1 of none."""
+    """Choices of L-2 hyperplanes that begin like those of the flats, in blocks."""
     L, num_games, num_planes = rows.shape
     if len(flats.chosen) >= L - 2:
         yield flats
@@ -79,8 +85,8 @@ def _extended(rows: np.ndarray, flats: Flats) -> Flats:
     """Choices with each later hyperplane added that leaves enough others for L-1 in all."""
     L, _, num_planes = rows.shape
     size = len(flats.chosen) + 1
-    last = flats.chosen[-1] if size > 1 else np.array([-1])
-    counts = np.maximum(num_planes - L + size - last, 0)
+    last = flats.chosen[-1]
+    counts = num_planes - L + size - last
     parent, new = np.repeat(np.arange(len(counts)), counts), ranges(last + 1, counts)
     minors = _expand(flats.minors.take(parent, axis=2), rows.take(new, axis=2), size)
     return Flats(np.concatenate([flats.chosen.take(parent, axis=1), new[None]]), minors)
@@ -112,8 +118,8 @@ def _inside(points: np.ndarray, bound: np.ndarray) -> np.ndarray:
 
 
 def _everywhere(rows: np.ndarray, lines: Flats, bound: np.ndarray) -> Iterator[Crossings]:
-    """All later hyperplanes with all lines."""
-    flats = _extended(rows, lines) if len(rows) > 1 else lines
+    """All later hyperplanes with all lines; with L <= 2 the flats are points already."""
+    flats = _extended(rows, lines) if len(rows) > 2 else lines
     points = _as_points(flats.minors)
     game, choice = np.nonzero(_inside(points, bound[:, None]))
     yield Crossings(points[:, game, choice], game, flats.chosen.T[choice])
@@ -197,7 +203,7 @@ def _segments(planes: Planes, lines: Flats, bound: np.ndarray) -> _Segments:
 
 
 def _walls_met(planes: Planes, lines: Flats, bound: np.ndarray) -> np.ndarray:
-    """[L, G, C] bool: may a line meet x_l = 0 in the simplex, without lying in it?"""
+    """[L, G, C] bool: may a line meet the wall x_l = 0 in the simplex, without lying in it?"""
     L = planes.num_leader
     at_least, at_most = lines.minors >= -bound[:, None], lines.minors <= bound[:, None]
     index, sign = _at_walls(L)
@@ -207,9 +213,13 @@ def _walls_met(planes: Planes, lines: Flats, bound: np.ndarray) -> np.ndarray:
         up = [(at_least if sign[wall, k] > 0 else at_most)[index[wall, k]] for k in others]
         down = [(at_most if sign[wall, k] > 0 else at_least)[index[wall, k]] for k in others]
         met[wall] = functools.reduce(np.logical_and, up) | functools.reduce(np.logical_and, down)
-    if planes.strategies is None:  # a line within a wall has its ends elsewhere
-        for wall in range(L):
-            met[wall, :, (lines.chosen == wall).any(axis=0)] = False
+    # A line within a wall has its ends elsewhere: where it is for certain, a facet of the line is the wall.
+    wall_of = np.full(planes.rows.shape[1], -1)
+    of_facets = np.where((planes.facets != 0).sum(axis=1) == 1, (planes.facets != 0).argmax(axis=1), -1)
+    wall_of[: len(of_facets)] = of_facets
+    within = wall_of[lines.chosen]
+    member, line = np.nonzero(within >= 0)
+    met[within[member, line], :, line] = False
     return met
 
 
@@ -232,10 +242,10 @@ def _within_envelopes(
     low, high = np.zeros(error.shape), np.ones(error.shape)
     for member in chosen if planes.num_actions > 2 else ():
         tied = np.flatnonzero(member >= planes.num_facets)
-        others = planes.others[:, member[tied] - planes.num_facets]  # [G, C', A-2, L]
+        others = planes.others[:, member[tied] - planes.num_facets]  # [G, C', 2 (A-2), L]
         at, slack = ends[:, :, tied], error[:, tied]
         begin, stop = low[:, tied], high[:, tied]
-        for other in range(others.shape[2]):
+        for other in range(planes.num_actions - 2):  # those of the lower action will do: the other ties
             first, second = np.einsum("gcl,egcl->egc", others[:, :, other], at)
             least, most = _share(first, second, slack)
             # Certainly outside: at one end, which the line then enters or leaves, or at both.

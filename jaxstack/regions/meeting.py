@@ -114,16 +114,21 @@ def _as_points(
 
 
 def _on_envelopes(planes: Planes, points: Points) -> np.ndarray:
-    """Indices of points, without those of which a chosen tie is certainly not between best actions."""
+    """Indices of points, without those of which a chosen tie is certainly not between best actions.
+
+    Both actions are looked at, as others will: a tie of one of them with a third must not pass for this one.
+    """
     kept = np.arange(len(points.x))
     # The last ones first, which are new: the others have been looked at as a line.
-    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1]):
+    for chosen in (points.chosen[:, -1:], points.chosen[:, :-1])[: points.chosen.shape[1]]:
         ties = chosen[kept] - planes.num_facets
         row, member = np.nonzero(ties >= 0)
         point = kept[row]
         others = planes.others[points.game[point], ties[row, member]]
-        lead = np.einsum("mal,ml->ma", others, points.x[point])
-        kept = np.delete(kept, row[(lead < -points.error[point, None]).any(axis=1)])
+        lead = np.einsum("mal,ml->am", others, points.x[point])
+        best = np.ones(len(kept), bool)
+        best[row[(lead < -points.error[point]).any(axis=0)]] = False
+        kept = kept[best]
     return kept
 
 

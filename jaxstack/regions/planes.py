@@ -84,12 +84,12 @@ class Planes:
 
     @functools.cached_property
     def others(self) -> np.ndarray:
-        """[G, h, A-2, L]: how far the lower action of a tie leads those that do not take part in it."""
-        item, lower, higher = self.ties.T
-        rest = np.arange(self.num_actions - 2) + np.zeros_like(lower)[:, None]
-        rest += rest >= lower[:, None]
-        rest += rest >= higher[:, None]
-        return self.leads[:, item[:, None], lower[:, None], rest]
+        """[G, h, 2 (A-2), L]: how far the lower action of a tie, then the higher, leads those not in it."""
+        item, lower, higher = self.ties.T[:, :, None]
+        rest = np.arange(self.num_actions - 2) + np.zeros_like(lower)
+        rest += rest >= lower
+        rest += rest >= higher
+        return np.concatenate([self.leads[:, item, lower, rest], self.leads[:, item, higher, rest]], axis=2)
 
     @functools.cached_property
     def alive(self) -> np.ndarray:

@@ -64,14 +64,10 @@ def meet(corners: Corners, codec: Codec) -> tuple[np.ndarray, np.ndarray, np.nda
     weights = _random(codec.num_pieces)
     if codec.num_pieces == 4:
         weights = weights[0] << np.arange(48, -1, -16, dtype=np.uint64)
-    key = np.zeros(num_points, np.uint64)
-    for column, weight in zip(corners.codes.T, weights, strict=True):
-        key += column * weight
-    step = value * weights[piece]
-    parts = []
+    step, parts = value * weights[piece], []
     for start in range(0, num_points, _BLOCK):
         some = slice(start, start + _BLOCK)
-        parts.append(_of_all_maps(key[some], step, first_choice, size, tie_of[:, some]))
+        parts.append(_of_all_maps(corners.codes[some] @ weights, step, first_choice, size, tie_of[:, some]))
     key, num_maps = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order, first = _grouped(key)
     point = np.repeat(np.arange(num_points), num_maps)[order]

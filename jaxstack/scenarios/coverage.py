@@ -65,9 +65,10 @@ def coverage_game(
     )
     n, K, T = open_.shape
     actions = T + checks.flag("may_stay_away", may_stay_away)
-    walked = [] if schedules is None else checks.listed("schedules", schedules, "kinds of resources")
+    kinds = [] if schedules is None else checks.listed("schedules", schedules, "kinds of resources")
     # Coordinates of the set, which takes long to make.
-    L = T + 1 + sum(len(checks.listed("schedules", of_kind, "schedules")) for of_kind in walked)
+    each = "schedules, each a list of targets"
+    L = T + 1 + sum(len(checks.listed(f"schedules[{k}]", own, each)) for k, own in enumerate(kinds))
     require_room(T)
     memory.require(
         16 * n * (K + 1) * L * actions,  # and a copy of each

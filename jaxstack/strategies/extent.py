@@ -116,7 +116,8 @@ def unbounded(G: np.ndarray, h: np.ndarray, E: np.ndarray, f: np.ndarray) -> Val
         if found.status == 0 and found.fun < -1e-9:
             ray = found.x
             break
+    direction = (np.round(ray, 6) + 0.0).tolist()
     return ValueError(
-        f"the strategy set is unbounded: it contains a ray in direction {np.round(ray, 6).tolist()}, along "
-        f"which a commitment could go on for ever. Add the bounds that are meant, such as x <= 1."
+        f"the strategy set is unbounded: it contains a ray in direction {direction}, along which a "
+        f"commitment could go on for ever. Add the bounds that are meant, such as x <= 1."
     )
