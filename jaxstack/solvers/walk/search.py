@@ -109,10 +109,12 @@ class Search:
                     places[first] = jax.tree.map(np.asarray, _climbs(*arguments))
                 self._check(places[first])
                 took = time.monotonic() - began
-        found = Place(*(np.concatenate(leaves)[:size] for leaves in zip(*places.values(), strict=True)))
-        self.values = found.value
-        _, distinct = np.unique(found.x.round(_DIGITS), axis=0, return_index=True)
-        self._search_near(found.x[distinct])
+        self.values, x = (
+            np.concatenate([np.asarray(getattr(part, name)) for part in places.values()])[:size]
+            for name in ("value", "x")
+        )
+        _, distinct = np.unique(x.round(_DIGITS), axis=0, return_index=True)
+        self._search_near(x[distinct])
 
     def _search_near(self, commitments: Float[np.ndarray, "S L"]) -> None:
         """Look at what moves of one follower's ties at a time do not see, where searches have ended."""
