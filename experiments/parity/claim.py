@@ -119,13 +119,14 @@ def draw(curves: list[Curve]) -> Figure:
     figure, axes = panels(2)
     lines = learner_lines(curves)
     for axis, (panel, drawn) in zip(axes, by_panel(curves).items(), strict=True):
+        axis.set(yscale="log", title=panel, xlabel="followers $n$", ylabel="regret (payoff units)")
+        for each in drawn:
+            if each.name != _UNLEARNT:
+                errorbars(axis, each, **lines[each.name])
         for each in drawn:
             if each.name == _UNLEARNT:
                 reference(axis, each.y[0], each.name)
                 axis.set_ylim(top=3 * each.y[0])
-            else:
-                errorbars(axis, each, **lines[each.name])
-        axis.set(yscale="log", title=panel, xlabel="followers $n$", ylabel="regret (payoff units)")
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set_xscale("log")
     shared_legend(figure, columns=3)
