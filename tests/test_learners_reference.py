@@ -301,3 +301,16 @@ def test_the_product_of_marginals_is_not_the_joint_distribution() -> None:
         [played(case, learner)[0].region for learner in ("erm_joint", "erm_product")] for case in correlated
     ]
     assert any((joint != product).any() for joint, product in plays)
+
+
+@pytest.mark.parametrize(("num_followers", "joint"), [(10, True), (11, False)])
+def test_many_joint_types_are_not_listed_where_marginals_tell_everything(
+    num_followers: int, joint: bool
+) -> None:
+    """Sums over followers: 1,024 joint types are few, 2,048 are not."""
+    rng = np.random.default_rng(0)
+    leader = SeparablePayoff(rng.random((num_followers, 2, 2)))
+    game = Game(leader, rng.random((num_followers, 2, 2, 2)))
+    scoring = candidates.prepare_scoring(game, enumerate_regions(game))
+    assert (scoring.joint is not None) == joint
+    assert (scoring.marginal is not None) != joint

@@ -22,6 +22,7 @@ from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
 
 MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which joint types count as few
+MAX_JOINT_TYPES = 1 << 10  # up to which they do where marginals tell everything, too
 
 
 class Candidates(NamedTuple):
@@ -57,14 +58,17 @@ class Scoring(NamedTuple):
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
     """What the learners with type feedback score candidates by, in the payoff units of `game`."""
     candidates = list_candidates(table)
-    if candidates.region.shape[-1] * game.num_joint_types <= MAX_JOINT_FEATURES:
+    additive = game.leader.additive_terms() is not None
+    most = MAX_JOINT_TYPES if additive else MAX_JOINT_FEATURES
+    num_joint_types = game.num_joint_types
+    if num_joint_types <= most and candidates.region.shape[-1] * num_joint_types <= MAX_JOINT_FEATURES:
         joint = joint_features(game, table, candidates)
         if game.available is None:
             return Scoring(candidates, joint=joint)
         later = np.cumprod(game.types_by_follower[..., ::-1], axis=-1)[..., ::-1][..., 1:]
         strides = np.concatenate([later, np.ones_like(later[..., :1]) if later.size else later], axis=-1)
         return Scoring(candidates, joint, joint_types=game.joint_types(), strides=strides)
-    if game.leader.additive_terms() is not None:
+    if additive:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
     return Scoring(candidates, commitment=commitments(table, candidates))
 
