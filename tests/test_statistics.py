@@ -88,6 +88,7 @@ def stubborn(rounds: int) -> Learner:
         init=lambda known, hparams: (erm.init(known, hparams), jnp.zeros((), jnp.int32)),
         act=lambda key, state, known, hparams, t: erm.act(key, state[0], known, hparams, t),
         update=update,
+        refresh=None,
         jumps=None,
     )
 

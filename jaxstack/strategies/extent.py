@@ -92,6 +92,7 @@ def entries(row: Sequence[Fraction]) -> list[tuple[int, Fraction]]:
 
 
 def empty(why: str) -> ValueError:
+    """The error for a set without points."""
     return ValueError(
         f"the strategy set is empty: {why}. Check the signs and bounds of G x <= h and E x = f; of equations "
         f"that follow from others, keep one."
