@@ -413,7 +413,8 @@ def test_pictures_and_pages_say_in_words_what_followers_do(port):
     spec += f'path = "{port}"\n'
     read = parse_spec(spec, "spec")
     problem = next(iter(read.scenario[0].points())).build(read.run)
-    drawn = [_picture_of_regions(read, problem, js.enumerate_regions(problem.game))]
+    table = js.enumerate_regions(problem.game)
+    drawn = [_picture_of_regions(read, problem, table, table)]
     pictures = SimpleNamespace(draw=lambda caption, make: drawn.append(make()))
     region_picture(spec, "port", pictures)
     assert len(drawn) == 2

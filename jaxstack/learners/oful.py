@@ -44,7 +44,8 @@ class Prepared(NamedTuple):
 class OFULState(NamedTuple):
     """Ridge regression by rank-one updates, which contract the errors of earlier ones.
 
-    Means and variances of candidates follow by rank-one updates too, whose errors stay until `refresh`.
+    Means and variances of candidates follow by rank-one updates too, whose errors stay until `refresh`; those
+    of the candidate that was played come from the regression.
     """
 
     inverse: Float[DeviceArray, "F F"]  # V^-1, V = ridge I + sum z z^T
@@ -167,17 +168,23 @@ def _update(
     estimate = state.estimate + gain_normed * surprise
 
     shared = features @ gain
+    is_played = jnp.arange(features.shape[0], dtype=jnp.int32) == played
+    mean = state.mean + shared * (surprise / (1 + variance))
     return OFULState(
         inverse,
         estimate,
-        state.mean + shared * (surprise / (1 + variance)),
-        state.variance - shared**2 / (1 + variance),
+        jnp.where(is_played, (feature * estimate).sum(), mean),
+        jnp.where(is_played, variance / (1 + variance), state.variance - shared**2 / (1 + variance)),
         *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
     )
 
 
 def _refresh(state: OFULState, known: Known, hparams: OFULParams) -> OFULState:
     """Means and variances of all candidates from the regression."""
-    features = jnp.asarray(known.prepared.features)
-    variance = ((features @ state.inverse) * features).sum(axis=-1)
-    return state._replace(mean=features @ state.estimate, variance=variance)
+
+    def of_candidate(feature: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return (feature * state.estimate).sum(), (feature * (state.inverse @ feature)).sum()
+
+    # One by one: a product of matrices is rounded by their sizes, which in a batch are those of the largest.
+    mean, variance = jax.lax.map(of_candidate, jnp.asarray(known.prepared.features))
+    return state._replace(mean=mean, variance=variance)
