@@ -103,11 +103,16 @@ class Game:
                 )
 
     @property
+    def existing(self) -> Any:
+        """[n, K] bool ([G, n, K]): types that each follower has; None where all have all."""
+        return None if self.available is None else self.available.any(axis=-1)
+
+    @property
     def playable(self) -> Any:
         """`available`, and action 0 of types that there are not; None where all types have all actions."""
         if self.available is None:
             return None
-        missing = ~self.available.any(axis=-1, keepdims=True)
+        missing = ~self.existing[..., None]
         return self.available | (missing & (np.arange(self.num_actions) == 0))
 
     @property
@@ -115,7 +120,7 @@ class Game:
         """[n] int64 ([G, n]): K_i, types that each follower has. Host only."""
         if self.available is None:
             return np.full(self.follower.shape[:-3], self.num_types)
-        return np.asarray(self.available).any(axis=-1).sum(axis=-1)
+        return np.asarray(self.existing).sum(axis=-1)
 
     @property
     def actions_by_follower(self) -> Int[np.ndarray, "n"]:
@@ -286,7 +291,7 @@ def check_types(game: Game, types: TypeDistribution) -> None:
         )
     if game.available is None:
         return
-    impossible = ~np.asarray(game.available).any(axis=-1) & (marginals > 0)
+    impossible = ~np.asarray(game.existing) & (marginals > 0)
     if impossible.any():
         *of_game, follower, theta = (int(place) for place in np.argwhere(impossible)[0])
         own = int(game.types_by_follower[(*of_game, follower)])

@@ -210,6 +210,37 @@ def test_draws_are_declared() -> None:
         js.check_learner(quiet, horizon=150)
 
 
+@functools.cache
+def counting_refreshes() -> Learner:
+    """Plays the region whose number is how often it was refreshed."""
+    return Learner(
+        name="counting_refreshes",
+        feedback="types",
+        off_policy="all",
+        init=lambda known, hparams: jnp.zeros((), jnp.int32),
+        act=lambda key, state, known, hparams, t: Choice(state, jnp.int32(0)),
+        update=lambda state, known, hparams, choice, feedback, t: state,
+        refresh=lambda state, known, hparams: state + 1,
+    )
+
+
+def test_refreshes_come_after_every_128th_round() -> None:
+    learner, expected = counting_refreshes(), (EVERY - 1) // 128
+    trace = play(learner, states=True)
+    np.testing.assert_array_equal(trace.region, expected)
+    np.testing.assert_array_equal(trace.states, EVERY // 128)
+    np.testing.assert_allclose(simulate(learner).regret[0], trace.regret, atol=1e-4)
+
+
+def test_refreshes_come_where_a_learner_is_deployed() -> None:
+    now = js.deploy(counting_refreshes(), SMALL.game, horizon=HORIZON, table=SMALL.table)
+    regions = []
+    for _ in range(130):
+        regions.append(int(now.choice.region))
+        now = now.observe(types=[0, 0])
+    assert regions == [0] * 128 + [1] * 2
+
+
 def test_a_schedule_that_changes_is_found() -> None:
     calls = iter(range(1, 100))
     fickle = dataclasses.replace(drawn_at_epochs(), schedule=lambda horizon: [next(calls)])

@@ -206,6 +206,11 @@ BROKEN: dict[str, tuple[Learner, str]] = {
         r"Unknown kind of feedback of greedy: 'action'\. Did you mean 'actions'",
     ),
     "function": (broken(act=3), r"greedy: act must be a function, but 3 arrived"),
+    "refresh": (broken(refresh=3), r"greedy: refresh must be a function or None, but 3 arrived"),
+    "refreshed": (
+        broken(refresh=lambda s, *_: s._replace(visits=s.visits.astype(jnp.float32))),
+        r"greedy: refresh must return a state of the same tree, shapes and dtypes as init",
+    ),
     "flag": (broken(draws="no"), r"draws must be True or False, but 'no' arrived"),
     "hash": (broken(prepare=Unhashable()), r"greedy must be hashable.*unhashable type"),
     "hyperparameters": (

@@ -53,3 +53,13 @@ def test_rows_are_read_and_written() -> None:
     written = jax.vmap(rows.put_row)(table, index, -np.ones((3, 4), np.float32))
     table[np.arange(3), index] = -1
     np.testing.assert_array_equal(written, table)
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 200, 2048, 2049])
+def test_a_search_in_lanes_takes_the_lowest_of_the_tied(size: int) -> None:
+    """Row by row, and where there are too many rows for that."""
+    rng = np.random.default_rng(size)
+    for _ in range(5):
+        values = rng.integers(0, 5, size) + rng.choice([0, 1e-4, -1e-4, 1e-2], size)
+        leads = rows.in_lanes(jnp.asarray(values, jnp.float32), -jnp.inf)
+        assert int(rows.first_best_in_lanes(leads, jnp.float32(1e-3))) == first(values, 1e-3)

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.learners.candidates import Scoring, prepare_scoring
 from jaxstack.learners.contract import (
     Choice,
@@ -25,11 +24,8 @@ from jaxstack.learners.contract import (
     tie_tolerance,
 )
 from jaxstack.learners.erm_search import erm_by_search
-from jaxstack.learners.rows import pairwise, take_row
+from jaxstack.learners.rows import first_best_in_lanes, in_lanes, take_row
 from jaxstack.payoffs import joint_index
-
-_LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
-_UNROLLED = 256  # rows of lanes up to which a search is written out, row by row
 
 
 class TypeCounts(NamedTuple):
@@ -37,7 +33,7 @@ class TypeCounts(NamedTuple):
 
     counts: [1, F] int32: a table of one row, which is written without moving the others.
     leads: [M/8, 8] summed unit values of all candidates, less a number that is the same for all; -inf on
-      padding. Rows of 8 add and compare as vectors.
+      padding. See `rows.in_lanes`.
     best: [] int32, the first best candidate.
     """
 
@@ -92,7 +88,7 @@ def _init(known: Known, hparams: NoParams) -> State:
     if values is None:
         shape = (known.table.padded_regions, known.game.num_leader_actions)
         return PayoffSums(jnp.zeros(shape, known.dtype), jnp.zeros(shape, known.dtype))
-    nothing = _in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
+    nothing = in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
     return TypeCounts(jnp.zeros((1, values.shape[-1]), jnp.int32), nothing, jnp.zeros((), jnp.int32))
 
 
@@ -120,9 +116,11 @@ def _update(
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     seen = _seen(known, feedback.types)
     counts = state.counts.at[0, seen].add(1, mode="promise_in_bounds")
-    rows = _in_lanes(values.T, 0)  # [F, M/8, 8]
+    rows = in_lanes(values.T, 0)  # [F, M/8, 8]
     leads = functools.reduce(jnp.add, [take_row(rows, one) for one in seen], state.leads)
-    return TypeCounts(counts, leads, _first_best(leads, tie_tolerance(leads.dtype) * t.astype(leads.dtype)))
+    return TypeCounts(
+        counts, leads, first_best_in_lanes(leads, tie_tolerance(leads.dtype) * t.astype(leads.dtype))
+    )
 
 
 def _refresh(state: State, known: Known, hparams: NoParams) -> State:
@@ -131,26 +129,7 @@ def _refresh(state: State, known: Known, hparams: NoParams) -> State:
         return state
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     scores = values @ state.counts[0].astype(values.dtype)
-    return state._replace(leads=_in_lanes(scores - scores.max(), -jnp.inf))
-
-
-def _in_lanes(values: Float[Array, "*batch M"], padding: float) -> jax.Array:
-    """[.., M/8, 8]."""
-    widths = [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % _LANES)]
-    return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], -1, _LANES)
-
-
-def _first_best(leads: Float[DeviceArray, "M/8 8"], tolerance: Float[DeviceArray, ""]) -> jax.Array:
-    """Lowest candidate within the tolerance of the best; [] int32."""
-    if len(leads) > _UNROLLED:
-        place = np.arange(leads.size, dtype=np.int32).reshape(leads.shape)
-        level = leads.max(axis=0).max() - tolerance
-        return jnp.where(leads >= level, place, leads.size).min(axis=0).min()
-    # Row by row: reductions over an axis other than the last take several times as long.
-    level = pairwise(jnp.maximum, list(leads)).max() - tolerance
-    far = np.int32(leads.size)
-    first = [jnp.where(row >= level, np.int32(at * _LANES), far) for at, row in enumerate(leads)]
-    return (pairwise(jnp.minimum, first) + np.arange(_LANES, dtype=np.int32)).min()
+    return state._replace(leads=in_lanes(scores - scores.max(), -jnp.inf))
 
 
 def _features(scoring: Scoring) -> Any:

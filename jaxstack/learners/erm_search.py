@@ -132,9 +132,7 @@ def _weights(product: bool, known: Known, seen: jax.Array, t: jax.Array) -> Any:
     rounds, game = (t - 1).astype(known.dtype), known.game
     one = jnp.asarray(1 / game.num_types, known.dtype)
     if _by_follower(product, known):
-        has = (
-            jnp.ones(seen.shape, bool) if game.available is None else jnp.asarray(game.available).any(axis=-1)
-        )
+        has = jnp.ones(seen.shape, bool) if game.existing is None else jnp.asarray(game.existing)
         prior = jnp.where(has, 1 / has.sum(axis=-1, keepdims=True, dtype=known.dtype), 0)
         return of_marginals(known, _shares(seen, rounds, prior))
     if _num_joint(known) <= MAX_JOINT_TYPES:

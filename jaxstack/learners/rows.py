@@ -22,6 +22,8 @@ from jaxstack.axes import Array, DeviceArray, Float, Int
 IN_RANGE = "promise_in_bounds"
 _UNROLLED = 64  # a search among so many is one unrolled pass of vector operations over runs
 _BLOCK = 16
+LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
+_ROWS = 256  # rows of lanes up to which a search is written out, row by row
 
 
 def runs_axis(shape: tuple[int, ...]) -> int:
@@ -108,6 +110,25 @@ def first_best(values: Float[Array, "M"], tolerance: float | jax.Array) -> jax.A
     A maximum and a search for its first place: XLA's argmax on CPU is scalar code.
     """
     return first_above(values, maximum(values) - tolerance)
+
+
+def in_lanes(values: Float[Array, "*batch M"], padding: float) -> jax.Array:
+    """Vectors as tables of rows of 8, [.., M/8, 8]: with the axis of runs in front, rows add as vectors."""
+    widths = [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % LANES)]
+    return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], -1, LANES)
+
+
+def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: Float[DeviceArray, ""]) -> jax.Array:
+    """`first_best` of a vector `in_lanes`, padded with -inf; [] int32."""
+    if len(values) > _ROWS:
+        place = np.arange(values.size, dtype=np.int32).reshape(values.shape)
+        level = values.max(axis=0).max() - tolerance
+        return jnp.where(values >= level, place, values.size).min(axis=0).min()
+    # Row by row: reductions over an axis other than the last take several times as long.
+    level = pairwise(jnp.maximum, list(values)).max() - tolerance
+    far = np.int32(values.size)
+    first = [jnp.where(row >= level, np.int32(at * LANES), far) for at, row in enumerate(values)]
+    return (pairwise(jnp.minimum, first) + np.arange(LANES, dtype=np.int32)).min()
 
 
 class Tournament(NamedTuple):

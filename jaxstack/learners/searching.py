@@ -25,8 +25,8 @@ from jaxstack.strategies.sets_of_games import StrategySets
 
 STEPS = 40  # moves of a search, at least: 10 leave much regret
 KICKS = 4  # random moves away from a local optimum, at most
-# With 50 leader actions, 2 to 46 % of searches reach the optimum by 40 moves, and one that is stuck moves on
-# slowly: with one corner an epoch, some runs lost in every round.
+# Where leader actions are many, most searches end below the optimum, and one that is stuck moves on slowly:
+# with one corner an epoch, some runs would lose in every round.
 _STEPS_PER_SHARE = 2  # moves for every share of a commitment
 _ROUNDS_PER_CORNER = 500  # rounds to be played for another corner to be tried
 _SHARES_PER_CORNER = 5  # so many shares for a corner more, at most: small games need one

@@ -112,7 +112,7 @@ def warn_of_correlation(game: Game) -> None:
 
 def _of_own(game: Game, of_type: Int[np.ndarray, "*R n K"]) -> Int[np.ndarray, "*R n K"]:
     """Outcomes of the types that each follower has."""
-    has = np.arange(game.num_types) < game.types_by_follower[..., None]  # [.., n, K]
+    has = np.asarray(game.existing)
     return np.where(has[..., None, :, :] if has.ndim > 2 else has, of_type, -1)
 
 

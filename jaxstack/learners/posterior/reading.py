@@ -83,8 +83,8 @@ def posterior(
     params = rule.default_params(state.mode.shape[-1], known.dtype) if hparams is None else hparams
     keys = jax.random.split(jax.random.key(0) if key is None else key, number)
     exists: np.ndarray = np.ones(state.mode.shape, bool)
-    if game.available is not None and not joint:
-        exists = np.any(game.available, axis=-1)
+    if game.existing is not None and not joint:
+        exists = np.asarray(game.existing)
     mode, samples = _fits(state, known, params, keys, exists)
     estimate, drawn = _by_follower(game, mode, joint), _by_follower(game, samples, joint)
     return Posterior(estimate, drawn.std(axis=0, ddof=1), drawn)

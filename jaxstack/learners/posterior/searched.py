@@ -136,7 +136,6 @@ def _replan(
 
 def _weights(rule: Rule, known: Known, types: jax.Array) -> Any:
     """Weights of a search from probabilities [P, J] of types."""
-    has = known.game.available
-    exists = jnp.ones(types.shape, bool) if has is None else jnp.asarray(has).any(axis=-1)
-    types = rules.of_existing(types, exists)
+    has = known.game.existing
+    types = rules.of_existing(types, jnp.ones(types.shape, bool) if has is None else jnp.asarray(has))
     return of_joint(known, types[0]) if rule.joint else of_marginals(known, types)

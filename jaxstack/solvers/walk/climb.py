@@ -277,9 +277,8 @@ def _moved(arr: Arrangement, here: _Vertex, lines: Lines, chosen: jax.Array) -> 
     )
     inverse = _on_sides(active, inverse)
     inside = jnp.matmul(arr.facets, inverse[:, -1], precision=_EXACT) >= -tolerances(inverse.dtype).outside
-    return here._replace(active=active, matrix=matrix, inverse=inverse), usable & inside.all() & jnp.isfinite(
-        inverse
-    ).all()
+    usable &= inside.all() & jnp.isfinite(inverse).all()
+    return here._replace(active=active, matrix=matrix, inverse=inverse), usable
 
 
 def _tie_at(
