@@ -63,3 +63,17 @@ def test_a_search_in_lanes_takes_the_lowest_of_the_tied(size: int) -> None:
         values = rng.integers(0, 5, size) + rng.choice([0, 1e-4, -1e-4, 1e-2], size)
         leads = rows.in_lanes(jnp.asarray(values, jnp.float32), -jnp.inf)
         assert int(rows.first_best_in_lanes(leads, jnp.float32(1e-3))) == first(values, 1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 5, 64, 130])
+def test_a_weighted_sum_is_one_and_rows_of_zeros_change_nothing(count: int) -> None:
+    """Written out and in a loop; by runs that share the rows; to the last bit whatever stands behind."""
+    rng = np.random.default_rng(count)
+    table = rng.normal(size=(count, 3, 8)).astype(np.float32)
+    weights = rng.normal(size=(4, count)).astype(np.float32)
+    of_runs = jax.jit(jax.vmap(rows.weighted_sum, (None, 0)))
+    found = of_runs(table, weights)
+    wanted = np.einsum("fmk,sf->smk", table.astype(np.float64), weights.astype(np.float64))
+    np.testing.assert_allclose(found, wanted, atol=1e-6 * count)
+    padded = np.pad(table, ((0, 70), (0, 0), (0, 0))), np.pad(weights, ((0, 0), (0, 70)))
+    np.testing.assert_array_equal(of_runs(*padded), found)

@@ -36,8 +36,11 @@ class Candidates(NamedTuple):
 
     def first_best(self, scores: Float[Array, "M"]) -> Choice:
         """Lowest candidate within rounding of the best score (unit payoffs)."""
-        best = first_best(scores, tie_tolerance(scores.dtype))
-        return Choice(jnp.asarray(self.region)[best], jnp.asarray(self.vertex)[best])
+        return self.choice(first_best(scores, tie_tolerance(scores.dtype)))
+
+    def choice(self, candidate: Int[Array, ""]) -> Choice:
+        """What playing candidate number so and so is."""
+        return Choice(jnp.asarray(self.region)[candidate], jnp.asarray(self.vertex)[candidate])
 
 
 class Scoring(NamedTuple):
@@ -99,27 +102,35 @@ def score_marginals(
 
 def list_candidates(table: RegionTable) -> Candidates:
     """Candidates of a table ([G, M] for a batch)."""
+    most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
+    padded = not table.region_mask[..., -1].any()  # to share compiled code: so are its candidates
+    return _first(table, rounded_up(most, 64) if padded else most)
+
+
+def real_candidates(table: RegionTable, multiple: int = 1) -> Candidates:
+    """Candidates without what a padded table adds ([G, M] for a batch, M of the game that has the most).
+
+    Products of matrices with more candidates are rounded in another order, and where candidates nearly tie
+    (the hard family), that decides.
+
+    Args:
+      table: of regions.
+      multiple: of which M is to be one.
+    """
+    most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
+    return _first(table, most + -most % multiple)
+
+
+def _first(table: RegionTable, count: int) -> Candidates:
+    """So many candidates, as many of them real as there are."""
     mask = table.vertex_mask.reshape(-1, table.padded_regions * table.padded_vertices)
-    most = int(mask.sum(axis=1).max())
-    if not table.region_mask[..., -1].any():  # padded to share compiled code: so are its candidates
-        most = rounded_up(most, 64)
-    flat = np.zeros((len(mask), most), np.int32)
+    flat = np.zeros((len(mask), count), np.int32)
     for game, row in enumerate(mask):
         real = np.flatnonzero(row)
         flat[game, : len(real)] = real
     if table.num_games is None:
         flat = flat[0]
     return Candidates(flat // table.padded_vertices, flat % table.padded_vertices)
-
-
-def real_candidates(table: RegionTable) -> Candidates:
-    """Candidates without what a padded table adds ([G, M] for a batch, M of the game that has the most).
-
-    Quadratic forms of more candidates are rounded in another order, and where candidates nearly tie (the hard
-    family), that decides.
-    """
-    most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
-    return Candidates(*(index[..., :most] for index in list_candidates(table)))
 
 
 def commitments(table: RegionTable, candidates: Candidates) -> Float[np.ndarray, "M L"]:

@@ -17,8 +17,15 @@ import numpy as np
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Candidates, joint_features, real_candidates
-from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, add_compensated
-from jaxstack.learners.rows import take_row
+from jaxstack.learners.contract import (
+    ActionFeedback,
+    Choice,
+    Known,
+    Learner,
+    add_compensated,
+    tie_tolerance,
+)
+from jaxstack.learners.rows import LANES, first_best_in_lanes, take_row, weighted_sum
 from jaxstack.regions.table import RegionTable
 
 _NEGLIGIBLE = 1e-12  # of the largest eigenvalue: directions in which no feature has a component
@@ -36,22 +43,24 @@ RANGES = (("ridge", 0.0, math.inf), ("failure_probability", 0.0, 1.0))
 
 
 class Prepared(NamedTuple):
+    """Features of candidates in an orthonormal basis of their span; and transposed, once for all rounds."""
+
     candidates: Candidates
-    features: Float[Array, "M F"]  # in an orthonormal basis of their span
+    features: Float[Array, "M F"]
+    by_feature: Float[Array, "F M/8 8"]
     row: Int[Array, "R V"]  # int32, candidate of each (region, vertex)
 
 
 class OFULState(NamedTuple):
     """Ridge regression by rank-one updates, which contract the errors of earlier ones.
 
-    Means and variances of candidates follow by rank-one updates too, whose errors stay until `refresh`; those
-    of the candidate that was played come from the regression.
+    Means and widths of candidates follow by rank-one updates too, whose errors stay until `refresh`.
     """
 
     inverse: Float[DeviceArray, "F F"]  # V^-1, V = ridge I + sum z z^T
     estimate: Float[DeviceArray, "F"]  # V^-1 sum z y
-    mean: Float[DeviceArray, "M"]  # <z, estimate>
-    variance: Float[DeviceArray, "M"]  # z^T V^-1 z
+    mean: Float[DeviceArray, "M/8 8"]  # <z, estimate>
+    width: Float[DeviceArray, "M/8 8"]  # sqrt(z^T V^-1 z)
     log_det: Float[DeviceArray, ""]  # log det V - log det(ridge I)
     log_det_error: Float[DeviceArray, ""]  # what `log_det` lost to rounding
 
@@ -95,11 +104,11 @@ def oful() -> Learner:
 
 def _info(state: OFULState, known: Known, choice: Choice) -> dict[str, jax.Array]:
     played = known.prepared.row[choice.region, choice.vertex]
-    return {"log_det": state.log_det, "width": jnp.sqrt(jnp.maximum(state.variance[played], 0))}
+    return {"log_det": state.log_det, "width": state.width.reshape(-1)[played]}
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    candidates = real_candidates(table)
+    candidates = real_candidates(table, multiple=LANES)
     features = joint_features(game, table, candidates)
     mask = table.vertex_mask
     own = mask.sum(axis=(-2, -1)).astype(np.int32)
@@ -109,9 +118,10 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
     else:  # a batch takes the largest rank; the others get zero features
         each = [_in_span(*one) for one in zip(features, own, num_joint_types, strict=True)]
         rank = max(one.shape[-1] for one in each)
-        features = np.stack([np.pad(one, ((0, 0), (rank - one.shape[-1], 0))) for one in each])
+        features = np.stack([np.pad(one, ((0, 0), (0, rank - one.shape[-1]))) for one in each])
     row = np.cumsum(mask.reshape(*mask.shape[:-2], -1), axis=-1).reshape(mask.shape) - 1
-    return Prepared(candidates, features, row.astype(np.int32))
+    by_feature = np.swapaxes(features, -1, -2).reshape(*features.shape[:-2], features.shape[-1], -1, LANES)
+    return Prepared(candidates, features, by_feature, row.astype(np.int32))
 
 
 def _in_span(features: Float[np.ndarray, "M J"], own: int, num_joint_types: int) -> np.ndarray:
@@ -129,14 +139,13 @@ def default_params(known: Known) -> OFULParams:
 
 
 def _init(known: Known, hparams: OFULParams) -> OFULState:
-    features, dtype = jnp.asarray(known.prepared.features), known.dtype
-    candidates, rank = features.shape
+    features, dtype = jnp.asarray(known.prepared.by_feature), known.dtype
     zero = jnp.zeros((), dtype)
     return OFULState(
-        inverse=jnp.eye(rank, dtype=dtype) / hparams.ridge,
-        estimate=jnp.zeros(rank, dtype),
-        mean=jnp.zeros(candidates, dtype),
-        variance=(features**2).sum(axis=-1) / hparams.ridge,
+        inverse=jnp.eye(len(features), dtype=dtype) / hparams.ridge,
+        estimate=jnp.zeros(len(features), dtype),
+        mean=jnp.zeros(features.shape[1:], dtype),
+        width=jnp.sqrt((features**2).sum(axis=0) / hparams.ridge),
         log_det=zero,
         log_det_error=zero,
     )
@@ -145,8 +154,9 @@ def _init(known: Known, hparams: OFULParams) -> OFULState:
 def _act(key: jax.Array, state: OFULState, known: Known, hparams: OFULParams, t: jax.Array) -> Choice:
     noise = jnp.sqrt(-2 * jnp.log(hparams.failure_probability) + state.log_det) / 2
     radius = hparams.radius_scale * (noise + jnp.sqrt(hparams.ridge))
-    scores = state.mean + radius * jnp.sqrt(jnp.maximum(state.variance, 0))
-    return known.prepared.candidates.first_best(scores)
+    scores = state.mean + radius * state.width
+    best = first_best_in_lanes(scores, tie_tolerance(scores.dtype))
+    return known.prepared.candidates.choice(best)
 
 
 def _update(
@@ -157,34 +167,34 @@ def _update(
     feedback: ActionFeedback,
     t: jax.Array,
 ) -> OFULState:
-    features = jnp.asarray(known.prepared.features)
-    played = known.prepared.row[choice.region, choice.vertex]
-    feature = take_row(features, played)
+    feature = take_row(known.prepared.features, known.prepared.row[choice.region, choice.vertex])
     gain = state.inverse @ feature
     variance = (feature * gain).sum()
     gain_normed = gain / (1 + variance)
-    inverse = state.inverse - gain[:, None] * gain_normed[None]  # Sherman-Morrison
     surprise = feedback.payoff - (feature * state.estimate).sum()
-    estimate = state.estimate + gain_normed * surprise
-
-    shared = features @ gain
-    is_played = jnp.arange(features.shape[0], dtype=jnp.int32) == played
-    mean = state.mean + shared * (surprise / (1 + variance))
+    shared = weighted_sum(known.prepared.by_feature, gain)
+    log_det, log_det_error = add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance))
     return OFULState(
-        inverse,
-        estimate,
-        jnp.where(is_played, (feature * estimate).sum(), mean),
-        jnp.where(is_played, variance / (1 + variance), state.variance - shared**2 / (1 + variance)),
-        *add_compensated(state.log_det, state.log_det_error, jnp.log1p(variance)),
+        inverse=state.inverse - gain[:, None] * gain_normed[None],  # Sherman-Morrison
+        estimate=state.estimate + gain_normed * surprise,
+        mean=state.mean + shared * (surprise / (1 + variance)),
+        width=_root(state.width**2 - shared**2 / (1 + variance)),
+        log_det=log_det,
+        log_det_error=log_det_error,
     )
 
 
 def _refresh(state: OFULState, known: Known, hparams: OFULParams) -> OFULState:
-    """Means and variances of all candidates from the regression."""
+    """Means and widths of all candidates from the regression."""
+    features = jnp.asarray(known.prepared.by_feature)
 
-    def of_candidate(feature: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return (feature * state.estimate).sum(), (feature * (state.inverse @ feature)).sum()
+    def add_row(variance: jax.Array, row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        inverse, feature = row
+        return variance + feature * weighted_sum(features, inverse), None
 
-    # One by one: a product of matrices is rounded by their sizes, which in a batch are those of the largest.
-    mean, variance = jax.lax.map(of_candidate, jnp.asarray(known.prepared.features))
-    return state._replace(mean=mean, variance=variance)
+    variance, _ = jax.lax.scan(add_row, jnp.zeros_like(state.width), (state.inverse, features))
+    return state._replace(mean=weighted_sum(features, state.estimate), width=_root(variance))
+
+
+def _root(variance: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.maximum(variance, 0))

@@ -9,6 +9,7 @@ by vector operations over runs when the axis of runs comes last (`runs_axis`, wh
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -118,7 +119,7 @@ def in_lanes(values: Float[Array, "*batch M"], padding: float) -> jax.Array:
     return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], -1, LANES)
 
 
-def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: Float[DeviceArray, ""]) -> jax.Array:
+def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: float | jax.Array) -> jax.Array:
     """`first_best` of a vector `in_lanes`, padded with -inf; [] int32."""
     if len(values) > _ROWS:
         place = np.arange(values.size, dtype=np.int32).reshape(values.shape)
@@ -129,6 +130,23 @@ def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: Float[De
     far = np.int32(values.size)
     first = [jnp.where(row >= level, np.int32(at * LANES), far) for at, row in enumerate(values)]
     return (pairwise(jnp.minimum, first) + np.arange(LANES, dtype=np.int32)).min()
+
+
+def weighted_sum(rows: Float[Array, "F *row"], weights: Float[DeviceArray, "F"]) -> jax.Array:
+    """Sum of rows times weights, [*row], computed once, whoever uses it.
+
+    One after the other, as a product of matrices would not: its rounding hangs by its sizes, while here rows
+    of zeros behind the others (other games of a batch have more) change nothing. Rows are written out up to
+    64, whose products a loop adds to.
+    """
+    rows = jnp.asarray(rows)
+    terms = [rows[i] * weights[i] for i in range(min(len(rows), _UNROLLED))]
+    total = functools.reduce(jnp.add, terms)
+    if len(rows) > _UNROLLED:
+        more = (rows[_UNROLLED:], weights[_UNROLLED:])
+        total, _ = jax.lax.scan(lambda total, term: (total + term[0] * term[1], None), total, more)
+    # Without this XLA's fusions on CPU would each compute the sum for themselves.
+    return jax.lax.optimization_barrier(total)
 
 
 class Tournament(NamedTuple):
