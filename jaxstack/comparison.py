@@ -324,11 +324,9 @@ def _mean_ranks(regrets: Sequence[np.ndarray]) -> list[float]:
 
 def _players(data: Any) -> tuple[list[_Player], list[str]]:
     """Who plays where, and who is left out since it draws by itself."""
-    import xarray
+    from jaxstack.results import axes_of, cells_of, is_dataset, skips_ahead
 
-    if isinstance(data, xarray.Dataset):
-        from jaxstack.results import axes_of, cells_of, skips_ahead
-
+    if is_dataset(data):
         axes = [axis for axis in axes_of(data) if axis != "learner"]
         own_draws = skips_ahead(data) if "learner" in data.coords else None
         alone = set() if own_draws is None else {str(own.learner.item()) for own in own_draws if own}

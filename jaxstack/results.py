@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import xarray as xr
 
 from jaxstack.checks import did_you_mean
 from jaxstack.exports.words import is_number as is_number
 from jaxstack.exports.words import plain
 from jaxstack.exports.words import text as text
+
+if TYPE_CHECKING:  # a second of importing, which curves, their tables and their pictures can do without
+    import xarray as xr
 
 WITHIN = ("game", "run", "quantile", "checkpoint")
 """Dimensions within a cell; every other one is an axis of the sweep."""
@@ -91,6 +94,12 @@ class Cell:
         return self.seconds["run"] / (self.horizon * self.num_runs * len(self.final_regret))
 
 
+def is_dataset(data: Any) -> TypeGuard[xr.Dataset]:
+    """Whether it is an `xarray.Dataset`: where nobody has imported xarray there is none."""
+    xarray = sys.modules.get("xarray")
+    return xarray is not None and isinstance(data, xarray.Dataset)
+
+
 def axes_of(dataset: xr.Dataset) -> tuple[str, ...]:
     """Names of a dataset's axes, in its order.
 
@@ -108,6 +117,8 @@ def axes_of(dataset: xr.Dataset) -> tuple[str, ...]:
 
 def skips_ahead(dataset: xr.Dataset) -> xr.DataArray:
     """Which learners skip ahead, [learner] bool: their draws are shared with nobody."""
+    import xarray as xr
+
     known = dataset.coords.get("skips_ahead")
     return xr.zeros_like(dataset["learner"], dtype=bool) if known is None else known
 

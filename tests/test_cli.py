@@ -296,12 +296,15 @@ def test_version_and_help():
         assert option in help_text
 
 
-def test_version_loads_no_plotting_and_no_spec():
+def test_what_takes_long_to_load_is_loaded_where_it_is_used():
+    """The version needs neither pictures nor specs; a run with its pictures needs no datasets or programs."""
     code = (
         "import sys; from jaxstack import cli\n"
         "try:\n    cli.app(['--version'])\n"
         "except SystemExit as stop:\n    assert not stop.code\n"
-        "assert 'matplotlib' not in sys.modules and 'pydantic' not in sys.modules"
+        "assert 'matplotlib' not in sys.modules and 'pydantic' not in sys.modules\n"
+        "import jaxstack.learners, jaxstack.plots, jaxstack.report, jaxstack.sweeps.run\n"
+        "assert not {'xarray', 'pandas', 'scipy.optimize'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

@@ -18,7 +18,7 @@ from jaxstack.exports.words import (
     with_error,
 )
 from jaxstack.regret import Exponent, PairedDifference, RegretCurve, average_over_games, growth_exponent
-from jaxstack.results import Cell, axis_words, cells_of
+from jaxstack.results import Cell, axis_words, cells_of, is_dataset
 
 
 def curve_table(curve: RegretCurve) -> Table:
@@ -73,9 +73,7 @@ def results_table(data: Any) -> Exported:
     Raises:
       ValueError: no dataset of results, and no curves.
     """
-    import xarray
-
-    if isinstance(data, xarray.Dataset):
+    if is_dataset(data):
         cells = cells_of(data)
         return _Results(_table_of_cells(cells))
     curves = list(data) if isinstance(data, Sequence) else [data]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -14,7 +13,10 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from jaxstack.plots import style
 from jaxstack.plots.lines import Line, Runs, cells_in, having, item, line_label, names_of, of_runs, styles_of
 from jaxstack.plots.scales import axis_label, scale_values, slant
-from jaxstack.results import Cell, by_labels, is_number, labels_on, text
+from jaxstack.results import Cell, by_labels, is_dataset, is_number, labels_on, text
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def final_regret(
@@ -92,7 +94,7 @@ def _lines(
     data: Any, axis: str, lines: str | Sequence[str]
 ) -> tuple[list[Line], list[style.Style], list[Any]]:
     """Lines along an axis with their styles, and the labels of the axis."""
-    if isinstance(data, Mapping) and not isinstance(data, xr.Dataset):
+    if isinstance(data, Mapping) and not is_dataset(data):
         drawn = [of_runs(str(label), x, runs) for label, (x, runs) in data.items()]
         if not drawn:
             raise ValueError("final_regret needs at least one line, but an empty mapping arrived.")

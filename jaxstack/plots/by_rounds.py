@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -14,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxstack.plots import style
 from jaxstack.plots.lines import Line, Runs, cells_in, line_label, names_of, of_curve, of_runs, styles_of
-from jaxstack.results import Cell, by_labels
+from jaxstack.results import Cell, by_labels, is_dataset
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from jaxstack.regret import RegretCurve
 
 _SQUARE_ROOT = r"$\sqrt{T}$, shape of the theorems' rate"
@@ -118,7 +119,7 @@ def _scale_axes(axes: Axes, log: bool, first: float, last: float, highest: float
 
 def _curve_lines(data: Any, lines: str | Sequence[str]) -> tuple[list[Line], list[style.Style], bool]:
     """Lines against rounds with their styles, and whether a theorem speaks of any of them."""
-    if isinstance(data, xr.Dataset) or (isinstance(data, Sequence) and data and isinstance(data[0], Cell)):
+    if is_dataset(data) or (isinstance(data, Sequence) and data and isinstance(data[0], Cell)):
         cells, names = cells_in(data), names_of(lines)
         found = by_labels(cells, names)
         drawn = [of_curve(line_label(cells, names, key), cell) for key, cell in found.items()]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize, SymLogNorm
 from matplotlib.figure import Figure
@@ -17,6 +16,9 @@ from jaxstack.plots.lines import cells_in, having, item, line_label
 from jaxstack.plots.scales import WIDE, axis_label, slant
 from jaxstack.regret import growth_exponent
 from jaxstack.results import Cell, by_labels, is_number, labels_on, text
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class _Quantity(NamedTuple):
@@ -69,6 +71,8 @@ def heat_map(
       ValueError: no cells; an axis that does not exist, is drawn twice, or is neither drawn nor selected; an
         unknown quantity; an array with other dimensions.
     """
+    import xarray as xr
+
     if x == y:
         raise ValueError(f"axis {x!r} is drawn twice: a heat map needs two axes.")
     if isinstance(data, xr.DataArray):

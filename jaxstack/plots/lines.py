@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from jaxstack.plots import style
 from jaxstack.regret import average_over_games
 from jaxstack.results import Cell, cells_of, is_number, text
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from jaxstack.regret import Curve
 
 Runs = np.ndarray  # [X] or [S, X], payoff units
@@ -76,7 +77,7 @@ def styles_of(names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> list[sty
 
 def cells_in(data: xr.Dataset | Sequence[Cell]) -> list[Cell]:
     """The finished cells of a dataset, or the cells given; at least one."""
-    cells = cells_of(data) if isinstance(data, xr.Dataset) else list(data)
+    cells = list(data) if isinstance(data, Sequence) else cells_of(data)
     if not cells:
         raise ValueError("there is nothing to draw: the dataset holds no finished cell yet.")
     return cells

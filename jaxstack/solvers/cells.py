@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
 
 from jaxstack import exact
 from jaxstack.axes import Float, Int
@@ -305,6 +304,8 @@ def _float_program(
     objective: np.ndarray, rows: np.ndarray, num_shares: int, least: float | None = None
 ) -> Any:
     """max <objective, y> with rows @ y >= 0 and shares of sum 1 by HiGHS; None where it gives up."""
+    from scipy.optimize import linprog
+
     shares = (np.arange(len(objective)) < num_shares).astype(float)
     for options in (_HIGHS, {}):
         found = linprog(

@@ -7,15 +7,15 @@ formulations, `jaxstack.solvers.milp` and `jaxstack.solvers.aggregated`, is a re
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint
-from scipy.optimize import milp as mixed_integer_program
 
 from jaxstack.axes import Int
 from jaxstack.solvers.problem import Found, Problem
+
+if TYPE_CHECKING:  # HiGHS is loaded where a program is solved: learners and simulations need none
+    from scipy import sparse
 
 PRESOLVED = 2_000  # variables from which HiGHS presolves: it can lose maps where rows are nearly parallel
 SLACK = 1e-8  # added to rows of unit norm, ten times the tolerance: then HiGHS loses no map with a region
@@ -94,6 +94,8 @@ class IntegerProgram:
 
     def _solved(self, integrality: np.ndarray, options: dict[str, Any]) -> Any:
         """What HiGHS finds."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         constraints = [
             LinearConstraint(sum(_matrix(term, self.num_variables) for term in terms), low, high)
             for low, high, terms in self.constraints
@@ -102,7 +104,7 @@ class IntegerProgram:
         highest[self.forbidden] = 0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # SciPy passes tolerances on, with a warning
-            return mixed_integer_program(
+            return milp(
                 -self.objective,
                 integrality=integrality,
                 bounds=Bounds(0, highest),
@@ -132,6 +134,8 @@ class IntegerProgram:
 
 def _matrix(term: Term, num_variables: int) -> sparse.csr_array:
     """The rows [rows, num_variables] of one term."""
+    from scipy import sparse
+
     columns, coefficients = term
     values = np.broadcast_to(coefficients, columns.shape)
     row, place = np.nonzero(values)
