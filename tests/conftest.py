@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +19,15 @@ from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, enumerate_reg
 # Importing jaxstack uses no device, so these still count.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
 jax.config.update("jax_num_cpu_devices", 4)
-jax.config.update("jax_enable_compilation_cache", False)  # nothing comes from, or goes to, the user's home
+# Nothing comes from, or goes to, the user's home; what one process of this run has compiled, the others load.
+_PROGRAMS = "PROGRAMS_OF_THIS_TEST_RUN"
+if _PROGRAMS not in os.environ:  # processes of pytest-xdist inherit it
+    os.environ[_PROGRAMS] = tempfile.mkdtemp(prefix="programs-")
+    atexit.register(shutil.rmtree, os.environ[_PROGRAMS], ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", os.environ[_PROGRAMS])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 # Programs may be as strict as this: nothing in the package leans on silent broadcasts or promotions.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")

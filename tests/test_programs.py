@@ -88,10 +88,12 @@ def config(monkeypatch):
 
     names = ("jax_enable_compilation_cache", "jax_compilation_cache_dir", *programs._SETTINGS)
     before = {name: getattr(jax.config, name) for name in names}
-    jax.config.update("jax_enable_compilation_cache", True)
+    for name, value in zip(names[1:], (None, 1.0, 0, "xla_gpu_per_fusion_autotune_cache_dir"), strict=True):
+        jax.config.update(name, value)
     yield jax.config
     for name, value in before.items():
         jax.config.update(name, value)
+    programs._forget_folder()
 
 
 @pytest.mark.filterwarnings("default")
