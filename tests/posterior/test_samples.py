@@ -19,6 +19,8 @@ pytestmark = pytest.mark.once
 
 SAMPLES = 10_000
 
+UNIFORM = np.random.default_rng(0).random(1_200_000, np.float32)
+
 
 def one_region(actions_of_types: list[int]) -> js.learners.Known:
     """What `shared_posterior` knows of a game with one follower and one region."""
@@ -86,9 +88,15 @@ def test_a_sample_that_is_never_refreshed_is_told_apart() -> None:
     assert spread_of_the_unseen(stuck) < 1e-6
 
 
+def test_draws_are_finite_at_either_end_of_the_uniform_numbers() -> None:
+    ends = jnp.array([0, 1 - 2**-24], jnp.float32)
+    assert np.isfinite(draws.gamma(ends, jnp.full(2, 3.0))).all()
+    assert np.isfinite(draws.small_gamma(ends, ends, jnp.full(2, 0.5))).all()
+
+
 @pytest.mark.parametrize("shape", [1.0, 3.0, 50.0, 1e5])
 def test_gamma_draws_have_mean_variance_and_skew(shape: float) -> None:
-    drawn = np.asarray(draws.gamma(jax.random.key(0), jnp.full(200_000, shape)), np.float64)
+    drawn = np.asarray(draws.gamma(UNIFORM[:200_000], jnp.full(200_000, shape)), np.float64)
     assert drawn.mean() == pytest.approx(shape, rel=0.01)
     assert drawn.var() == pytest.approx(shape, rel=0.04)
     skew = ((drawn - drawn.mean()) ** 3).mean() / drawn.std() ** 3
@@ -97,14 +105,12 @@ def test_gamma_draws_have_mean_variance_and_skew(shape: float) -> None:
 
 def test_draws_of_small_shapes() -> None:
     shape = jnp.broadcast_to(jnp.array([0.02, 0.3, 1.0]), (200_000, 3))
-    drawn = np.asarray(draws.small_gamma(jax.random.key(0), shape), np.float64)
+    drawn = np.asarray(draws.small_gamma(*UNIFORM.reshape(2, -1, 3), shape), np.float64)
     np.testing.assert_allclose(drawn.mean(axis=0), [0.02, 0.3, 1.0], rtol=0.05)
     np.testing.assert_allclose(drawn.var(axis=0), [0.02, 0.3, 1.0], rtol=0.08)
-    assert not np.asarray(draws.gamma(jax.random.key(0), jnp.zeros(3))).any()
+    assert not np.asarray(draws.gamma(UNIFORM[:3], jnp.zeros(3))).any()
 
 
 def test_alpha_is_log_uniform() -> None:
-    drawn: Any = np.log(
-        np.asarray(draws.log_uniform(jax.random.key(0), jnp.float32(0.1), jnp.float32(1), 10_000))
-    )
+    drawn: Any = np.log(np.asarray(draws.log_uniform(UNIFORM[:10_000], jnp.float32(0.1), jnp.float32(1))))
     np.testing.assert_allclose(np.quantile(drawn, [0, 0.5, 1]), np.log([0.1, 10**-0.5, 1]), atol=0.05)

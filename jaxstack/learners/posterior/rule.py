@@ -234,13 +234,17 @@ def mode(seen: Slots, known: Known) -> Fit:
 def sample(key: jax.Array, seen: Slots, known: Known, params: PosteriorParams) -> Fit:
     """The fit of one sample: counts and prior weights become gamma draws."""
     weights, outcome = _observed(seen, known)
-    for_alpha, for_prior, for_weights = jax.random.split(key, 3)
-    alpha = draws.log_uniform(for_alpha, params.alpha_low, params.alpha_high, len(outcome))
-    shape = jnp.broadcast_to(alpha[:, None], (len(outcome), outcome.shape[-1]))
-    prior = draws.small_gamma(for_prior, shape) + params.floor
-    # Slot by slot: what a slot draws does not depend on how many there are.
-    drawn = draws.gamma(for_weights, jnp.moveaxis(weights, 0, 1))
-    return Fit(jnp.moveaxis(drawn, 0, 1), outcome, prior)
+    num_problems, num_slots, num_outcomes = weights.shape
+    of_types, of_slots = (num_problems, outcome.shape[-1]), (num_slots, num_problems, num_outcomes)
+    shapes = ((num_problems, 1), of_types, of_types, of_slots)  # what a slot draws hangs by none behind it
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    uniform = jnp.split(jax.random.uniform(key, (ends[-1],), known.dtype), ends[:-1])
+    of_alpha, of_prior, power, of_weights = (
+        part.reshape(shape) for part, shape in zip(uniform, shapes, strict=True)
+    )
+    alpha = jnp.broadcast_to(draws.log_uniform(of_alpha, params.alpha_low, params.alpha_high), of_types)
+    prior = draws.small_gamma(of_prior, power, alpha) + params.floor
+    return Fit(draws.gamma(jnp.moveaxis(of_weights, 0, 1), weights), outcome, prior)
 
 
 def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
