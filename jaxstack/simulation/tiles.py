@@ -40,9 +40,10 @@ def tile_size(setup: Setup, platform: str) -> int:
     if platform == "cpu":
         least, most = (max(runs // games, 1) for runs in _CPU_RUNS)
         wanted = min(max(_CPU_BYTES // (games * working), least), most)
-        # A state too large for any cache has no use for company; nor has a run that reads as much to replan,
-        # which takes so long that no core should be without runs.
-        wanted = min(wanted, max(64 * _CPU_BYTES // (games * (working + replan_reads(setup))), 1))
+        # A state too large for any cache has no use for company.
+        wanted = min(wanted, max(64 * _CPU_BYTES // (games * working), 1))
+        # Nor has a plan that is made from large tables: it takes so long that all cores should have runs.
+        wanted = min(wanted, max(16 * _CPU_BYTES // max(games * replan_reads(setup), 1), 1))
     else:
         wanted = max(min(_ACCELERATOR_RUNS // games, _ACCELERATOR_BYTES // (games * working)), 1)
     return 1 << (wanted.bit_length() - 1)

@@ -6,8 +6,8 @@ be if no more than one map, the one that was in use the most, told types apart: 
 of types that have none in common, so that this is inverted in J operations. Late in a game that map has
 nearly all the weight; a diagonal matrix takes ten times as many products.
 
-Problems are solved one after the other on CPUs: vectors over types fill the cache, and no problem waits for
-another that takes more steps.
+Problems are solved one after the other on CPUs, where no problem waits for another that takes more steps, and
+by classes of types. Elsewhere they are solved side by side.
 
 Source: Nocedal and Wright, *Numerical Optimization*, sections 5.1 and 7.1.
 """
@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.learners.posterior.classes import Problem, solve_by_classes
 from jaxstack.learners.rows import IN_RANGE
 
 MAX_PRODUCTS = 200  # of one step
@@ -63,28 +64,30 @@ class _Matrix(NamedTuple):
 def solve_all(steps: int, *problems: jax.Array) -> Float[DeviceArray, "B J"]:
     """Maximisers of B problems: arguments of `solve`, with an axis in front."""
 
-    def in_turn(at_once: int | None, *problems: jax.Array) -> jax.Array:
-        return jnp.asarray(jax.lax.map(lambda args: solve(steps, *args), problems, batch_size=at_once))
+    solve_one = functools.partial(solve, steps)
 
-    together = max(_ACCELERATOR_BYTES // (4 * problems[1][0].size), 1)
-    on_cpu, elsewhere = (functools.partial(in_turn, at_once) for at_once in (None, together))
+    def of_one(args: tuple[jax.Array, ...]) -> Problem:
+        weights, _, prior, _ = args
+        return Problem(*args, weight=weights.sum() + prior.sum())
+
+    def on_cpu(*problems: jax.Array) -> jax.Array:
+        return jnp.asarray(jax.lax.map(lambda args: solve_by_classes(solve_one, of_one(args)), problems))
+
+    def elsewhere(*problems: jax.Array) -> jax.Array:
+        together = max(_ACCELERATOR_BYTES // (4 * problems[1][0].size), 1)
+        return jnp.asarray(jax.lax.map(lambda args: solve_one(of_one(args)), problems, batch_size=together))
+
     return jax.lax.platform_dependent(*problems, cpu=on_cpu, default=elsewhere)
 
 
-def solve(
-    steps: int,
-    weights: Float[DeviceArray, "S E"],
-    outcome: Int[DeviceArray, "S J"],
-    prior: Float[DeviceArray, "J"],
-    start: Float[DeviceArray, "J"],
-) -> Float[DeviceArray, "J"]:
-    """The maximiser of one problem; arguments as for `newton.maximise`."""
+def solve(steps: int, problem: Problem) -> Float[DeviceArray, "J"]:
+    """The maximiser of one problem, in no more than so many Newton steps."""
+    weights, outcome, prior, start, weight = problem
     # Types that lead nowhere lead to an outcome that is never seen.
     outcome = jnp.where(outcome < 0, weights.shape[1], outcome)
     weights = jnp.pad(weights, ((0, 0), (0, 1)))
     of_maps = weights.sum(axis=1)
     used = jnp.where(of_maps > 0, jnp.arange(1, len(weights) + 1, dtype=jnp.int32), 0).max()
-    weight = of_maps.sum() + prior.sum()
     seen = _Seen(weights, outcome, prior, weight, used, jnp.argmax(of_maps).astype(jnp.int32))
     tolerance = jnp.finfo(prior.dtype).eps ** 0.5 / 4
 
