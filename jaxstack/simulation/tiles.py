@@ -43,7 +43,7 @@ def tile_size(setup: Setup, platform: str) -> int:
         # A state too large for any cache has no use for company.
         wanted = min(wanted, max(64 * _CPU_BYTES // (games * working), 1))
         # Nor has a plan that is made from large tables: it takes so long that all cores should have runs.
-        wanted = min(wanted, max(16 * _CPU_BYTES // max(games * replan_reads(setup), 1), 1))
+        wanted = min(wanted, max(32 * _CPU_BYTES // max(games * replan_reads(setup), 1), 1))
     else:
         wanted = max(min(_ACCELERATOR_RUNS // games, _ACCELERATOR_BYTES // (games * working)), 1)
     return 1 << (wanted.bit_length() - 1)

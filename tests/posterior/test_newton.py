@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxstack.learners.posterior import conjugate, newton
+from jaxstack.learners.posterior import classes, conjugate, newton
 from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.sums import sum_of, total
 from tests.reference import likelihood as reference
@@ -140,10 +140,10 @@ def test_too_few_products_are_told_apart(wrong: dict[str, float]) -> None:
         assert violations(histories(), without_matrices(histories(), **wrong)).max() > 1e-5
 
 
-def test_without_matrices_single_precision_is_as_good() -> None:
-    problems = of_neighbours(600, 5, 20)
+def test_many_types_are_fitted_by_classes() -> None:
+    problems = of_neighbours(600, 5, 4)
     with jax.enable_x64(True):
-        exact = without_matrices(problems)
+        exact = solve(problems)
     assert violations(problems, exact).max() < 1e-6
     for history, *both in zip(problems, exact, solve(problems), strict=True):
         best, found = (reference.log_likelihood(history, types / types.sum()) for types in both)
@@ -152,15 +152,44 @@ def test_without_matrices_single_precision_is_as_good() -> None:
 
 def test_types_that_there_are_not_lead_nowhere() -> None:
     problems = of_neighbours(20, 5, 3)
-    none = np.full((6, 7), -1)
+    none, ones = np.full((6, 7), -1), np.ones(7)
     lacking = [
-        h._replace(outcome=np.hstack([h.outcome, none]), prior=np.append(h.prior, np.ones(7))) for h in problems
+        problem._replace(outcome=np.hstack([problem.outcome, none]), prior=np.append(problem.prior, ones))
+        for problem in problems
     ]
     with jax.enable_x64(True):
         found = without_matrices(lacking)
-        np.testing.assert_allclose(found, solve(lacking), atol=1e-6)
-    unseen = [1 / (h.counts.sum() + h.prior.sum()) for h in lacking]
-    np.testing.assert_allclose(found[:, 20:], np.broadcast_to(np.array(unseen)[:, None], (3, 7)), rtol=1e-4)
+    share = 7 / np.array([history.counts.sum() + history.prior.sum() for history in lacking])
+    np.testing.assert_allclose(found[:, 20:].sum(axis=1), share, rtol=1e-6)
+    assert violations(problems, found[:, :20] / (1 - share)[:, None]).max() < 1e-6
+
+
+def classes_of(history: reference.History) -> tuple[np.ndarray, np.ndarray, int]:
+    prior = jnp.asarray(history.prior, jnp.float32)
+    problem = classes.Problem(jnp.asarray(history.counts), history.outcome, prior, prior, prior.sum())
+    return tuple(map(np.asarray, jax.jit(lambda given: classes.classes(given))(problem)))  # type: ignore[return-value]
+
+
+def seen_by_type(history: reference.History) -> np.ndarray:
+    """[J, S]: outcome of every type under every map, -1 where that outcome was never seen."""
+    seen = [np.where(counts[o] > 0, o, -1) for counts, o in zip(history.counts, history.outcome, strict=True)]
+    return np.stack(seen, axis=-1)
+
+
+def same_classes(history: reference.History) -> bool:
+    """Whether types are together if and only if they led to the same outcomes of those that were seen."""
+    of_type, first, count = classes_of(history)
+    seen = seen_by_type(history)
+    right = len(np.unique(seen, axis=0)) == count and (seen == seen[first[of_type]]).all()
+    return bool(right and (of_type[first[:count]] == np.arange(count)).all())
+
+
+def test_classes_are_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [history._replace(counts=history.counts * (history.counts > 50)) for history in histories()[:5]]
+    problems = [*of_neighbours(600, 5, 3), *few]
+    assert all(map(same_classes, problems))
+    monkeypatch.setattr(classes, "_mixed", lambda values: values % 4 + 1)
+    assert not any(same_classes(problem) for problem in problems[:3]), "numbers that meet are told apart"
 
 
 # ------------------------------------------------------------------------------------------------------

@@ -167,9 +167,7 @@ def _product(seen: _Seen, matrix: _Matrix, values: Float[DeviceArray, "J"]) -> F
     return matrix.own * values + matrix.types * met
 
 
-def _preconditioned(
-    seen: _Seen, matrix: _Matrix, values: Float[DeviceArray, "J"]
-) -> Float[DeviceArray, "J"]:
+def _preconditioned(seen: _Seen, matrix: _Matrix, values: Float[DeviceArray, "J"]) -> Float[DeviceArray, "J"]:
     """Inverse of H with no more than the diagonal of other maps than the first one, times values."""
     over = values / matrix.diagonal
     met = matrix.share * _sums(seen, matrix.types * over)
