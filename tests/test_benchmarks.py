@@ -207,7 +207,7 @@ def test_cases_run_at_toy_size(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [
         *learners.run(TOY, games=((2, 1, 2, 2),), learners=("region_ucb",)),
         *solve.run(TOY, games=((2, 1, 2, 2),)),
-        *posterior.run(TOY, games=((2, 1, 2, 2),)),
+        *posterior.run(TOY, games=(posterior.Size((2, 1, 2, 2), 64),)),
         *gpu.run(TOY, num_runs=(8,), anywhere=True),
         *rows.run(TOY, lengths=(4,)),
     ]

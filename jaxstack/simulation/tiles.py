@@ -42,6 +42,8 @@ def tile_size(setup: Setup, platform: str) -> int:
         wanted = min(max(_CPU_BYTES // (games * working), least), most)
         # A state too large for any cache has no use for company.
         wanted = min(wanted, max(64 * _CPU_BYTES // (games * working), 1))
+        # Nor has a plan that is made from large tables: it takes so long that all cores should have runs.
+        wanted = min(wanted, max(32 * _CPU_BYTES // max(games * replan_reads(setup), 1), 1))
     else:
         wanted = max(min(_ACCELERATOR_RUNS // games, _ACCELERATOR_BYTES // (games * working)), 1)
     return 1 << (wanted.bit_length() - 1)
@@ -56,6 +58,13 @@ def working_bytes(setup: Setup) -> int:
     if setup.table is None:
         return state + tree_bytes(choice_shapes(setup.learner, setup.inputs)) + replanning_bytes(setup)
     return state + int(setup.table.vertex_mask.sum(axis=(-2, -1)).max()) * _float_bytes()
+
+
+def replan_reads(setup: Setup) -> int:
+    """What a run of one game reads of the tables that its learner has prepared, when it replans."""
+    if setup.learner.replan is None:
+        return 0
+    return tree_bytes(one_game(setup.inputs)[0].prepared)
 
 
 def replanning_bytes(setup: Setup) -> int:

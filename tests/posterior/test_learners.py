@@ -218,18 +218,18 @@ def test_what_is_seen_narrows_the_posterior() -> None:
 
 
 def test_too_many_joint_types_are_refused() -> None:
-    game, types = js.scenarios.random_game(0, 2, 13, 2, 2, payoff="separable", types="independent")
+    game, types = js.scenarios.random_game(0, 2, 15, 2, 2, payoff="separable", types="independent")
     with pytest.raises(
-        ValueError, match=r"K\*\*n = 2\*\*13 = 8,192; the most is 4,096. Use\s+marginal_posterior"
+        ValueError, match=r"K\*\*n = 2\*\*15 = 32,768; the most is 16,384. Use\s+marginal_posterior"
     ):
         js.simulate(jax.random.key(0), game, types, js.learners.shared_posterior(), horizon=10, num_runs=1)
 
 
 def test_systems_that_would_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    game, _ = js.scenarios.random_game(0, 2, 11, 2, 2, payoff="separable", types="independent")
+    game, _ = js.scenarios.random_game(0, 2, 9, 2, 2, payoff="separable", types="independent")
     table = js.enumerate_regions(game)
     monkeypatch.setattr("jaxstack.memory.available_bytes", lambda: 10**8)
-    with pytest.raises(MemoryError, match=r"linear systems of shared_posterior.*J = 2,048 joint types"):
+    with pytest.raises(MemoryError, match=r"linear systems of shared_posterior.*J = 512 joint types"):
         js.learners.shared_posterior().prepare(game, table)
 
 

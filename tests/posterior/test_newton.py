@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxstack.learners.posterior import classes, conjugate, newton
 from jaxstack.learners.posterior.newton import STEPS, maximise
 from jaxstack.learners.posterior.sums import sum_of, total
 from tests.reference import likelihood as reference
@@ -93,6 +94,105 @@ def test_single_precision_is_far_below_a_standard_error() -> None:
     off = np.sqrt(2 * np.maximum(lost, 0))
     assert np.quantile(off, 0.99) < 0.005
     assert off.max() < 0.02
+
+
+# Without matrices --------------------------------------------------------------------------------------
+
+
+def of_neighbours(num_types: int, types_of: int, count: int) -> list[reference.History]:
+    """Problems whose maps differ from one another for few types, and leave many types alike."""
+    rng = np.random.default_rng(3)
+    drawn = []
+    for history in (reference.random_history(rng, num_types, 8, 6) for _ in range(count)):
+        truth, outcome = rng.dirichlet(np.ones(num_types)), np.array(history.outcome)
+        for number in range(1, len(outcome)):
+            changed = rng.integers(num_types, size=types_of)
+            outcome[number] = outcome[number - 1]
+            outcome[number, changed] = rng.integers(8, size=types_of)
+        visits = history.counts.sum(axis=1).astype(int)
+        counts = [rng.multinomial(v, np.bincount(o, truth, 8)) for v, o in zip(visits, outcome, strict=True)]
+        prior = rng.gamma(rng.choice([1 / num_types, 1.0]), size=num_types) + 0.01
+        drawn.append(reference.History(np.array(counts, float), outcome, prior))
+    return drawn
+
+
+def without_matrices(problems: list[reference.History], **changes: float) -> np.ndarray:
+    """What conjugate gradients find, of which some numbers are others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(newton, "LARGEST_MATRIX", 8)
+        for name, number in changes.items():
+            patch.setattr(conjugate, name, number)
+        newton._maximiser.cache_clear()
+        try:
+            return solve(problems)
+        finally:
+            newton._maximiser.cache_clear()
+
+
+def test_without_matrices_solutions_are_optimal() -> None:
+    with jax.enable_x64(True):
+        assert violations(histories(), without_matrices(histories())).max() < 1e-6
+
+
+@pytest.mark.parametrize("wrong", [{"MAX_PRODUCTS": 1}, {"RELATIVE_ERROR": 1.0}])
+def test_too_few_products_are_told_apart(wrong: dict[str, float]) -> None:
+    with jax.enable_x64(True):
+        assert violations(histories(), without_matrices(histories(), **wrong)).max() > 1e-5
+
+
+def test_many_types_are_fitted_by_classes() -> None:
+    problems = of_neighbours(600, 5, 4)
+    with jax.enable_x64(True):
+        exact = solve(problems)
+    assert violations(problems, exact).max() < 1e-6
+    for history, *both in zip(problems, exact, solve(problems), strict=True):
+        best, found = (reference.log_likelihood(history, types / types.sum()) for types in both)
+        assert np.sqrt(2 * max(best - found, 0)) < 0.02, "in standard errors"
+
+
+def test_types_that_there_are_not_lead_nowhere() -> None:
+    problems = of_neighbours(20, 5, 3)
+    none, ones = np.full((6, 7), -1), np.ones(7)
+    lacking = [
+        problem._replace(outcome=np.hstack([problem.outcome, none]), prior=np.append(problem.prior, ones))
+        for problem in problems
+    ]
+    with jax.enable_x64(True):
+        found = without_matrices(lacking)
+    share = 7 / np.array([history.counts.sum() + history.prior.sum() for history in lacking])
+    np.testing.assert_allclose(found[:, 20:].sum(axis=1), share, rtol=1e-6)
+    assert violations(problems, found[:, :20] / (1 - share)[:, None]).max() < 1e-6
+
+
+def classes_of(history: reference.History) -> tuple[np.ndarray, np.ndarray, int]:
+    prior = jnp.asarray(history.prior, jnp.float32)
+    problem = classes.Problem(jnp.asarray(history.counts), history.outcome, prior, prior, prior.sum())
+    return tuple(map(np.asarray, jax.jit(lambda given: classes.classes(given))(problem)))  # type: ignore[return-value]
+
+
+def seen_by_type(history: reference.History) -> np.ndarray:
+    """[J, S]: outcome of every type under every map, -1 where that outcome was never seen."""
+    seen = [np.where(counts[o] > 0, o, -1) for counts, o in zip(history.counts, history.outcome, strict=True)]
+    return np.stack(seen, axis=-1)
+
+
+def same_classes(history: reference.History) -> bool:
+    """Whether types are together if and only if they led to the same outcomes of those that were seen."""
+    of_type, first, count = classes_of(history)
+    seen = seen_by_type(history)
+    right = len(np.unique(seen, axis=0)) == count and (seen == seen[first[of_type]]).all()
+    return bool(right and (of_type[first[:count]] == np.arange(count)).all())
+
+
+def test_classes_are_what_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [history._replace(counts=history.counts * (history.counts > 50)) for history in histories()[:5]]
+    problems = [*of_neighbours(600, 5, 3), *few]
+    assert all(map(same_classes, problems))
+    monkeypatch.setattr(classes, "_mixed", lambda values: values % 4 + 1)
+    assert not any(same_classes(problem) for problem in problems[:3]), "numbers that meet are told apart"
+
+
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_a_problem_does_not_depend_on_those_beside_it() -> None:

@@ -15,7 +15,8 @@ substitute: its error does not shrink as rounds go on, and regret becomes linear
 Source: Nocedal and Wright, *Numerical Optimization*, section 19.2, at a fixed barrier g.
 
 Problems of all runs are solved side by side: their axis B is last, so that all but the linear systems is
-vectors over problems.
+vectors over problems. Those of more than LARGEST_MATRIX types are solved one by one, without matrices
+(`jaxstack.learners.posterior.conjugate`).
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.learners.posterior import conjugate
 from jaxstack.learners.posterior.sums import sum_of, total
 
 STEPS = 40  # from uniform D, of 200 problems the worst is off by 5e-2 after 15 steps, by 1e-4 after 25
+LARGEST_MATRIX = 512  # types; of twice as many, a factor alone takes longer than all conjugate gradients
 _GROUP = 4  # response maps at a time
 _LINE_SEARCH = 8
 _LARGEST_STEP = 16.0
@@ -73,6 +76,8 @@ def _maximiser(steps: int) -> Any:
 
     @custom_vmap
     def solve(*args: jax.Array) -> jax.Array:
+        if args[-1].shape[-1] > LARGEST_MATRIX:
+            return conjugate.solve_all(steps, *args)
         return jnp.moveaxis(_in_pieces(steps, *(jnp.moveaxis(a, 0, -1) for a in args)), -1, 0)
 
     @solve.def_vmap

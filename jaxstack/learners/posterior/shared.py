@@ -11,13 +11,13 @@ from jaxstack import memory
 from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, joint_features, list_candidates
 from jaxstack.learners.contract import Learner
-from jaxstack.learners.posterior.newton import STEPS, problems_at_once
+from jaxstack.learners.posterior.newton import LARGEST_MATRIX, STEPS, problems_at_once
 from jaxstack.learners.posterior.outcomes import require_equal_draws, tell_outcomes
 from jaxstack.learners.posterior.rule import Prepared, Rule, learner
 from jaxstack.learners.posterior.searched import posterior_by_search
 from jaxstack.regions.table import RegionTable
 
-MAX_JOINT_TYPES = 4096
+MAX_JOINT_TYPES = 1 << 14
 
 
 @functools.cache
@@ -52,7 +52,7 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     `floor`, default 0.01.
 
     Raises:
-      ValueError: growth or steps out of range; in `simulate`: more than 4,096 joint types.
+      ValueError: growth or steps out of range; in `simulate`: more than 16,384 joint types.
       MemoryError (in `simulate`): tables of regions against joint types would not fit.
 
     Warns (in `simulate`):
@@ -71,13 +71,14 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
             f"marginal_posterior, which works follower by follower (right for independent types, and for "
             f"payoffs that are sums), or region_ucb."
         )
-    # Matrix, factor, and what the sum is made of; in double precision where that is in use.
-    memory.require(
-        3 * 8.0 * problems_at_once(game.num_joint_types) * game.num_joint_types**2,
-        what="the linear systems of shared_posterior",
-        driver=f"J**2 numbers of J = {game.num_joint_types:,} joint types, for every problem",
-        remedy="marginal_posterior works on K types at a time, and region_ucb on none",
-    )
+    if game.num_joint_types <= LARGEST_MATRIX:
+        # Matrix, factor, and what the sum is made of; in double precision where that is in use.
+        memory.require(
+            3 * 8.0 * problems_at_once(game.num_joint_types) * game.num_joint_types**2,
+            what="the linear systems of shared_posterior",
+            driver=f"J**2 numbers of J = {game.num_joint_types:,} joint types, for every problem",
+            remedy="marginal_posterior works on K types at a time, and region_ucb on none",
+        )
     require_equal_draws(game, joint=True)
     candidates = list_candidates(table)
     outcomes = tell_outcomes(game, table, joint=True)
