@@ -4,7 +4,7 @@ Families as in `experiments/families.py`, whose games are played side by side; o
 games of many followers (L = 2, K = A = 2, independent types), anonymous and separable.
 
     python -m experiments.shared_regret                                (A to H, 50 games x 4 runs, T = 10^4)
-    python -m experiments.shared_regret --families A,F --horizon 100000 --learners shared_posterior
+    python -m experiments.shared_regret --horizon 100000 --learners shared_posterior,erm_joint  (beside types)
     python -m experiments.shared_regret --learners oful --scale 0.125  (a factor on the confidence radius)
     python -m experiments.shared_regret --first 1000                   (fresh games)
     python -m experiments.shared_regret --followers 200 --learners marginal_posterior,erm_product --games 1
