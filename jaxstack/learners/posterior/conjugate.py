@@ -26,7 +26,9 @@ from jaxstack.learners.rows import IN_RANGE
 
 MAX_PRODUCTS = 200  # of one step
 RELATIVE_ERROR = 0.1  # of a step, in the norm of H: the next one makes up for it
-_INEXACT = 3  # steps for one that is exact: of unrelated maps, 40 left two problems of eight far off, 100 none
+_INEXACT = (
+    3  # steps for one that is exact: of unrelated maps, 40 left two problems of eight far off, 100 none
+)
 _ACCELERATOR_BYTES = 1 << 30  # of outcomes
 _LINE_SEARCH = 8
 _LARGEST_STEP = 16.0
