@@ -59,7 +59,7 @@ def maximise(
       prior: positive weights g.
       start: positive; default uniform. From the solution for nearly the same counts it is a few
         steps, also where prior weights are others.
-      steps: Newton steps (static).
+      steps: Newton steps (static), at most; three times as many where they are without matrices, and inexact.
 
     Returns:
       [P, J]; sums to 1 up to rounding. With counts to 10^5 and J = 27 a float32 solution is within 0.02
