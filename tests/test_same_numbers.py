@@ -23,7 +23,7 @@ from jaxstack.learners import ActionFeedback, Choice, Known, Learner
 from jaxstack.simulation import prepare, tile_size
 from tests.conftest import Compilations
 
-HORIZON = 700
+HORIZON = 400  # some blocks, the last one not whole
 
 
 class Weights(NamedTuple):
@@ -124,10 +124,10 @@ def test_play_is_the_run_of_the_simulation(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_new_number_of_runs_compiles_nothing(name: str, compilations: Compilations) -> None:
     size = tile(name)
-    regret(LEARNERS[name](), 1)  # one tile; with more runs four devices play
+    regret(LEARNERS[name](), 1, horizon=20)  # one tile; with more runs four devices play
     compilations.restart()
     for num_runs in (9, size + 1, 4 * size + 1):
-        regret(LEARNERS[name](), num_runs)
+        regret(LEARNERS[name](), num_runs, horizon=20)
     assert compilations.count == 0
 
 
