@@ -244,15 +244,15 @@ def test_regret_without_a_table_is_that_with_one() -> None:
 def test_posterior_learners_learn_without_a_table() -> None:
     case = case_of("tabular", "joint", 1)
     learner = js.learners.shared_posterior(growth=0.2)
-    curve = simulate(case, learner, horizon=2000)
-    blind = simulate(case, first_action(), horizon=2000)
+    curve = simulate(case, learner, horizon=1000)
+    blind = simulate(case, first_action(), horizon=1000)
     assert -1e-3 < curve.mean[-1] < 0.1 * blind.mean[-1]
-    trace = js.play(KEY, case.game, case.types, learner, horizon=2000, table=False, states=True)
+    trace = js.play(KEY, case.game, case.types, learner, horizon=1000, table=False, states=True)
     state = jax.tree.map(lambda leaf: leaf[-1], trace.states)
-    told = js.posterior(js.learners.know(case.game, None, 2000), state, num_samples=20)
+    told = js.posterior(js.learners.know(case.game, None, 1000), state, num_samples=20)
     assert told.estimate.shape == (2, 2)
     assert told.estimate.sum() == pytest.approx(1, abs=1e-5)
-    for response in np.unique(trace.choice.responses[1000:], axis=0):  # what it has seen often, it knows
+    for response in np.unique(trace.choice.responses[500:], axis=0):  # what it has seen often, it knows
         guessed, truth = (
             js.value.region_payoff_vectors(case.game, types, response[None])[0]
             for types in (js.JointTypes(told.estimate / told.estimate.sum()), case.types)

@@ -175,7 +175,7 @@ def parity_regret(learner: js.learners.Learner, num_followers: int, **hparams: f
 
 
 def test_a_follower_more_doubles_what_actions_cost() -> None:
-    shared = [parity_regret(js.learners.shared_posterior(0.05), n) for n in (2, 3)]
+    shared = [parity_regret(js.learners.shared_posterior(0.1), n) for n in (2, 3)]
     by_region = [parity_regret(js.learners.region_ucb(), n, radius_scale=0.125) for n in (2, 4)]
     with_types = parity_regret(js.learners.erm_joint(), 4)
     assert shared[1] / shared[0] > 1.5
