@@ -20,7 +20,7 @@ from jaxstack.exports.words import is_number as is_number
 from jaxstack.exports.words import plain
 from jaxstack.exports.words import text as text
 
-if TYPE_CHECKING:  # a second of importing, which curves, their tables and their pictures can do without
+if TYPE_CHECKING:  # long to import, and not needed for curves, their tables and their pictures
     import xarray as xr
 
 WITHIN = ("game", "run", "quantile", "checkpoint")

@@ -2,7 +2,7 @@
 
 Types that lead to the same outcomes, of those that were ever seen, have the same slope of the likelihood: at
 its maximum their probabilities are as their prior weights. So a problem of thousands of types is one of as
-many classes as what was seen tells apart, some hundreds.
+many classes as what was seen tells apart.
 """
 
 from __future__ import annotations
@@ -62,7 +62,6 @@ def classes(problem: Problem) -> tuple[jax.Array, jax.Array, jax.Array]:
     10^12.
     """
     weights, outcome, prior = problem.weights, problem.outcome, problem.prior
-    used = jnp.where((weights > 0).any(axis=1), jnp.arange(1, len(weights) + 1, dtype=jnp.int32), 0).max()
     event = jnp.arange(weights.size, dtype=jnp.uint32).reshape(weights.shape) + 1
     labels = [jnp.where(weights > 0, _mixed(event * np.uint32(odd)), 0) for odd in (0x9E3779B1, 0x85EBCA77)]
 
@@ -75,7 +74,7 @@ def classes(problem: Problem) -> tuple[jax.Array, jax.Array, jax.Array]:
         )
 
     nothing = jnp.zeros(len(prior), jnp.uint32)
-    hashes = jax.lax.fori_loop(0, used, add, (nothing, nothing))
+    hashes = jax.lax.fori_loop(0, num_in_use(weights), add, (nothing, nothing))
     *hashes, order = jax.lax.sort((*hashes, jnp.arange(len(prior), dtype=jnp.int32)), num_keys=2)
     new = jnp.zeros(len(prior), bool)
     for values in hashes:
@@ -86,6 +85,12 @@ def classes(problem: Problem) -> tuple[jax.Array, jax.Array, jax.Array]:
     # Where several types have a class any of them will do: they lead to the same.
     first = jnp.zeros_like(order).at[of_type].set(jnp.arange(len(prior), dtype=jnp.int32))
     return of_type, first, label[-1] + 1
+
+
+def num_in_use(weights: Float[DeviceArray, "S *rest"]) -> Int[DeviceArray, ""]:
+    """Response maps up to the last that has weight."""
+    in_use = (weights > 0).any(axis=tuple(range(1, weights.ndim)))
+    return jnp.where(in_use, jnp.arange(1, len(weights) + 1, dtype=jnp.int32), 0).max()
 
 
 def _mixed(values: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ A step solves H s = b, where H = diag(own) + sum over response maps of D M^T dia
 gradients need its products with vectors alone, S J operations each. They are preconditioned by what H would
 be if no more than one map, the one that was in use the most, told types apart: outcomes of one map are sets
 of types that have none in common, so that this is inverted in J operations. Late in a game that map has
-nearly all the weight; a diagonal matrix takes ten times as many products.
+nearly all the weight, and the diagonal alone would take many more products.
 
 Problems are solved one after the other on CPUs, where no problem waits for another that takes more steps, and
 by classes of types. Elsewhere they are solved side by side.
@@ -21,18 +21,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Float, Int
-from jaxstack.learners.posterior.classes import Problem, solve_by_classes
+from jaxstack.learners.posterior.classes import Problem, num_in_use, solve_by_classes
 from jaxstack.learners.rows import IN_RANGE
 
 MAX_PRODUCTS = 200  # of one step
 RELATIVE_ERROR = 0.1  # of a step, in the norm of H: the next one makes up for it
-_INEXACT = (
-    3  # steps for one that is exact: of unrelated maps, 40 left two problems of eight far off, 100 none
-)
+_INEXACT = 3  # steps for one that is exact: where no map has most of the weight, as many do not suffice
 _ACCELERATOR_BYTES = 1 << 30  # of outcomes
-_LINE_SEARCH = 8
-_LARGEST_STEP = 16.0
-_FARTHEST = 10.0  # of a dual number from what it is at a solution, as a factor
+LINE_SEARCH = 8
+LARGEST_STEP = 16.0
+FARTHEST = 10.0  # of a dual number from what it is at a solution, as a factor
 
 
 class _Seen(NamedTuple):
@@ -89,9 +87,8 @@ def solve(steps: int, problem: Problem) -> Float[DeviceArray, "J"]:
     # Types that lead nowhere lead to an outcome that is never seen.
     outcome = jnp.where(outcome < 0, weights.shape[1], outcome)
     weights = jnp.pad(weights, ((0, 0), (0, 1)))
-    of_maps = weights.sum(axis=1)
-    used = jnp.where(of_maps > 0, jnp.arange(1, len(weights) + 1, dtype=jnp.int32), 0).max()
-    seen = _Seen(weights, outcome, prior, weight, used, jnp.argmax(of_maps).astype(jnp.int32))
+    first = jnp.argmax(weights.sum(axis=1)).astype(jnp.int32)
+    seen = _Seen(weights, outcome, prior, weight, num_in_use(weights), first)
     tolerance = jnp.finfo(prior.dtype).eps ** 0.5 / 4
 
     def goes_on(so_far: tuple[jax.Array, _Point]) -> jax.Array:
@@ -101,8 +98,8 @@ def solve(steps: int, problem: Problem) -> Float[DeviceArray, "J"]:
     def step(so_far: tuple[jax.Array, _Point]) -> tuple[jax.Array, _Point]:
         return so_far[0] + 1, _step(seen, so_far[1])
 
-    first = _Point(start, prior / start, jnp.full_like(weight, jnp.inf))
-    return jnp.asarray(jax.lax.while_loop(goes_on, step, (jnp.int32(0), first))[1].types)
+    begin = _Point(start, prior / start, jnp.full_like(weight, jnp.inf))
+    return jnp.asarray(jax.lax.while_loop(goes_on, step, (jnp.int32(0), begin))[1].types)
 
 
 def _step(seen: _Seen, point: _Point) -> _Point:
@@ -119,7 +116,7 @@ def _step(seen: _Seen, point: _Point) -> _Point:
     change = seen.prior / (types * dual) - 1 - direction
     change = change * (0.98 / jnp.maximum((-change).max(), 0.98))
     solved = seen.prior / moved
-    dual = jnp.clip(dual * (1 + change), solved / _FARTHEST, solved * _FARTHEST)
+    dual = jnp.clip(dual * (1 + change), solved / FARTHEST, solved * FARTHEST)
     return _Point(moved, dual, gradient @ direction)
 
 
@@ -200,9 +197,9 @@ def _line_search(
         return low, jnp.where((newton > low) & (newton < high), newton, (low + high) / 2), high
 
     steepest = (-direction).max()
-    high = jnp.where(steepest > 0.98 / _LARGEST_STEP, 0.98 / steepest, _LARGEST_STEP).astype(types.dtype)
+    high = jnp.where(steepest > 0.98 / LARGEST_STEP, 0.98 / steepest, LARGEST_STEP).astype(types.dtype)
     start = jnp.zeros_like(high), jnp.minimum(1, high), high
-    return jax.lax.fori_loop(0, _LINE_SEARCH, narrow, start)[1]
+    return jax.lax.fori_loop(0, LINE_SEARCH, narrow, start)[1]
 
 
 def _sums(seen: _Seen, values: Float[DeviceArray, "J"]) -> Float[DeviceArray, "E"]:

@@ -31,14 +31,13 @@ from jax.custom_batching import custom_vmap
 
 from jaxstack.axes import DeviceArray, Float, Int
 from jaxstack.learners.posterior import conjugate
+from jaxstack.learners.posterior.classes import num_in_use
+from jaxstack.learners.posterior.conjugate import FARTHEST, LARGEST_STEP, LINE_SEARCH
 from jaxstack.learners.posterior.sums import sum_of, total
 
 STEPS = 40  # from uniform D, of 200 problems the worst is off by 5e-2 after 15 steps, by 1e-4 after 25
-LARGEST_MATRIX = 512  # types; of twice as many, a factor alone takes longer than all conjugate gradients
+LARGEST_MATRIX = 512  # types; of more, the factor takes longer than conjugate gradients
 _GROUP = 4  # response maps at a time
-_LINE_SEARCH = 8
-_LARGEST_STEP = 16.0
-_FARTHEST = 10.0  # of a dual number from what it is at a solution, as a factor
 _CPU_BYTES = 1 << 18  # of matrices that stay in the cache of a core
 _ACCELERATOR_BYTES = 1 << 30
 
@@ -117,7 +116,7 @@ def _in_pieces(steps: int, *problems: jax.Array) -> jax.Array:
 def problems_at_once(num_types: int, limit: int = _CPU_BYTES) -> int:
     """Problems of J types that are solved side by side: a power of two."""
     wanted = 1 << max(0, (limit // (4 * num_types**2)).bit_length() - 1)
-    return max(wanted, 16 if num_types <= 512 else 1)  # fewer are no vectors
+    return max(wanted, 16)  # fewer are no vectors
 
 
 class _Seen(NamedTuple):
@@ -164,15 +163,15 @@ def _solve(
 def _grouped(weights: jax.Array, outcome: jax.Array, prior: jax.Array) -> _Seen:
     """Response maps in groups, of which the last ones have no weight."""
     weight = (total(weights.reshape(-1, weights.shape[-1])) + total(prior))[None]
-    in_use = (weights > 0).any(axis=(1, 2))
-    maps = jnp.where(in_use, jnp.arange(1, len(weights) + 1, dtype=jnp.int32), 0).max()
     groups = max(2, -(-len(weights) // _GROUP))  # of a loop over one, compilers make another program
 
     def grouped(array: jax.Array) -> jax.Array:
         padded = jnp.pad(array, ((0, groups * _GROUP - len(array)), (0, 0), (0, 0)))
         return padded.reshape(groups, _GROUP, *array.shape[1:])
 
-    return _Seen(grouped(weights), grouped(outcome), prior, weight, (maps + _GROUP - 1) // _GROUP)
+    return _Seen(
+        grouped(weights), grouped(outcome), prior, weight, (num_in_use(weights) + _GROUP - 1) // _GROUP
+    )
 
 
 def _step(seen: _Seen, point: _Point) -> _Point:
@@ -186,7 +185,7 @@ def _step(seen: _Seen, point: _Point) -> _Point:
     steepest = functools.reduce(jnp.maximum, list(-change))
     change = change * (0.98 / jnp.maximum(steepest, 0.98))[None]
     solved = seen.prior / moved
-    dual = jnp.clip(dual * (1 + change), solved / _FARTHEST, solved * _FARTHEST)
+    dual = jnp.clip(dual * (1 + change), solved / FARTHEST, solved * FARTHEST)
     return _Point(moved, dual, total(gradient * direction)[None])
 
 
@@ -266,9 +265,9 @@ def _line_search(seen: _Seen, types: jax.Array, direction: jax.Array) -> Float[D
         return low, jnp.where((newton > low) & (newton < high), newton, (low + high) / 2), high
 
     steepest = functools.reduce(jnp.maximum, list(-direction))
-    high = jnp.where(steepest > 0.98 / _LARGEST_STEP, 0.98 / steepest, _LARGEST_STEP).astype(types.dtype)
+    high = jnp.where(steepest > 0.98 / LARGEST_STEP, 0.98 / steepest, LARGEST_STEP).astype(types.dtype)
     start = jnp.zeros_like(high), jnp.minimum(1, high), high
-    return jax.lax.fori_loop(0, _LINE_SEARCH, narrow, start)[1][None]
+    return jax.lax.fori_loop(0, LINE_SEARCH, narrow, start)[1][None]
 
 
 def _of_outcomes(outcome: jax.Array, types: jax.Array, num_outcomes: int) -> jax.Array:

@@ -37,7 +37,7 @@ def shared_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     reveal types, and for one alpha, samples are Dirichlet(alpha + N) up to the floor. Lowest region, then
     lowest vertex, among ties.
 
-    Past 512 joint types plans take long: about 10 ms each for 4,096 of them, and 10^5 rounds have 435.
+    Past 512 joint types plans are made without matrices, and take long.
 
     It remembers counts of joint actions for the 64 regions it visited most. float32 is tested up to 10^5
     rounds in one region; far beyond, use jax_enable_x64.
