@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, enumerate_regions
+from jaxstack import Game, JointTypes, RegionTable, TabularPayoff, cache_programs, enumerate_regions
 
 # Importing jaxstack uses no device, so these still count.
 jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or "cpu")
@@ -24,10 +24,9 @@ _PROGRAMS = "PROGRAMS_OF_THIS_TEST_RUN"
 if _PROGRAMS not in os.environ:  # processes of pytest-xdist inherit it
     os.environ[_PROGRAMS] = tempfile.mkdtemp(prefix="programs-")
     atexit.register(shutil.rmtree, os.environ[_PROGRAMS], ignore_errors=True)
-jax.config.update("jax_compilation_cache_dir", os.environ[_PROGRAMS])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+jax.config.update("jax_enable_compilation_cache", True)
+jax.config.update("jax_compilation_cache_dir", None)
+cache_programs(os.environ[_PROGRAMS])
 # Programs may be as strict as this: nothing in the package leans on silent broadcasts or promotions.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
