@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt32
+from jaxtyping import Bool, Complex, Float, Int, UInt32
 
 Array = jax.Array | np.ndarray  # on the host (float64) or on a device
 DeviceArray = jax.Array
 
-__all__ = ["Array", "Bool", "DeviceArray", "Float", "Int", "UInt32"]
+__all__ = ["Array", "Bool", "Complex", "DeviceArray", "Float", "Int", "UInt32"]

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.axes import Array, Bool, Complex, Float, Int
 
 
 @runtime_checkable
@@ -82,6 +82,14 @@ class LeaderPayoff(Protocol):
 
     def additive_terms(self) -> Float[Array, "n K A L"] | None:
         """u_i(l, a, k) with u = sum_i u_i, if u is such a sum: then marginals of D tell everything."""
+        ...
+
+    def product_terms(self) -> tuple[Complex[Array, "F L"], Complex[np.ndarray, "K A F"]] | None:
+        """c, g with u(l, a, k) = Re sum_f c[f, l] prod_i g[k_i, a_i, f], if F such terms are few. Host only.
+
+        Then the mean over independent types is a sum of products of means, |g| <= 1. Of a batch, c is
+        [G, F, L], and g is the same for all.
+        """
         ...
 
     def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxstack import checks, payoff_units
 from jaxstack._pytree import host_float64, is_traced, pytree_dataclass, set_field, static_field
-from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.axes import Array, Bool, Complex, Float, Int
 from jaxstack.payoff_contract import LeaderPayoff as LeaderPayoff
 from jaxstack.ties import equal_actions
 from jaxstack.unequal import is_ragged, unequal_tables
@@ -113,6 +113,9 @@ class TabularPayoff:
     def additive_terms(self) -> None:
         return None
 
+    def product_terms(self) -> None:
+        return None
+
     def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
         return payoff_units.mixed(self, points, 1 + self.num_followers)
 
@@ -204,6 +207,9 @@ class SeparablePayoff:
 
     def additive_terms(self) -> Float[Array, "n 1 A L"]:
         return np.swapaxes(self.table, -1, -2)[..., None, :, :]
+
+    def product_terms(self) -> None:
+        return None
 
     def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
         return payoff_units.mixed(self, points, 2)
@@ -336,6 +342,21 @@ class AnonymousPayoff:
 
     def additive_terms(self) -> None:
         return None
+
+    def product_terms(self) -> tuple[Complex[np.ndarray, "F L"], Complex[np.ndarray, "1 A F"]]:
+        # The discrete Fourier transform over counts: a wave over sums of counts is a product of waves.
+        axes, size = self.num_actions - 1, self.num_followers + 1
+        waves = (
+            np.fft.fftn(self.table, axes=tuple(range(-axes, 0))) if axes else np.asarray(self.table, complex)
+        )
+        frequency = np.indices((size,) * axes).reshape(axes, size**axes)
+        place = size ** np.arange(axes)[::-1]
+        mirrored = place @ (-frequency % size)  # of a real table: its wave is the conjugate one
+        kept = np.flatnonzero(place @ frequency <= mirrored)
+        twice = np.where(mirrored[kept] > kept, 2, 1) / size**axes
+        waves = waves.reshape(*waves.shape[: waves.ndim - axes], -1)[..., kept] * twice
+        turns = np.concatenate([np.zeros((1, len(kept))), frequency[:, kept]]) / size
+        return np.swapaxes(waves, -1, -2), np.exp(2j * np.pi * turns)[None]
 
     def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
         return payoff_units.mixed(self, points, self.num_actions)

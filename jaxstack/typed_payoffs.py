@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxstack import checks, unequal
 from jaxstack._pytree import is_traced, pytree_dataclass, static_field
-from jaxstack.axes import Array, Bool, Float, Int
+from jaxstack.axes import Array, Bool, Complex, Float, Int
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 
 
@@ -154,6 +154,13 @@ class TypedPayoff:
         if terms is None:
             return None
         return terms.reshape(*terms.shape[:-3], self.num_types, self.num_actions, terms.shape[-1])
+
+    def product_terms(self) -> tuple[Complex[np.ndarray, "F L"], Complex[np.ndarray, "K A F"]] | None:
+        terms = self.moves.product_terms()
+        if terms is None:
+            return None
+        coefficients, of_move = terms
+        return coefficients, of_move.reshape(self.num_types, self.num_actions, -1)
 
     def at(self, points: Float[np.ndarray, "M L"]) -> TypedPayoff:
         return TypedPayoff(self.moves.at(points), self.num_types)

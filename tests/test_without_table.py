@@ -263,15 +263,18 @@ def test_posterior_learners_learn_without_a_table() -> None:
 def test_outcomes_of_maps_are_those_of_the_table() -> None:
     case = case_of()
     responses = jnp.asarray(case.table.responses, jnp.int32)
-    for joint in (True, False):
-        expected = outcomes.tell_outcomes(case.game, case.table, joint).of_type
-        np.testing.assert_array_equal(outcomes.outcomes_of_maps(responses, 2, joint), expected)
-    seen = slots.Slots(jnp.full((2, 2, 2), -1, jnp.int32), jnp.zeros((2, 2, 2), jnp.int32))
+    expected = outcomes.tell_outcomes(case.game, case.table, joint=True).of_type[:, 0]
+    np.testing.assert_array_equal(outcomes.joint_outcomes(responses, 2), expected)
+    by_follower = outcomes.tell_outcomes(case.game, case.table, joint=False)
+    assert by_follower.way is not None
+    for follower, ways in enumerate(np.transpose(by_follower.way)):
+        np.testing.assert_array_equal(by_follower.of_type[ways, follower], case.table.responses[:, follower])
+    seen, free = slots.empty(2, 1, 2, responses=(2, 2)), jnp.full(1, -1, jnp.int32)
     places = []
     for index in (0, 1, 0, 2):  # the third map takes the place of the one that was seen less
-        seen, slot = slots.claim(seen, responses[index], jnp.int32(-1))
-        seen = slots.count(seen, slot, jnp.zeros(2, jnp.int32))
-        places.append(int(slot))
+        seen, slot = slots.claim(seen, responses[index][None], free)
+        seen = slots.count(seen, slot, jnp.zeros(1, jnp.int32))
+        places.append(int(slot[0]))
     assert places == [0, 1, 0, 1]
     assert seen.counts[:, 0, 0].tolist() == [2, 1]
 

@@ -17,6 +17,7 @@ from jaxstack import memory
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Known, tie_tolerance
+from jaxstack.learners.products import Products, payoff_vectors, prepare_products
 from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
@@ -53,7 +54,8 @@ class Scoring(NamedTuple):
     candidates: Candidates
     joint: Float[Array, "M J"] | None = None  # values against each joint type
     marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
-    commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors kept per region
+    commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors per region
+    products: Products | None = None  # with which those of independent types are computed
     joint_types: Int[Array, "J n"] | None = None  # int32
     strides: Int[Array, "n"] | None = None  # int32
 
@@ -73,7 +75,8 @@ def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
         return Scoring(candidates, joint, joint_types=game.joint_types(), strides=strides)
     if additive:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
-    return Scoring(candidates, commitment=commitments(table, candidates))
+    of_regions = commitments(table, candidates)
+    return Scoring(candidates, commitment=of_regions, products=prepare_products(game, table))
 
 
 def score_marginals(
@@ -90,14 +93,23 @@ def score_marginals(
         return jnp.asarray(scoring.joint) @ product
     if scoring.marginal is not None:
         return jnp.asarray(scoring.marginal) @ marginals.reshape(-1)
+    vectors = (
+        _vectors_map_by_map(known, marginals)
+        if scoring.products is None
+        else payoff_vectors(scoring.products, marginals)
+    )
+    return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
+
+
+def _vectors_map_by_map(known: Known, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
+    """Expected payoff vector under the response map of every region."""
     num_actions = known.game.num_actions
 
     def expected(response: jax.Array) -> jax.Array:
         plays = jax.nn.one_hot(response, num_actions, dtype=known.dtype)  # [n, K, A]
         return known.game.leader.expected_payoff_vector(marginals, plays)
 
-    vectors = jax.lax.map(expected, jnp.asarray(known.table.responses))
-    return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
+    return jax.lax.map(expected, jnp.asarray(known.table.responses))
 
 
 def list_candidates(table: RegionTable) -> Candidates:

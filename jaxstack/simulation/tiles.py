@@ -23,6 +23,7 @@ from jaxstack.simulation.setup import Setup
 
 _CPU_BYTES = 1 << 20  # of states and scores that stay in the cache of a core
 _CPU_RUNS = (128, 256)  # fewer wait for each other; more only make small simulations longer
+_CPU_RESPONSES = 1 << 13  # of followers that plans work on at once
 _ACCELERATOR_BYTES = 1 << 32
 _ACCELERATOR_RUNS = 1 << 17
 _ARRAYS_AT_ONCE = 4  # of the size of the largest, while a learner replans
@@ -44,6 +45,11 @@ def tile_size(setup: Setup, platform: str) -> int:
         wanted = min(wanted, max(64 * _CPU_BYTES // (games * working), 1))
         # Nor has a plan that is made from large tables: it takes so long that all cores should have runs.
         wanted = min(wanted, max(32 * _CPU_BYTES // max(games * replan_reads(setup), 1), 1))
+        # Nor have plans that fill vectors by themselves, follower by follower.
+        if setup.learner.replan is not None:
+            game = setup.inputs.known.game
+            responses = game.num_followers * game.num_types * game.num_actions
+            wanted = min(wanted, max(_CPU_RESPONSES // (games * responses), 1))
     else:
         wanted = max(min(_ACCELERATOR_RUNS // games, _ACCELERATOR_BYTES // (games * working)), 1)
     return 1 << (wanted.bit_length() - 1)

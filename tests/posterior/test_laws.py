@@ -78,7 +78,7 @@ def fits(given: Played, weigh: Callable[[jax.Array], jax.Array]) -> tuple[np.nda
     known = js.learners.know(given.game, table, 1000)
     known = with_prepared(known, js.learners.shared_posterior().prepare(known.game, table))
     place = {response.astype(np.int32).tobytes(): r for r, response in enumerate(table.responses)}
-    region = jnp.asarray([place[response] for response in given.seen], jnp.int32)
+    region = jnp.asarray([[place[response]] for response in given.seen], jnp.int32)
     counts = jnp.asarray(np.stack(list(given.seen.values())).reshape(-1, 1, 4), jnp.int32)
     seen, params = Slots(region, counts), rule.hparams(known)
 

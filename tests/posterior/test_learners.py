@@ -49,7 +49,7 @@ def test_regret_is_that_of_the_slow_loop(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
 def test_the_loop_of_the_other_rule_is_told_apart() -> None:
-    assert abs(pulls(2, "marginal_posterior", loop="shared_posterior")) > 3.5
+    assert abs(pulls(8, "marginal_posterior", loop="shared_posterior")) > 3.5
 
 
 def of_one_follower(name: str, **hparams: float) -> np.ndarray:
@@ -65,6 +65,11 @@ def test_one_follower_is_the_same_to_both() -> None:
     assert joint.any()
     other_prior = of_one_follower("marginal_posterior", alpha_low=1 / 16)
     assert (joint != other_prior).any(), "as if types were those of two followers"
+
+
+def number(value: int) -> jax.Array:
+    """[1], of the only problem there is."""
+    return jnp.full(1, value, jnp.int32)
 
 
 def known_of(game: js.Game, name: str = "shared_posterior") -> js.learners.Known:
@@ -90,8 +95,8 @@ def test_the_first_part_of_an_epoch_probes() -> None:
     known = known_of(small_game(8).game)
     params = rule.hparams(known)
     state = rule.init(rule.Rule(True), known, params)
-    probe = rule.Plan(js.learners.Choice(jnp.int32(1), jnp.int32(0)), jnp.int32(0))
-    exploit = rule.Plan(js.learners.Choice(jnp.int32(2), jnp.int32(1)), jnp.int32(1))
+    probe = rule.Plan(js.learners.Choice(jnp.int32(1), jnp.int32(0)), number(0))
+    exploit = rule.Plan(js.learners.Choice(jnp.int32(2), jnp.int32(1)), number(1))
     state = state._replace(probe=probe, exploit=exploit, probe_until=jnp.int32(1009))
     regions = [int(rule.act(None, state, known, params, jnp.int32(t)).region) for t in range(1000, 1020)]
     assert regions == [1] * 10 + [2] * 10
@@ -100,9 +105,9 @@ def test_the_first_part_of_an_epoch_probes() -> None:
 def test_probes_go_where_any_of_three_samples_leads() -> None:
     known = known_of(js.scenarios.random_game(5, 3, 2, 3, 2)[0])
     state = rule.init(rule.Rule(True), known, rule.hparams(known))
-    seen, _ = slots.claim(state.slots, jnp.int32(0), jnp.int32(-1))
+    seen, _ = slots.claim(state.slots, number(0), number(-1))
     for outcome in (0, 0, 3):
-        seen = slots.count(seen, jnp.int32(0), jnp.full(1, outcome))
+        seen = slots.count(seen, number(0), number(outcome))
     state = state._replace(slots=seen)
     keys = jax.random.split(jax.random.key(0), 2000)
 
@@ -154,24 +159,39 @@ def test_nothing_is_planned_within_an_epoch(name: str) -> None:
 
 def test_slots_are_taken_in_turn_and_the_least_visited_makes_room() -> None:
     held = slots.empty(1000, 1, 4)
-    assert held.region.shape == (slots.MAX_SLOTS,)
-    held = slots.Slots(jnp.full(3, -1, jnp.int32), jnp.zeros((3, 1, 4), jnp.int32))
-    none = jnp.int32(-1)
+    assert held.way.shape == (slots.MAX_SLOTS, 1)
+    held = slots.Slots(jnp.full((3, 1), -1, jnp.int32), jnp.zeros((3, 1, 4), jnp.int32))
     for place, region in enumerate((70, 5, 900)):
-        held, slot = slots.claim(held, jnp.int32(region), none)
+        held, slot = slots.claim(held, number(region), number(-1))
         assert slot == place
         for _ in range(3 - place):
-            held = slots.count(held, slot, jnp.array([2], jnp.int32))
-    assert held.region.tolist() == [70, 5, 900]
+            held = slots.count(held, slot, number(2))
+    assert held.way[:, 0].tolist() == [70, 5, 900]
     assert held.counts[:, 0, 2].tolist() == [3, 2, 1]
-    again, slot = slots.claim(held, jnp.int32(5), none)
+    again, slot = slots.claim(held, number(5), number(-1))
     assert slot == 1
     np.testing.assert_array_equal(again.counts, held.counts)
-    evicted, slot = slots.claim(held, jnp.int32(8), none)
-    assert (int(slot), evicted.region.tolist()) == (2, [70, 5, 8])
+    evicted, slot = slots.claim(held, number(8), number(-1))
+    assert (int(slot[0]), evicted.way[:, 0].tolist()) == (2, [70, 5, 8])
     assert not evicted.counts[2].any()
-    _, slot = slots.claim(held, jnp.int32(8), jnp.int32(2))
+    _, slot = slots.claim(held, number(8), number(2))
     assert slot == 1, "the slot that is kept stays"
+
+
+def test_each_problem_has_slots_of_its_own() -> None:
+    held = slots.empty(2, 2, 2)
+    both = jnp.array([[4, 0], [4, 1], [3, 0]], jnp.int32)  # ways of two followers in three regions
+    for ways in both:
+        held, slot = slots.claim(held, ways, jnp.full(2, -1, jnp.int32))
+        held = slots.count(held, slot, jnp.array([0, 1], jnp.int32))
+    assert held.way.tolist() == [[4, 0], [3, 1]]
+    assert held.counts.tolist() == [[[2, 0], [0, 2]], [[1, 0], [0, 1]]]
+    by_response = slots.empty(9, 2, 2, responses=(3,))
+    assert by_response.way.shape == (9, 2, 3)
+    rows = jnp.array([[0, 1, 1], [2, 1, 0]], jnp.int32)
+    by_response, first = slots.claim(by_response, rows, jnp.full(2, -1, jnp.int32))
+    by_response, second = slots.claim(by_response, rows.at[0, 2].set(0), first)
+    assert (first.tolist(), second.tolist()) == ([0, 0], [1, 0])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,14 +206,19 @@ def test_every_action_is_counted_under_what_led_to_it(name: str) -> None:
         known = js.learners.know(game, table, 128)
     last = jax.tree.map(lambda leaf: leaf[-1], trace.states)
     expected = np.zeros(last.slots.counts.shape, int)
-    place = {int(region): slot for slot, region in enumerate(last.slots.region)}
+    places = [{int(way): slot for slot, way in enumerate(of)} for of in np.transpose(last.slots.way)]
+    # The two types of a follower do the same or not: its ways, in that order, if both occur.
+    apart = table.responses[: table.num_regions, :, 0] != table.responses[: table.num_regions, :, 1]
+    ways = [np.unique(of_follower).tolist() for of_follower in apart.T]
     for region, theta in zip(trace.region, trace.types, strict=True):
         response = table.responses[region]
         lowest = [int(np.flatnonzero(response[i] == response[i, k])[0]) for i, k in enumerate(theta)]
         if name == "shared_posterior":
-            expected[place[int(region)], 0, 2 * lowest[0] + lowest[1]] += 1
+            expected[places[0][int(region)], 0, 2 * lowest[0] + lowest[1]] += 1
         else:
-            expected[place[int(region)], [0, 1], lowest] += 1
+            for i, of_follower in enumerate(lowest):
+                way = ways[i].index(bool(apart[region, i]))
+                expected[places[i][way], i, of_follower] += 1
     np.testing.assert_array_equal(last.slots.counts, expected)
     found = js.posterior(known, last, num_samples=50)
     assert found.samples.shape == (50, 2, 2)
@@ -236,10 +261,10 @@ def test_systems_that_would_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch)
 def test_what_a_reader_is_told() -> None:
     known = known_of(small_game(8).game)
     state = rule.init(rule.Rule(True), known, rule.hparams(known))
-    held, first = slots.claim(state.slots, jnp.int32(2), jnp.int32(-1))
-    held, second = slots.claim(held, jnp.int32(1), first)
+    held, first = slots.claim(state.slots, number(2), number(-1))
+    held, second = slots.claim(held, number(1), first)
     for slot in (first, first, second):
-        held = slots.count(held, slot, jnp.array([0], jnp.int32))
+        held = slots.count(held, slot, number(0))
     told = rule.info(state._replace(slots=held), known, state.exploit.choice)
     assert told["visits"].shape == (known.table.padded_regions,)
     assert np.asarray(told["visits"])[:3].tolist() == [0, 1, 2]

@@ -37,7 +37,7 @@ def one_region(actions_of_types: list[int]) -> js.learners.Known:
 def sampled(actions_of_types: list[int], counts: list[int], alpha: float, keys: jax.Array) -> np.ndarray:
     """[N, K]: one sample for every key, with one weight alpha of all types."""
     known = one_region(actions_of_types)
-    seen = Slots(jnp.zeros(1, jnp.int32), jnp.asarray([[counts]], jnp.int32))
+    seen = Slots(jnp.zeros((1, 1), jnp.int32), jnp.asarray([[counts]], jnp.int32))
     params = rule.PosteriorParams(*(jnp.float32(number) for number in (0.1, alpha, alpha, 1e-9)))
 
     @jax.jit

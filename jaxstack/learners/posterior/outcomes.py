@@ -19,17 +19,20 @@ from jaxstack.axes import Array, DeviceArray, Int
 from jaxstack.game import Game
 from jaxstack.learners.rows import take_row
 from jaxstack.payoffs import joint_index
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, rounded_up
 
 
 class Outcomes(NamedTuple):
-    """Of every region.
+    """Outcomes of every region. What a follower does under two maps that agree on it is the same observation.
 
-    of_type: [R, P, J] int32, in 0..E-1; -1 for types that a game or a follower lacks, which lead nowhere.
+    of_type: [W, P, J] int32, in 0..E-1, under each way of a problem; -1 for types that a game or a follower
+      lacks, which lead nowhere.
+    way: [R, P] int32, that of a problem in a region; None where each region is a way of its own.
     of_action: [R, n, A] int32, a follower's outcome by its action, in 0..K-1; None where it is the action.
     """
 
-    of_type: Int[Array, "R P J"]
+    of_type: Int[Array, "W P J"]
+    way: Int[Array, "R P"] | None
     of_action: Int[Array, "R n A"] | None
 
 
@@ -65,8 +68,10 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
         of_action = plays.argmax(axis=-2).astype(np.int32)
         responses = np.take_along_axis(of_action, responses, axis=-1)
     if not joint:
-        return Outcomes(responses if game.available is None else _of_own(game, responses), of_action)
-    of_type = outcomes_of_maps(responses, min(game.num_actions, types), joint)[..., 0, :]
+        return Outcomes(
+            *_ways(responses if game.available is None else _of_own(game, responses), table), of_action
+        )
+    of_type = np.asarray(joint_outcomes(responses, min(game.num_actions, types)))
     if game.available is not None:
         digits = np.moveaxis(game.joint_types(), -1, 0)
         places = np.ravel_multi_index(tuple(digits), (types,) * n)  # [.., J]
@@ -74,18 +79,39 @@ def tell_outcomes(game: Game, table: RegionTable, joint: bool) -> Outcomes:
         of_type = np.take_along_axis(of_type, places, axis=-1)
         num_own = game.types_by_follower.prod(axis=-1)[..., None, None]
         of_type = np.where(np.arange(of_type.shape[-1]) < num_own, of_type, -1)
-    return Outcomes(of_type[..., None, :], of_action)
+    return Outcomes(of_type[..., None, :], None, of_action)
 
 
-def outcomes_of_maps(responses: Int[Array, "*R n K"], base: int, joint: bool) -> Int[Array, "*R P J"]:
-    """Outcome of every type under response maps: an action of `base`, or a joint action."""
-    if not joint:
-        return responses
+def _ways(of_type: Int[np.ndarray, "*R n K"], table: RegionTable) -> tuple[np.ndarray, np.ndarray]:
+    """Different rows [.., W, n, K] of each follower, and which of them is its row in a region [.., R, n]."""
+    n = of_type.shape[-2]
+    games = of_type.reshape(-1, *of_type.shape[-3:])
+    way = np.array(
+        [
+            [np.unique(rows[:, i], axis=0, return_inverse=True)[1].reshape(-1) for i in range(n)]
+            for rows in games
+        ],
+        np.int32,
+    )  # [G, n, R]
+    most = int(way.max()) + 1
+    most = most if table.region_mask[..., -1].any() else rounded_up(most, 4)  # to share compiled code
+    different = np.zeros((len(games), n, most, of_type.shape[-1]), np.int32)
+    game, follower = np.ogrid[: len(games), :n]
+    different[game[..., None], follower[..., None], way] = games.swapaxes(1, 2)
+    batch = of_type.shape[:-3]
+    return (
+        different.swapaxes(1, 2).reshape(*batch, most, *of_type.shape[-2:]),
+        way.swapaxes(1, 2).reshape(of_type.shape[:-1]),
+    )
+
+
+def joint_outcomes(responses: Int[Array, "*R n K"], base: int) -> Int[Array, "*R J"]:
+    """Joint action of every joint type, in C order, under response maps of `base` actions."""
     of_type = responses[..., 0, :]
-    for follower in range(1, responses.shape[-2]):  # joint types in C order
+    for follower in range(1, responses.shape[-2]):
         of_type = of_type[..., :, None] * base + responses[..., follower, None, :]
         of_type = of_type.reshape(*of_type.shape[:-2], -1)
-    return of_type[..., None, :]
+    return of_type
 
 
 def warn_of_types(game: Game) -> None:

@@ -77,7 +77,7 @@ def posterior(
         )
     joint = state.slots.counts.shape[1] == 1
     nothing: Any = np.zeros(0, np.int32)
-    if state.slots.region.ndim == 1:  # regions of a table, and not response maps themselves
+    if state.slots.way.ndim == 2:  # numbers of ways in a table, and not responses themselves
         outcomes = tell_outcomes(game, known.table, joint)
         known = with_prepared(known, Prepared(outcomes, Scoring(Candidates(nothing, nothing))))
     params = rule.default_params(state.mode.shape[-1], known.dtype) if hparams is None else hparams

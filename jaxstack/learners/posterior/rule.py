@@ -33,7 +33,7 @@ from jaxstack.learners.candidates import Scoring, score_marginals
 from jaxstack.learners.contract import ActionFeedback, Choice, Fixed, Known, Learner
 from jaxstack.learners.posterior import draws, slots
 from jaxstack.learners.posterior.newton import STEPS, maximise
-from jaxstack.learners.posterior.outcomes import Outcomes, num_outcomes, outcomes_of_maps, seen_outcomes
+from jaxstack.learners.posterior.outcomes import Outcomes, joint_outcomes, num_outcomes, seen_outcomes
 from jaxstack.learners.posterior.slots import Slots
 from jaxstack.learners.rows import take_row
 from jaxstack.learners.searching import epochs
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
     """What is played in a part of an epoch, and the slot that counts what is seen."""
 
     choice: Any  # Choice; without a table, the Place that a search has found
-    slot: Int[DeviceArray, ""]
+    slot: Int[DeviceArray, "P"]
 
 
 class PosteriorState(NamedTuple):
@@ -134,11 +134,13 @@ def learner(
 
 
 def info(state: PosteriorState, known: Known, choice: Choice) -> dict[str, jax.Array]:
-    """For readers: visits [R] of remembered regions, the last mode [P, J], the last round that probes."""
+    """For readers: the last mode [P, J], the last round that probes; of joint types also visits [R]."""
+    told = {"mode": state.mode, "probe_until": state.probe_until}
+    if known.prepared.outcomes.way is not None:
+        return told
     visits = state.slots.counts[:, 0].sum(axis=1)
     of_regions = jnp.zeros(known.table.padded_regions, jnp.int32)
-    of_regions = of_regions.at[jnp.maximum(state.slots.region, 0)].add(visits)
-    return {"visits": of_regions, "mode": state.mode, "probe_until": state.probe_until}
+    return {"visits": of_regions.at[jnp.maximum(state.slots.way[:, 0], 0)].add(visits), **told}
 
 
 def _checked(rule: Rule) -> Rule:
@@ -171,9 +173,9 @@ def default_params(num_types: int, dtype: Any) -> PosteriorParams:
 def init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     """Before round 1: nothing seen; the first epoch begins with it, and plans."""
     zero = jnp.zeros((), jnp.int32)
-    plan = Plan(Choice(zero, zero), zero)
-    num_problems, num_types = known.prepared.outcomes.of_type.shape[-2:]
-    counts = slots.empty(known.table.padded_regions, num_problems, num_outcomes(known.game, rule.joint))
+    num_ways, num_problems, num_types = known.prepared.outcomes.of_type.shape[-3:]
+    plan = Plan(Choice(zero, zero), jnp.zeros(num_problems, jnp.int32))
+    counts = slots.empty(num_ways, num_problems, num_outcomes(known.game, rule.joint))
     uniform = jnp.full((num_problems, num_types), 1 / num_types, known.dtype)
     return PosteriorState(counts, uniform, plan, plan, zero)
 
@@ -191,7 +193,7 @@ def update(
     feedback: ActionFeedback,
     t: jax.Array,
 ) -> PosteriorState:
-    """One more of the actions seen, counted in the slot of the region that was played."""
+    """One more of the actions seen, counted by the ways in which followers respond where it was played."""
     seen = seen_outcomes(known.prepared.outcomes, known.game, choice.region, feedback.actions)
     return state._replace(slots=slots.count(state.slots, plan_of(state, t).slot, seen))
 
@@ -210,8 +212,9 @@ def replan(
     last, exploits = last_probe(rule, params, t)
     first = jnp.where(exploits, jnp.argmax(choices.region != exploited.region), 0)
     probed = jax.tree.map(lambda leaf: take_row(leaf, first), choices)
-    after, exploit_slot = slots.claim(state.slots, exploited.region, jnp.int32(-1))
-    after, probe_slot = slots.claim(after, probed.region, exploit_slot)
+    none = jnp.full_like(state.exploit.slot, -1)
+    after, exploit_slot = slots.claim(state.slots, _ways(known, exploited), none)
+    after, probe_slot = slots.claim(after, _ways(known, probed), exploit_slot)
     plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
     return PosteriorState(after, types, *plans, last)
 
@@ -263,15 +266,25 @@ def of_existing(types: Float[DeviceArray, "P J"], exists: Bool[DeviceArray, "P J
     return types / types.sum(axis=-1, keepdims=True)
 
 
+def _ways(known: Known, choice: Choice) -> Int[DeviceArray, "P"]:
+    """In which way the followers of each problem respond where this is played."""
+    way = known.prepared.outcomes.way
+    return choice.region[None] if way is None else take_row(way, choice.region)
+
+
 def _observed(seen: Slots, known: Known) -> tuple[jax.Array, jax.Array]:
-    """Counts [P, S, E] as floats, and outcomes [P, S, J] of the slots' regions or response maps."""
-    region = jnp.maximum(seen.region, 0)  # free slots have no weight
-    if region.ndim == 1:
-        of_type: Any = take_row(known.prepared.outcomes.of_type, region)  # [S, P, J]
-    else:
-        of_type = outcomes_of_maps(region, known.game.num_actions, joint=seen.counts.shape[1] == 1)
-        if known.game.existing is not None:  # follower by follower
+    """Counts [P, S, E] as floats, and outcomes [P, S, J] under the slots' ways."""
+    way = jnp.maximum(seen.way, 0)  # free slots have no weight
+    if way.ndim == 4:  # whole response maps [n, K]
+        of_type: Any = joint_outcomes(way[:, 0], known.game.num_actions)[:, None]
+    elif way.ndim == 3:
+        of_type = way
+        if known.game.existing is not None:
             of_type = jnp.where(jnp.asarray(known.game.existing), of_type, -1)
+    elif known.prepared.outcomes.way is None:
+        of_type = take_row(known.prepared.outcomes.of_type, way[:, 0])  # [S, 1, J]
+    else:
+        of_type = jnp.take_along_axis(jnp.asarray(known.prepared.outcomes.of_type), way[:, :, None], axis=0)
     counts = seen.counts.astype(known.dtype)
     return jnp.moveaxis(counts, 1, 0), jnp.moveaxis(of_type, 1, 0)
 

@@ -2,7 +2,7 @@
 
 The rule is that of `jaxstack.learners.posterior.rule`, with the same epochs. What differs: a plan is a
 commitment that a search has found, from the plan of the epoch before (`jaxstack.learners.searching`); what
-was seen is counted by the response map under which it was seen; and as a search costs far more than a fit,
+was seen is counted by the responses under which it was seen; and as a search costs far more than a fit,
 every epoch has one sample.
 """
 
@@ -21,7 +21,6 @@ from jaxstack.learners.posterior import slots
 from jaxstack.learners.posterior.newton import maximise
 from jaxstack.learners.posterior.outcomes import require_equal_draws, warn_of_correlation, warn_of_types
 from jaxstack.learners.posterior.rule import Fit, Plan, PosteriorParams, PosteriorState, Rule
-from jaxstack.learners.posterior.slots import MAX_SLOTS, Slots
 from jaxstack.learners.searching import nowhere, of_joint, of_marginals, prepare_search, search
 from jaxstack.payoffs import joint_index
 from jaxstack.solvers.walk import Arrangement
@@ -81,10 +80,9 @@ def _init(rule: Rule, known: Known, params: PosteriorParams) -> PosteriorState:
     game, zero = known.game, jnp.zeros((), jnp.int32)
     n = game.num_followers
     counts = (1, game.num_actions**n) if rule.joint else (n, game.num_actions)
-    empty = Slots(
-        jnp.full((MAX_SLOTS, n, game.num_types), -1, jnp.int32), jnp.zeros((MAX_SLOTS, *counts), jnp.int32)
-    )
-    plan = Plan(nowhere(known), zero)
+    responses = (n, game.num_types) if rule.joint else (game.num_types,)
+    empty = slots.empty(slots.MAX_SLOTS, counts[0], counts[1], responses)
+    plan = Plan(nowhere(known), jnp.zeros(counts[0], jnp.int32))
     num_types = _num_types(rule, game)
     uniform = jnp.full((1 if rule.joint else n, num_types), 1 / num_types, known.dtype)
     return PosteriorState(empty, uniform, plan, plan, zero)
@@ -128,8 +126,9 @@ def _replan(
 
     places = jax.lax.map(searched, (jnp.stack([for_probe, for_exploit]), weights))
     probed, exploited = (jax.tree.map(lambda leaf, at=at: leaf[at], places) for at in (0, 1))
-    after, exploit_slot = slots.claim(state.slots, exploited.responses, jnp.int32(-1))
-    after, probe_slot = slots.claim(after, probed.responses, exploit_slot)
+    ways = [place.responses[None] if rule.joint else place.responses for place in (probed, exploited)]
+    after, exploit_slot = slots.claim(state.slots, ways[1], jnp.full_like(state.exploit.slot, -1))
+    after, probe_slot = slots.claim(after, ways[0], exploit_slot)
     plans = Plan(probed, probe_slot), Plan(exploited, exploit_slot)
     return PosteriorState(after, types[1], *plans, rules.last_probe(rule, params, t)[0])
 
