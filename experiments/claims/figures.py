@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from experiments.claims.curves import Curve
 from jaxstack.plots import style
@@ -51,9 +52,14 @@ def panels(count: int, columns: int | None = None) -> tuple[Figure, list[Any]]:
     return figure, axes[:count]
 
 
-def errorbars(axes: Axes, drawn: Curve, **options: Any) -> None:
-    """A curve with its intervals; its label is its name, unless the options have another."""
-    axes.errorbar(drawn.x, drawn.y, drawn.error, **{"label": drawn.name} | options)
+def errorbars(axes: Axes, drawn: Curve, aside: float = 0.0, **options: Any) -> None:
+    """A curve with its intervals, so many points aside; its label is its name, or what the options say."""
+    bars = axes.errorbar(drawn.x, drawn.y, drawn.error, **{"label": drawn.name} | options)
+    if aside:
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        for part in bars.get_children():  # set afterwards: limits follow from the data
+            part.set_transform(axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans))
 
 
 def learner_lines(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
@@ -70,8 +76,9 @@ def learner_lines(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
 def _label_decades(axis: Axis, ends: tuple[float, float]) -> None:
     """Labels that have room on a small panel: powers of ten, and 2 and 5 between them where there are few."""
     low, high = min(ends), max(ends)
-    if low > 0 and high / low < 40 and isinstance(axis.get_major_locator(), LogLocator):
-        decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    decades = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    few = np.count_nonzero((low <= decades) & (decades <= high)) < 2 or high / low < 40
+    if few and isinstance(axis.get_major_locator(), LogLocator):
         for leading in ((1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8)):
             ticks = np.outer(decades, leading).ravel()
             ticks = ticks[(low <= ticks) & (ticks <= high)]
