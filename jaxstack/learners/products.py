@@ -19,25 +19,27 @@ from jaxstack.axes import Array, Complex, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.regions.table import RegionTable, rounded_up
 
+MAX_FACTORS = 1 << 22  # entries of a table of leaves (K N F); with more, maps are worked through one by one
+
 
 class Products(NamedTuple):
     """Product terms of a payoff (`LeaderPayoff.product_terms`), and the tree of blocks ([G, ..] for a batch).
 
-    leaves: [1 + K, N] int32, a follower and its response to each type.
+    follower: [N] int32, of every leaf; leaves: [K, N, F] complex, the factors of its response to each type.
     levels: from the leaves up, [2, N'] int32: the two nodes of the level below whose blocks a node joins,
       counted from 1; 0 stands for no follower.
     root: [R] int32, the node of the last level that is the whole of a map, counted from 0.
     """
 
     coefficients: Complex[Array, "F L"]
-    factors: Complex[Array, "K A F"]
-    leaves: Int[Array, "1+K N"]
+    follower: Int[Array, "N"]
+    leaves: Complex[Array, "K N F"]
     levels: tuple[Int[Array, "2 M"], ...]
     root: Int[Array, "R"]
 
 
 def prepare_products(game: Game, table: RegionTable) -> Products | None:
-    """Products of a table's response maps; None where the payoff is no sum of products."""
+    """Products of a table's response maps; None where the payoff is no sum of so few products."""
     terms = game.leader.product_terms()
     if terms is None:
         return None
@@ -54,29 +56,24 @@ def prepare_products(game: Game, table: RegionTable) -> Products | None:
     nodes, roots = zip(*trees, strict=True)
     leaves, *levels = map(stacked, zip(*nodes, strict=True))
     coefficients, factors = terms
+    follower, response = leaves[..., 0, :], leaves[..., 1:, :]
+    if response.size * factors.shape[-1] > MAX_FACTORS:
+        return None
+    of_type = np.broadcast_to(np.arange(len(factors)), maps[-1])[:, None]
     return Products(
-        coefficients,
-        np.broadcast_to(factors, (*batch, *factors.shape)),
-        leaves,
-        tuple(levels),
-        np.stack(roots).reshape(*batch, -1),
+        coefficients, follower, factors[of_type, response], tuple(levels), np.stack(roots).reshape(*batch, -1)
     )
 
 
 def payoff_vectors(products: Products, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
     """Expected payoff vector under every response map, in units, where followers' types are independent."""
-    coefficients, factors = jnp.asarray(products.coefficients), jnp.asarray(products.factors)
-    follower, *response = jnp.asarray(products.leaves)
-    marginals = marginals.astype(factors.dtype)
-    of_type = np.broadcast_to(np.arange(len(factors)), len(response))
-    means = [
-        marginals[follower, k, None] * factors[of_type[k], plays] for k, plays in enumerate(response)
-    ]  # K times [N, F]
-    block = sum(means[1:], means[0])
+    leaves = jnp.asarray(products.leaves)
+    of_leaf = marginals.astype(leaves.dtype)[jnp.asarray(products.follower)]  # [N, K]
+    block = (of_leaf.T[:, :, None] * leaves).sum(axis=0)
     for first, second in map(jnp.asarray, products.levels):
         block = jnp.concatenate([jnp.ones_like(block[:1]), block])
         block = block[first] * block[second]
-    return (block[jnp.asarray(products.root)] @ coefficients).real
+    return (block[jnp.asarray(products.root)] @ jnp.asarray(products.coefficients)).real
 
 
 def _tree(responses: Int[np.ndarray, "R n K"]) -> tuple[list[np.ndarray], np.ndarray]:
