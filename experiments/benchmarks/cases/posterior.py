@@ -1,4 +1,4 @@
-"""Rounds x runs per second of the posterior learners by size, and of `erm_product` on the same games."""
+"""Rounds x runs per second of the posterior learners by size, and of learners that see types beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.benchmarks.simulation import cpu_devices, simulation
 
 
 class Size(NamedTuple):
-    """A random game, who plays it, and for how long: runs on each device, whole tiles of them.
+    """A random game, who plays it beside whom, and for how long: runs on each device, whole tiles of them.
 
     Epochs grow with rounds: at shorter horizons planning takes more of the time.
     """
@@ -24,16 +24,18 @@ class Size(NamedTuple):
     num_runs: int
     horizon: int = 100_000
     learner: str = "shared_posterior"
+    beside: str = "erm_joint"
     payoff: str = "tabular"
     types: str = "joint"
 
 
 GAMES: tuple[Size, ...] = (
     Size((2, 2, 3, 2), 256),  # J = 9
-    Size((3, 3, 3, 2), 128),  # 27
-    Size((2, 3, 4, 2), 128),  # 64
-    Size((3, 6, 4, 2), 2),  # 4,096
-    Size((2, 200, 2, 2), 32, 300, "marginal_posterior", "separable", "independent"),
+    Size((3, 3, 3, 2), 256),  # 27
+    Size((2, 3, 4, 2), 256),  # 64
+    Size((3, 6, 4, 2), 2, 30_000),  # 4,096
+    Size((2, 200, 2, 2), 8, 1_000, "marginal_posterior", "erm_product", "separable", "independent"),
+    Size((2, 200, 2, 2), 8, 300, "marginal_posterior", "erm_product", "anonymous", "independent"),
 )
 SMALL = 2_000  # rounds of a look
 
@@ -48,7 +50,7 @@ def run(effort: Effort, games: Sequence[Size] = GAMES) -> Iterator[Row]:
         table, num_runs = js.enumerate_regions(game), of_game.num_runs * len(devices)
         calls = {
             name: simulation(name, game, types, num_runs, table=table, devices=devices)
-            for name in (of_game.learner, "erm_product")
+            for name in (of_game.learner, of_game.beside)
         }
         # A few rounds compile as much as many.
         compiled = {name: calibrate(0.0, call, 8).compile for name, call in calls.items()}
