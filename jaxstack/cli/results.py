@@ -36,6 +36,8 @@ class _Described(NamedTuple):
 class Results:
     """Table, curves and pictures of a spec without axes; of each scenario as soon as its cells are there.
 
+    Its regions are drawn after the first of them, which made the program that a run is drawn with.
+
     They are made in a thread of their own, since cells play outside of Python. A context; `finish` within it.
     """
 
@@ -48,6 +50,7 @@ class Results:
         self._left = [{cell.key for cell in group} for group in self._groups]
         self._problems = [games.problem_of(group[0].game_key) for group in self._groups]
         self._stems = _file_stems(self._problems)
+        self._regions: dict[int, Future[list[str]]] = {}
         self._described: dict[int, Future[_Described]] = {}
         self._pool = ThreadPoolExecutor(1)
 
@@ -63,6 +66,8 @@ class Results:
             return
         for at, left in enumerate(self._left):
             left.discard(outcome.cell.key)
+            if outcome.cell.key == self._groups[at][0].key and at not in self._regions:
+                self._regions[at] = self._pool.submit(self._draw_regions, at)
             if not left and at not in self._described:
                 self._described[at] = self._pool.submit(self._describe, at)
 
@@ -87,32 +92,42 @@ class Results:
         files = ", ".join(("results.json", "curves.csv", "spec.toml", *pictures))
         console.print(Text(f"Written to {self._out}: {files}"))
 
+    def _draw_regions(self, at: int) -> list[str]:
+        """Draw the regions of a scenario, if they can be drawn; names of files."""
+        from jaxstack.sweeps import games, run
+
+        first, problem = self._groups[at][0], self._problems[at]
+        table = games.table_of(first.game_key, False, first.run.table)
+        if table is None or problem.game.dimension not in (1, 2):
+            return []
+        # Padded as the cell was, so that the run that is drawn finds its program.
+        padded = games.table_of(first.game_key, run.is_small(first), first.run.table)
+        figure = _picture_of_regions(self._spec, problem, table, padded)
+        return [self._write(f"{self._stems[at]}-regions.png", figure)]
+
     def _describe(self, at: int) -> _Described:
-        """Read the cells of a scenario, and draw them."""
+        """Read the cells of a scenario, and draw their curves."""
         from jaxstack import plots, report
         from jaxstack.sweeps import cells, games, run
 
-        group, problem, stem = self._groups[at], self._problems[at], self._stems[at]
-        told = _Described([], [], [])
-
-        def draw(name: str, figure: Figure) -> None:
-            write_file(self._out / name, lambda file: figure.savefig(file, format="png", dpi=DOTS_PER_INCH))
-            told.pictures.append(name)
-
+        group, problem = self._groups[at], self._problems[at]
         table = games.table_of(group[0].game_key, False, group[0].run.table)
         played = [run.curve_of(self._out, cell) for cell in group]
-        for cell, curve in zip(group, played, strict=True):
-            theorem = cells.learner_of(cell).theorem
-            told.curves.append((problem.name, curve))
-            told.records.append(report.record(problem.name, problem.game, table, curve, theorem))
+        theorems = [cells.learner_of(cell).theorem for cell in group]
+        records = [
+            report.record(problem.name, problem.game, table, curve, theorem)
+            for curve, theorem in zip(played, theorems, strict=True)
+        ]
         title = f"{problem.name}: {sizes(problem.game)}, {self._spec.run.runs:,} runs"
         label = r"$\sqrt{T}$, the theorems' rate up to logs (shape only)"
-        draw(f"{stem}-regret.png", plots.regret_curves(played, lambda t: t**0.5, title, label))
-        if table is not None and problem.game.dimension in (1, 2):
-            # Padded as the cells were, so that the run that is drawn finds their program.
-            padded = games.table_of(group[0].game_key, run.is_small(group[0]), group[0].run.table)
-            draw(f"{stem}-regions.png", _picture_of_regions(self._spec, problem, table, padded))
-        return told
+        figure = plots.regret_curves(played, lambda t: t**0.5, title, label)
+        pictures = [self._write(f"{self._stems[at]}-regret.png", figure), *self._regions[at].result()]
+        return _Described(records, [(problem.name, curve) for curve in played], pictures)
+
+    def _write(self, name: str, figure: Figure) -> str:
+        """Write a picture to the folder; its name."""
+        write_file(self._out / name, lambda file: figure.savefig(file, format="png", dpi=DOTS_PER_INCH))
+        return name
 
 
 def _picture_of_regions(spec: Spec, problem: Problem, table: Any, padded: Any) -> Figure:
