@@ -132,14 +132,13 @@ def draw(curves: list[Curve]) -> Figure:
     """With a table and without, side by side; and regret against L beyond."""
     figure, (left, right) = panels(2)
     drawn = by_panel(curves)
-    for each, colour, aside in zip(drawn["where a table fits"], COLOURS[5:2:-2], (-0.08, 0.08), strict=True):
-        at = np.arange(len(each.x))
-        errorbars(left, each._replace(x=at + aside), fmt="o", color=colour)
-        left.set_xticks(at, list(each.x))
+    for each, colour, aside in zip(drawn["where a table fits"], COLOURS[5:2:-2], (-8, 8), strict=True):
+        errorbars(left, each, aside, fmt="o", color=colour)
+    left.margins(x=0.3)
     left.set(title="where a table fits", xlabel="$L$, $n$", ylabel="regret after round 10 / payoff range")
     left.set_ylim(bottom=0)
-    for each, colour, marker in zip(drawn["no table"], COLOURS, "os^", strict=False):
-        errorbars(right, each, color=colour, marker=marker, markersize=5)
+    for each, colour, marker, aside in zip(drawn["no table"], COLOURS, "os^", (0, -4, 4), strict=False):
+        errorbars(right, each, aside, color=colour, marker=marker, markersize=5)
     reference(right, MOST, f"asked of ERM: {MOST:g}")
     right.set(xscale="log", yscale="log", title="no table", xlabel="leader actions $L$")
     right.set_ylabel("regret / payoff range")

@@ -30,6 +30,8 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
     Elsewhere its model is wrong, and its regret can be linear in T: it settles on what would be best if types
     were independent. It cannot know whether they are, so it warns where the payoff is no sum.
 
+    What a follower did is counted by its own response: 64 different ones are remembered, those visited most.
+
     Args and hyperparameters: as for `shared_posterior`, where J = K.
 
     Raises:
