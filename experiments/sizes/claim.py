@@ -88,11 +88,12 @@ def draw(curves: list[Curve]) -> Figure:
     scenarios, lines = by_panel(curves), learner_lines(curves)
     figure, axes = panels(len(scenarios), columns=2)
     for axis, (scenario, drawn) in zip(axes, scenarios.items(), strict=True):
-        for each in drawn:
-            if each.name.endswith(", bound"):
-                axis.plot(each.x, each.y, ":", color=lines[each.name]["color"])
-            else:
-                errorbars(axis, each, **lines[each.name])
+        bounds = [each for each in drawn if each.name.endswith(", bound")]
+        measured = [each for each in drawn if not each.name.endswith(", bound")]
+        for each in bounds:
+            axis.plot(each.x, each.y, ":", color=lines[each.name]["color"])
+        for each, aside in zip(measured, (-2, 2), strict=False):
+            errorbars(axis, each, aside, **lines[each.name])
         ticks = drawn[0].x
         axis.set(xscale="log", yscale="log", title=scenario, xlabel=f"${AXES[scenario][1]}$")
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
