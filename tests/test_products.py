@@ -17,8 +17,6 @@ from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.scenarios import random_game
 from tests.reference import value
 
-pytestmark = pytest.mark.filterwarnings("ignore:marginal_posterior takes types")
-
 
 def anonymous(rng: np.random.Generator, L: int, n: int, A: int) -> AnonymousPayoff:
     return AnonymousPayoff(rng.uniform(-3, 2, (L, *(n + 1,) * (A - 1))), num_followers=n)
@@ -91,6 +89,18 @@ def test_a_batch_is_its_games() -> None:
         np.testing.assert_array_equal(
             vectors[: len(expected)][: alone.num_regions], expected[: alone.num_regions]
         )
+
+
+def test_what_is_too_large_is_so_alone_and_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    game, _ = random_game(0, 2, 5, 2, 2, payoff="anonymous")
+    both = js.stack([game, game])
+    tables = js.enumerate_regions(game), js.enumerate_regions(both)
+    alone = prepare_products(game, tables[0])
+    assert alone is not None
+    for most, fits in ((alone.leaves.size, True), (alone.leaves.size - 1, False)):
+        monkeypatch.setattr("jaxstack.learners.products.MAX_FACTORS", most)
+        found = [prepare_products(game, tables[0]), prepare_products(both, tables[1])]
+        assert [products is not None for products in found] == [fits, fits]
 
 
 def test_scores_of_many_followers() -> None:

@@ -57,7 +57,7 @@ def prepare_products(game: Game, table: RegionTable) -> Products | None:
     leaves, *levels = map(stacked, zip(*nodes, strict=True))
     coefficients, factors = terms
     follower, response = leaves[..., 0, :], leaves[..., 1:, :]
-    if response.size * factors.shape[-1] > MAX_FACTORS:
+    if response.shape[-2] * response.shape[-1] * factors.shape[-1] > MAX_FACTORS:  # of each game of a batch
         return None
     of_type = np.broadcast_to(np.arange(len(factors)), maps[-1])[:, None]
     return Products(
