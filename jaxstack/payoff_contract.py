@@ -92,6 +92,13 @@ class LeaderPayoff(Protocol):
         """
         ...
 
+    def index_terms(self) -> tuple[Float[Array, "I L"], Int[np.ndarray, "n K A"]] | None:
+        """v, s with u(l, a, k) = v[sum_i s[i, k_i, a_i], l], if u is read off such a table. Host only.
+
+        Of a batch, v is [G, I, L], and s is the same for all.
+        """
+        ...
+
     def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:
         """The payoff of M commitments in place of L leader actions: row m is <points[m], u>. Host only."""
         ...

@@ -116,6 +116,11 @@ class TabularPayoff:
     def product_terms(self) -> None:
         return None
 
+    def index_terms(self) -> tuple[Float[np.ndarray, "I L"], Int[np.ndarray, "n 1 A"]]:
+        n, actions = self.num_followers, self.num_actions
+        steps = actions ** np.arange(n)[::-1, None, None] * np.arange(actions)
+        return _by_index(self.table, n), steps.astype(np.int32)
+
     def at(self, points: Float[np.ndarray, "M L"]) -> TabularPayoff:
         return payoff_units.mixed(self, points, 1 + self.num_followers)
 
@@ -209,6 +214,9 @@ class SeparablePayoff:
         return np.swapaxes(self.table, -1, -2)[..., None, :, :]
 
     def product_terms(self) -> None:
+        return None
+
+    def index_terms(self) -> None:
         return None
 
     def at(self, points: Float[np.ndarray, "M L"]) -> SeparablePayoff:
@@ -358,11 +366,22 @@ class AnonymousPayoff:
         turns = np.concatenate([np.zeros((1, len(kept))), frequency[:, kept]]) / size
         return np.swapaxes(waves, -1, -2), np.exp(2j * np.pi * turns)[None]
 
+    def index_terms(self) -> tuple[Float[np.ndarray, "I L"], Int[np.ndarray, "n 1 A"]]:
+        axes, size = self.num_actions - 1, self.num_followers + 1
+        steps = np.append(0, size ** np.arange(axes)[::-1]).astype(np.int32)  # one more in a count
+        return _by_index(self.table, axes), np.tile(steps, (self.num_followers, 1, 1))
+
     def at(self, points: Float[np.ndarray, "M L"]) -> AnonymousPayoff:
         return payoff_units.mixed(self, points, self.num_actions)
 
     def shifted(self, amount: np.ndarray, unit: Float[np.ndarray, "L"], scale: np.ndarray) -> AnonymousPayoff:
         return payoff_units.shifted(self, amount, unit, scale, self.num_actions)
+
+
+def _by_index(table: Float[np.ndarray, "L *I"], axes: int) -> Float[np.ndarray, "I L"]:
+    """[.., I, L]: the last so many axes in C order, before that of the leader's actions."""
+    flat = np.reshape(table, (*np.shape(table)[: np.ndim(table) - axes], -1))
+    return np.swapaxes(flat, -1, -2)
 
 
 def joint_index(digits: Int[Array, "n"], base: int) -> Int[Array, ""]:

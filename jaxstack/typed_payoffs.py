@@ -162,6 +162,13 @@ class TypedPayoff:
         coefficients, of_move = terms
         return coefficients, of_move.reshape(self.num_types, self.num_actions, -1)
 
+    def index_terms(self) -> tuple[Float[np.ndarray, "I L"], Int[np.ndarray, "n K A"]] | None:
+        terms = self.moves.index_terms()
+        if terms is None:
+            return None
+        table, steps = terms
+        return table, steps.reshape(len(steps), self.num_types, self.num_actions)
+
     def at(self, points: Float[np.ndarray, "M L"]) -> TypedPayoff:
         return TypedPayoff(self.moves.at(points), self.num_types)
 

@@ -65,6 +65,34 @@ def test_a_search_in_lanes_takes_the_lowest_of_the_tied(size: int) -> None:
         assert int(rows.first_best_in_lanes(leads, jnp.float32(1e-3))) == first(values, 1e-3)
 
 
+@pytest.mark.parametrize("size", [1, 9, 32, 33, 200])
+@pytest.mark.parametrize("games", [None, 2])
+def test_a_row_is_added_and_one_counted(size: int, games: int | None) -> None:
+    """In vectors of few numbers and in lanes; alone, over runs, and over runs of games with own tables."""
+    rng, runs, batch = np.random.default_rng(size), 5, () if games is None else (games,)
+    table = rng.normal(size=(*batch, 7, size)).astype(np.float32)
+    values = rng.normal(size=(*batch, runs, size)).astype(np.float32)
+    index = rng.integers(0, 7, (*batch, runs)).astype(np.int32)
+
+    def add(values: jax.Array, index: jax.Array, table: jax.Array) -> jax.Array:
+        rows_of_table = rows.in_lanes(table, 0)
+        return rows.add_row(rows.in_lanes(values, 0), index, rows_of_table).reshape(-1)[:size]
+
+    def count(index: jax.Array) -> jax.Array:
+        none = jnp.zeros((1,) * (size > rows.FEW) + (size,), jnp.int32)
+        return rows.count_one(none, index % size).reshape(-1)
+
+    over_runs = jax.vmap(add, (0, 0, None)), jax.vmap(count)
+    added, counted = over_runs if games is None else map(jax.vmap, over_runs)
+    expected = values + np.take_along_axis(table, index[..., None], axis=-2)
+    np.testing.assert_array_equal(added(values, index, table), expected)
+    np.testing.assert_array_equal(counted(index), index[..., None] % size == np.arange(size))
+    if games is None:
+        np.testing.assert_array_equal(add(values[0], index[0], table), expected[0])
+        own = jax.vmap(add)(values, index, np.stack([table] * runs))
+        np.testing.assert_array_equal(own, expected)
+
+
 @pytest.mark.parametrize("count", [1, 5, 64, 130])
 def test_a_weighted_sum_is_one_and_rows_of_zeros_change_nothing(count: int) -> None:
     """Written out and in a loop; by runs that share the rows; to the last bit whatever stands behind."""

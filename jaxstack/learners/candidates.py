@@ -17,7 +17,14 @@ from jaxstack import memory
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Known, tie_tolerance
-from jaxstack.learners.products import Products, payoff_vectors, prepare_products
+from jaxstack.learners.products import (
+    Products,
+    Sums,
+    expected_vectors,
+    prepare_blocks,
+    prepare_products,
+    prepare_sums,
+)
 from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
@@ -56,6 +63,7 @@ class Scoring(NamedTuple):
     marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
     commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors per region
     products: Products | None = None  # with which those of independent types are computed
+    sums: Sums | None = None  # with which those of a joint type are
     joint_types: Int[Array, "J n"] | None = None  # int32
     strides: Int[Array, "n"] | None = None  # int32
 
@@ -76,7 +84,9 @@ def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
     if additive:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
     of_regions = commitments(table, candidates)
-    return Scoring(candidates, commitment=of_regions, products=prepare_products(game, table))
+    blocks = prepare_blocks(table)
+    products, sums = prepare_products(game, blocks), prepare_sums(game, blocks)
+    return Scoring(candidates, commitment=of_regions, products=products, sums=sums)
 
 
 def score_marginals(
@@ -96,7 +106,7 @@ def score_marginals(
     vectors = (
         _vectors_map_by_map(known, marginals)
         if scoring.products is None
-        else payoff_vectors(scoring.products, marginals)
+        else expected_vectors(scoring.products, marginals)
     )
     return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
 
@@ -119,7 +129,7 @@ def list_candidates(table: RegionTable) -> Candidates:
     return _first(table, rounded_up(most, 64) if padded else most)
 
 
-def real_candidates(table: RegionTable, multiple: int = 1) -> Candidates:
+def real_candidates(table: RegionTable, least: int = 1) -> Candidates:
     """Candidates without what a padded table adds ([G, M] for a batch, M of the game that has the most).
 
     Products of matrices with more candidates are rounded in another order, and where candidates nearly tie
@@ -127,10 +137,10 @@ def real_candidates(table: RegionTable, multiple: int = 1) -> Candidates:
 
     Args:
       table: of regions.
-      multiple: of which M is to be one.
+      least: what M is at least.
     """
     most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
-    return _first(table, most + -most % multiple)
+    return _first(table, max(most, least))
 
 
 def _first(table: RegionTable, count: int) -> Candidates:

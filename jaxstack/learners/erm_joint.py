@@ -24,21 +24,23 @@ from jaxstack.learners.contract import (
     tie_tolerance,
 )
 from jaxstack.learners.erm_search import erm_by_search
-from jaxstack.learners.rows import first_best_in_lanes, in_lanes, take_row
+from jaxstack.learners.products import payoff_vectors
+from jaxstack.learners.rows import FEW, add_row, count_one, first_best_in_lanes, in_lanes, take_row
 from jaxstack.payoffs import joint_index
 
 
 class TypeCounts(NamedTuple):
     """How often each joint type (F = J) or each follower type (F = nK) was seen, and what follows from it.
 
-    counts: [1, F] int32: a table of one row, which is written without moving the others.
-    leads: [M/8, 8] summed unit values of all candidates, less a number that is the same for all; -inf on
-      padding. See `rows.in_lanes`.
+    counts: [F] int32 where these are few, else [1, F]: a table of one row, which is written without moving
+      the others.
+    leads: summed unit values of all candidates, less a number that is the same for all; -inf on padding.
+      [M] where these are few, else [M/8, 8]: see `rows.in_lanes`.
     best: [] int32, the first best candidate.
     """
 
-    counts: Int[DeviceArray, "1 F"]
-    leads: Float[DeviceArray, "M/8 8"]
+    counts: Int[DeviceArray, "*1 F"]
+    leads: Float[DeviceArray, "*M/8 8"]
     best: Int[DeviceArray, ""]
 
 
@@ -80,7 +82,7 @@ def erm_joint() -> Learner:
 
 
 def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
-    return {"counts": state.counts[0]} if isinstance(state, TypeCounts) else {}
+    return {"counts": state.counts.reshape(-1)} if isinstance(state, TypeCounts) else {}
 
 
 def _init(known: Known, hparams: NoParams) -> State:
@@ -89,7 +91,8 @@ def _init(known: Known, hparams: NoParams) -> State:
         shape = (known.table.padded_regions, known.game.num_leader_actions)
         return PayoffSums(jnp.zeros(shape, known.dtype), jnp.zeros(shape, known.dtype))
     nothing = in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
-    return TypeCounts(jnp.zeros((1, values.shape[-1]), jnp.int32), nothing, jnp.zeros((), jnp.int32))
+    shape = (1,) * (values.shape[-1] > FEW) + values.shape[-1:]
+    return TypeCounts(jnp.zeros(shape, jnp.int32), nothing, jnp.zeros((), jnp.int32))
 
 
 def _act(key: jax.Array, state: State, known: Known, hparams: NoParams, t: jax.Array) -> Choice:
@@ -109,18 +112,26 @@ def _update(
     state: State, known: Known, hparams: NoParams, choice: Choice, feedback: TypeFeedback, t: jax.Array
 ) -> State:
     if isinstance(state, PayoffSums):
-        by_follower = jnp.asarray(known.table.responses).astype(jnp.int32)
-        actions = jnp.take_along_axis(by_follower, feedback.types[None, :, None], axis=2)[:, :, 0]  # [R, n]
-        payoffs = jax.vmap(known.unit_payoff_vector, (0, None))(actions, feedback.types)
+        payoffs = _payoff_vectors(known, feedback.types)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
-    seen = _seen(known, feedback.types)
-    counts = state.counts.at[0, seen].add(1, mode="promise_in_bounds")
-    rows = in_lanes(values.T, 0)  # [F, M/8, 8]
-    leads = functools.reduce(jnp.add, [take_row(rows, one) for one in seen], state.leads)
+    rows = in_lanes(values.T, 0)
+    counts, leads = state.counts, state.leads
+    for one in _seen(known, feedback.types):
+        counts = count_one(counts, one)
+        leads = add_row(leads, one, rows)
     return TypeCounts(
         counts, leads, first_best_in_lanes(leads, tie_tolerance(leads.dtype) * t.astype(leads.dtype))
     )
+
+
+def _payoff_vectors(known: Known, types: Int[DeviceArray, "n"]) -> Float[DeviceArray, "R L"]:
+    """Payoff vector, in units, under the response map of every region against one joint type."""
+    if known.prepared.sums is not None:
+        return payoff_vectors(known.prepared.sums, types).astype(known.dtype)
+    by_follower = jnp.asarray(known.table.responses).astype(jnp.int32)
+    actions = jnp.take_along_axis(by_follower, types[None, :, None], axis=2)[:, :, 0]  # [R, n]
+    return jax.vmap(known.unit_payoff_vector, (0, None))(actions, types)
 
 
 def _refresh(state: State, known: Known, hparams: NoParams) -> State:
@@ -128,7 +139,7 @@ def _refresh(state: State, known: Known, hparams: NoParams) -> State:
     if isinstance(state, PayoffSums):
         return state
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
-    scores = values @ state.counts[0].astype(values.dtype)
+    scores = values @ state.counts.reshape(-1).astype(values.dtype)
     return state._replace(leads=in_lanes(scores - scores.max(), -jnp.inf))
 
 

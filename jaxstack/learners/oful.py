@@ -25,7 +25,7 @@ from jaxstack.learners.contract import (
     add_compensated,
     tie_tolerance,
 )
-from jaxstack.learners.rows import LANES, first_best_in_lanes, take_row, weighted_sum
+from jaxstack.learners.rows import first_best_in_lanes, lanes, take_row, weighted_sum
 from jaxstack.regions.table import RegionTable
 
 _NEGLIGIBLE = 1e-12  # of the largest eigenvalue: directions in which no feature has a component
@@ -108,10 +108,11 @@ def _info(state: OFULState, known: Known, choice: Choice) -> dict[str, jax.Array
 
 
 def _prepare(game: Game, table: RegionTable) -> Prepared:
-    candidates = real_candidates(table, multiple=LANES)
-    features = joint_features(game, table, candidates)
     mask = table.vertex_mask
     own = mask.sum(axis=(-2, -1)).astype(np.int32)
+    shape = lanes(int(own.max()))
+    candidates = real_candidates(table, math.prod(shape))
+    features = joint_features(game, table, candidates)
     num_joint_types = game.types_by_follower.prod(axis=-1)
     if game.num_games is None:
         features = _in_span(features, int(own), int(num_joint_types))
@@ -120,7 +121,7 @@ def _prepare(game: Game, table: RegionTable) -> Prepared:
         rank = max(one.shape[-1] for one in each)
         features = np.stack([np.pad(one, ((0, 0), (0, rank - one.shape[-1]))) for one in each])
     row = np.cumsum(mask.reshape(*mask.shape[:-2], -1), axis=-1).reshape(mask.shape) - 1
-    by_feature = np.swapaxes(features, -1, -2).reshape(*features.shape[:-2], features.shape[-1], -1, LANES)
+    by_feature = np.swapaxes(features, -1, -2).reshape(*features.shape[:-2], features.shape[-1], *shape)
     return Prepared(candidates, features, by_feature, row.astype(np.int32))
 
 
@@ -129,7 +130,9 @@ def _in_span(features: Float[np.ndarray, "M J"], own: int, num_joint_types: int)
     real = features[:own, :num_joint_types]
     eigenvalues, basis = np.linalg.eigh(np.einsum("mj,mk->jk", real, real, optimize=True))
     rank = int((eigenvalues > _NEGLIGIBLE * eigenvalues[-1]).sum())
-    return features[:, :num_joint_types] @ basis[:, -rank:]
+    # A product of more rows may be rounded in another order: padding repeats the first of a game's own.
+    row = np.arange(len(features))
+    return (real @ basis[:, -rank:])[np.where(row < own, row, 0)]
 
 
 def default_params(known: Known) -> OFULParams:

@@ -1,48 +1,109 @@
-"""Expected payoff vectors under all response maps at once, where payoffs are sums of products over followers.
+"""Payoff vectors under all response maps at once, where payoffs come of sums or products over followers.
 
 Where types are independent, the mean of a product over followers is the product of their means. Maps of
 neighbouring regions differ in few followers, so that a block of followers responds in far fewer ways than
-there are maps, and its product is needed once for each way. Blocks are nodes of a binary tree: its leaves
-are ways in which one follower responds, its roots whole maps. With R maps and F terms that takes little more
-than R F products, where map by map it is n R F.
+there are maps, and its product, or sum, is needed once for each way. Blocks are nodes of a binary tree: its
+leaves are ways in which one follower responds, its roots whole maps. With R maps and F terms that takes
+little more than R F products, where map by map it is n R F.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxstack.axes import Array, Complex, DeviceArray, Float, Int
 from jaxstack.game import Game
+from jaxstack.learners.rows import take_row
 from jaxstack.regions.table import RegionTable, rounded_up
 
 MAX_FACTORS = 1 << 22  # entries of a table of leaves (K N F); with more, maps are worked through one by one
 
 
-class Products(NamedTuple):
-    """Product terms of a payoff (`LeaderPayoff.product_terms`), and the tree of blocks ([G, ..] for a batch).
+class Blocks(NamedTuple):
+    """The tree of blocks ([G, ..] for a batch).
 
-    follower: [N] int32, of every leaf; leaves: [K, N, F] complex, the factors of its response to each type.
+    follower: [N] int32, of every leaf; response: [K, N] int32, of every leaf to each type.
     levels: from the leaves up, [2, N'] int32: the two nodes of the level below whose blocks a node joins,
       counted from 1; 0 stands for no follower.
     root: [R] int32, the node of the last level that is the whole of a map, counted from 0.
     """
 
-    coefficients: Complex[Array, "F L"]
     follower: Int[Array, "N"]
-    leaves: Complex[Array, "K N F"]
+    response: Int[Array, "K N"]
     levels: tuple[Int[Array, "2 M"], ...]
     root: Int[Array, "R"]
 
 
-def prepare_products(game: Game, table: RegionTable) -> Products | None:
-    """Products of a table's response maps; None where the payoff is no sum of so few products."""
+class Products(NamedTuple):
+    """Product terms of a payoff (`LeaderPayoff.product_terms`); leaves: [K, N, F], factors by type."""
+
+    coefficients: Complex[Array, "F L"]
+    leaves: Complex[Array, "K N F"]
+    blocks: Blocks
+
+
+class Sums(NamedTuple):
+    """A payoff's table and steps (`LeaderPayoff.index_terms`); leaves: [K, N] int32, steps by type."""
+
+    table: Float[Array, "I L"]
+    leaves: Int[Array, "K N"]
+    blocks: Blocks
+
+
+def prepare_products(game: Game, blocks: Blocks) -> Products | None:
+    """Products of response maps; None where the payoff is no sum of so few products."""
     terms = game.leader.product_terms()
     if terms is None:
         return None
+    coefficients, factors = terms
+    num_types, num_leaves = blocks.response.shape[-2:]
+    if num_types * num_leaves * factors.shape[-1] > MAX_FACTORS:  # of each game of a batch
+        return None
+    of_type = np.broadcast_to(np.arange(len(factors)), num_types)[:, None]
+    return Products(coefficients, factors[of_type, blocks.response], blocks)
+
+
+def prepare_sums(game: Game, blocks: Blocks) -> Sums | None:
+    """Sums of response maps; None where the payoff does not hang by a sum over followers."""
+    terms = game.leader.index_terms()
+    if terms is None:
+        return None
+    table, steps = terms
+    of_type = np.broadcast_to(np.arange(steps.shape[1]), blocks.response.shape[-2])[:, None]
+    return Sums(table, steps[blocks.follower[..., None, :], of_type, blocks.response], blocks)
+
+
+def expected_vectors(products: Products, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
+    """Expected payoff vector under every response map, in units, where followers' types are independent."""
+    leaves = jnp.asarray(products.leaves)
+    of_leaf = marginals.astype(leaves.dtype)[jnp.asarray(products.blocks.follower)]  # [N, K]
+    terms = _of_maps(products.blocks, (of_leaf.T[:, :, None] * leaves).sum(axis=0), jnp.multiply, 1)
+    return (terms @ jnp.asarray(products.coefficients)).real
+
+
+def payoff_vectors(sums: Sums, types: Int[DeviceArray, "n"]) -> Float[DeviceArray, "R L"]:
+    """Payoff vector under every response map against one joint type, in units."""
+    leaves, follower = jnp.asarray(sums.leaves), jnp.asarray(sums.blocks.follower)
+    of_leaf = jnp.take_along_axis(leaves, types[follower][None], axis=0)[0]
+    return take_row(sums.table, _of_maps(sums.blocks, of_leaf, jnp.add, 0))
+
+
+def _of_maps(blocks: Blocks, block: DeviceArray, join: Callable[..., jax.Array], nothing: int) -> DeviceArray:
+    """Every map's whole, [R, ..], of the leaves' parts [N, ..]; `nothing` is the part of no follower."""
+    for first, second in blocks.levels:
+        block = jnp.concatenate([jnp.full_like(block[:1], nothing), block])
+        block = join(take_row(block, first), take_row(block, second))
+    return take_row(block, blocks.root)
+
+
+def prepare_blocks(table: RegionTable) -> Blocks:
+    """Blocks of followers of a table's response maps."""
     batch, maps = table.responses.shape[:-3], table.responses.shape[-3:]
     trees = [_tree(responses) for responses in np.asarray(table.responses, np.int32).reshape(-1, *maps)]
     shared = not table.region_mask[..., -1].any()  # padded tables share compiled code: so do their trees
@@ -55,25 +116,7 @@ def prepare_products(game: Game, table: RegionTable) -> Products | None:
 
     nodes, roots = zip(*trees, strict=True)
     leaves, *levels = map(stacked, zip(*nodes, strict=True))
-    coefficients, factors = terms
-    follower, response = leaves[..., 0, :], leaves[..., 1:, :]
-    if response.shape[-2] * response.shape[-1] * factors.shape[-1] > MAX_FACTORS:  # of each game of a batch
-        return None
-    of_type = np.broadcast_to(np.arange(len(factors)), maps[-1])[:, None]
-    return Products(
-        coefficients, follower, factors[of_type, response], tuple(levels), np.stack(roots).reshape(*batch, -1)
-    )
-
-
-def payoff_vectors(products: Products, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
-    """Expected payoff vector under every response map, in units, where followers' types are independent."""
-    leaves = jnp.asarray(products.leaves)
-    of_leaf = marginals.astype(leaves.dtype)[jnp.asarray(products.follower)]  # [N, K]
-    block = (of_leaf.T[:, :, None] * leaves).sum(axis=0)
-    for first, second in map(jnp.asarray, products.levels):
-        block = jnp.concatenate([jnp.ones_like(block[:1]), block])
-        block = block[first] * block[second]
-    return (block[jnp.asarray(products.root)] @ jnp.asarray(products.coefficients)).real
+    return Blocks(leaves[..., 0, :], leaves[..., 1:, :], tuple(levels), np.stack(roots).reshape(*batch, -1))
 
 
 def _tree(responses: Int[np.ndarray, "R n K"]) -> tuple[list[np.ndarray], np.ndarray]:

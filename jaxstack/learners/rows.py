@@ -10,6 +10,7 @@ by vector operations over runs when the axis of runs comes last (`runs_axis`, wh
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,8 +24,10 @@ from jaxstack.axes import Array, DeviceArray, Float, Int
 IN_RANGE = "promise_in_bounds"
 _UNROLLED = 64  # a search among so many is one unrolled pass of vector operations over runs
 _BLOCK = 16
-LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
-_ROWS = 256  # rows of lanes up to which a search is written out, row by row
+_LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
+_LEAST_ROWS = 16  # of lanes: LLVM unrolls loops over fewer, and then leaves lanes to scalar code
+_ROWS = 256  # of lanes up to which a search is written out, row by row
+FEW = 32  # numbers that are best off in a vector, with the axis of runs last
 
 
 def runs_axis(shape: tuple[int, ...]) -> int:
@@ -40,6 +43,51 @@ def take_row(table: Array, index: Int[Array, "..."]) -> jax.Array:
 def put_row(table: DeviceArray, index: Int[Array, ""], row: DeviceArray) -> jax.Array:
     """`table` with `row` at `index`, which must be in range."""
     return table.at[index].set(row, mode=IN_RANGE, unique_indices=True, wrap_negative_indices=False)
+
+
+def runs_last(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """`function`, batched over runs with their axis *last* in its arrays and in its result.
+
+    Args:
+      function: of arrays that have an axis of runs behind all others, or none, and of one last array that is
+        the same for all runs.
+    """
+    alone = custom_vmap(function)
+
+    @alone.def_vmap
+    def of_runs(size: int, batched: list[bool], *args: jax.Array) -> tuple[jax.Array, bool]:
+        if batched[-1]:
+            return jax.vmap(function, [0 if is_batched else None for is_batched in batched])(*args), True
+        *own, shared = args
+        own = [jnp.moveaxis(a, 0, -1) for a in _all_batched(size, batched[:-1], own)]
+        return jnp.moveaxis(function(*own, shared), -1, 0), True
+
+    return alone
+
+
+def add_row(values: DeviceArray, index: Int[Array, ""], table: Array) -> jax.Array:
+    """values + table[index], which may be a vector of few numbers; the index must be in range."""
+    return values + take_row(table, index) if values.ndim > 1 else _add_few(values, index, table)
+
+
+@runs_last
+def _add_few(values: Float[DeviceArray, "M *S"], index: Int[Array, "*S"], table: Array) -> jax.Array:
+    # Without the barrier, XLA's loops on CPU gather number by number.
+    rows = jax.lax.optimization_barrier(take_row(table, index))
+    return values + jnp.moveaxis(rows, -1, 0)
+
+
+def count_one(counts: Int[DeviceArray, "*1 F"], index: Int[Array, ""]) -> jax.Array:
+    """`counts`, a vector of few or a table of one row, with one more at `index`, which must be in range."""
+    if counts.ndim > 1:
+        return counts.at[0, index].add(1, mode=IN_RANGE)
+    return _count_one_of_few(counts, index, jnp.arange(len(counts), dtype=index.dtype))
+
+
+@runs_last
+def _count_one_of_few(counts: Int[DeviceArray, "F *S"], index: Int[Array, "*S"], places: Array) -> jax.Array:
+    here = places.reshape(-1, *(1,) * index.ndim) == jnp.expand_dims(index, 0)
+    return counts + here.astype(counts.dtype)
 
 
 @custom_vmap
@@ -113,14 +161,27 @@ def first_best(values: Float[Array, "M"], tolerance: float | jax.Array) -> jax.A
     return first_above(values, maximum(values) - tolerance)
 
 
+def lanes(count: int) -> tuple[int, ...]:
+    """Shape of `count` numbers `in_lanes`, padding included."""
+    if count <= FEW:
+        return (count,)
+    return (max(-(-count // _LANES), _LEAST_ROWS), _LANES)
+
+
 def in_lanes(values: Float[Array, "*batch M"], padding: float) -> jax.Array:
-    """Vectors as tables of rows of 8, [.., M/8, 8]: with the axis of runs in front, rows add as vectors."""
-    widths = [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % LANES)]
-    return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], -1, LANES)
+    """Vectors as tables of rows of 8, [.., M/8, 8]: with the axis of runs in front, rows add as vectors.
+
+    Few numbers stay vectors, which add over runs.
+    """
+    shape = lanes(values.shape[-1])
+    widths = [(0, 0)] * (values.ndim - 1) + [(0, math.prod(shape) - values.shape[-1])]
+    return jnp.pad(values, widths, constant_values=padding).reshape(*values.shape[:-1], *shape)
 
 
 def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: float | jax.Array) -> jax.Array:
     """`first_best` of a vector `in_lanes`, padded with -inf; [] int32."""
+    if values.ndim == 1:
+        return first_best(values, tolerance)
     if len(values) > _ROWS:
         place = np.arange(values.size, dtype=np.int32).reshape(values.shape)
         level = values.max(axis=0).max() - tolerance
@@ -128,8 +189,8 @@ def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: float | 
     # Row by row: reductions over an axis other than the last take several times as long.
     level = pairwise(jnp.maximum, list(values)).max() - tolerance
     far = np.int32(values.size)
-    first = [jnp.where(row >= level, np.int32(at * LANES), far) for at, row in enumerate(values)]
-    return (pairwise(jnp.minimum, first) + np.arange(LANES, dtype=np.int32)).min()
+    first = [jnp.where(row >= level, np.int32(at * _LANES), far) for at, row in enumerate(values)]
+    return (pairwise(jnp.minimum, first) + np.arange(_LANES, dtype=np.int32)).min()
 
 
 def weighted_sum(rows: Float[Array, "F *row"], weights: Float[DeviceArray, "F"]) -> jax.Array:
