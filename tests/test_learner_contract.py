@@ -336,7 +336,7 @@ def test_oful_knows_means_and_widths_of_its_regression() -> None:
 def test_sums_of_erm_joint_are_those_of_its_counts() -> None:
     """Without being computed anew now and then they would be off by tens of units by now."""
     state, known = many_rounds(js.learners.erm_joint(), 1 << 17)
-    values = np.asarray(known.prepared.joint, np.float64) @ state.counts[0]
+    values = np.asarray(known.prepared.joint, np.float64) @ state.counts.reshape(-1)
     leads = state.leads.ravel()[: len(values)]
     np.testing.assert_allclose(leads - leads.max(), values - values.max(), atol=0.05)
     assert state.best == np.argmax(values)
