@@ -354,7 +354,7 @@ def test_play_tells_what_happened(name: str) -> None:
     if name == "erm_joint":
         np.testing.assert_array_equal(trace.seen.types, trace.types)
         counts = np.cumsum(np.eye(4)[trace.types @ [2, 1]], axis=0)
-        np.testing.assert_array_equal(trace.states.counts[:, 0], counts)
+        np.testing.assert_array_equal(trace.states.counts, counts)
     elif name == "region_ucb":
         np.testing.assert_array_equal(trace.seen.actions, trace.actions)
         payoffs = [
