@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 import jaxstack as js
-from jaxstack.learners.candidates import prepare_scoring, score_marginals
+from jaxstack.learners.candidates import prepare_marginal_scoring, score_marginals
 from jaxstack.learners.products import (
     expected_vectors,
     payoff_vectors,
-    prepare_blocks,
     prepare_products,
     prepare_sums,
 )
@@ -62,7 +61,7 @@ def test_other_payoffs_have_none() -> None:
 def test_vectors_of_all_maps_are_those_of_each(n: int, K: int, A: int) -> None:
     game, _ = random_game(n, 3, n, K, A, payoff="anonymous")
     table = js.enumerate_regions(game)
-    products = prepare_products(game, prepare_blocks(table))
+    products = prepare_products(game, table)
     assert products is not None
     marginals = np.random.default_rng(0).dirichlet(np.ones(K), n)
     found = expected_vectors(products, jnp.asarray(marginals, jnp.float32))
@@ -75,7 +74,7 @@ def test_vectors_of_all_maps_are_those_of_each(n: int, K: int, A: int) -> None:
 
 def test_blocks_are_shared() -> None:
     game, _ = random_game(0, 2, 64, 2, 2, payoff="anonymous", types="independent")
-    products = prepare_products(game, prepare_blocks(js.enumerate_regions(game)))
+    products = prepare_products(game, js.enumerate_regions(game))
     assert products is not None
     assert products.blocks.root.shape[0] > 50
     joined = sum(level.shape[-1] for level in products.blocks.levels)
@@ -87,11 +86,11 @@ def test_a_batch_is_its_games() -> None:
     both = js.stack(games)
     table = js.enumerate_regions(both)
     marginals = jnp.asarray(np.random.default_rng(0).dirichlet(np.ones(2), 5), jnp.float32)
-    products = prepare_products(both, prepare_blocks(table))
+    products = prepare_products(both, table)
     found = jax.vmap(expected_vectors, in_axes=(0, None))(products, marginals)
     for one, vectors in zip(games, found, strict=True):
         alone = js.enumerate_regions(one)
-        expected = expected_vectors(prepare_products(one, prepare_blocks(alone)), marginals)  # type: ignore[arg-type]
+        expected = expected_vectors(prepare_products(one, alone), marginals)  # type: ignore[arg-type]
         np.testing.assert_array_equal(
             vectors[: len(expected)][: alone.num_regions], expected[: alone.num_regions]
         )
@@ -100,12 +99,12 @@ def test_a_batch_is_its_games() -> None:
 def test_what_is_too_large_is_so_alone_and_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     game, _ = random_game(0, 2, 5, 2, 2, payoff="anonymous")
     both = js.stack([game, game])
-    blocks = [prepare_blocks(js.enumerate_regions(one)) for one in (game, both)]
-    alone = prepare_products(game, blocks[0])
+    tables = js.enumerate_regions(game), js.enumerate_regions(both)
+    alone = prepare_products(game, tables[0])
     assert alone is not None
     for most, fits in ((alone.leaves.size, True), (alone.leaves.size - 1, False)):
         monkeypatch.setattr("jaxstack.learners.products.MAX_FACTORS", most)
-        found = [prepare_products(game, blocks[0]), prepare_products(both, blocks[1])]
+        found = [prepare_products(game, tables[0]), prepare_products(both, tables[1])]
         assert [products is not None for products in found] == [fits, fits]
 
 
@@ -114,7 +113,7 @@ def test_scores_of_many_followers() -> None:
     game, types = random_game(0, 2, 200, 2, 2, payoff="anonymous", types="independent")
     table = js.enumerate_regions(game)
     known = js.learners.know(game, table, 100)
-    scoring = prepare_scoring(known.game, table)
+    scoring = prepare_marginal_scoring(known.game, table)
     assert scoring.products is not None
     marginals: Any = jnp.asarray(np.asarray(types.mixture()[1])[0], known.dtype)
     score = jax.jit(lambda scoring: score_marginals(scoring, known, marginals))
@@ -129,24 +128,28 @@ def test_vectors_of_a_joint_type_are_the_payoff(payoff: str) -> None:
     if payoff == "typed":
         game = js.Game(js.TypedPayoff(anonymous(np.random.default_rng(0), 3, n, K * A), K), game.follower)
     table = js.enumerate_regions(game)
-    sums = prepare_sums(game, prepare_blocks(table))
+    sums = prepare_sums(game, table)
     assert sums is not None
     for types in itertools.product(range(K), repeat=n):
         found = payoff_vectors(sums, jnp.asarray(types, jnp.int32))
         for vector, response in zip(found, table.responses, strict=True):
             actions = np.asarray(response, np.int32)[np.arange(n), list(types)]
-            np.testing.assert_array_equal(vector, game.leader.payoff_vector(actions, np.asarray(types)))
+            if payoff == "typed":  # the moves (k, a) are the actions of an anonymous payoff
+                actions = np.asarray(types) * A + actions
+            leader = game.leader.moves if payoff == "typed" else game.leader
+            expected = value.payoff_vector(leader, tuple(actions.tolist()))
+            np.testing.assert_array_equal(vector, expected.astype(np.float32))
 
 
 def test_sums_of_a_batch_are_those_of_its_games() -> None:
     games = [random_game(seed, 2, 5, 2, 2, payoff="anonymous")[0] for seed in range(3)]
     both = js.stack(games)
-    sums = prepare_sums(both, prepare_blocks(js.enumerate_regions(both)))
+    sums = prepare_sums(both, js.enumerate_regions(both))
     types = jnp.asarray([0, 1, 1, 0, 1], jnp.int32)
     found = jax.vmap(payoff_vectors, in_axes=(0, None))(sums, types)  # type: ignore[arg-type]
     for one, vectors in zip(games, found, strict=True):
         alone = js.enumerate_regions(one)
-        expected = payoff_vectors(prepare_sums(one, prepare_blocks(alone)), types)  # type: ignore[arg-type]
+        expected = payoff_vectors(prepare_sums(one, alone), types)  # type: ignore[arg-type]
         np.testing.assert_array_equal(vectors[: alone.num_regions], expected[: alone.num_regions])
 
 

@@ -79,8 +79,7 @@ def test_a_row_is_added_and_one_counted(size: int, games: int | None) -> None:
         return rows.add_row(rows.in_lanes(values, 0), index, rows_of_table).reshape(-1)[:size]
 
     def count(index: jax.Array) -> jax.Array:
-        none = jnp.zeros((1,) * (size > rows.FEW) + (size,), jnp.int32)
-        return rows.count_one(none, index % size).reshape(-1)
+        return rows.count_one(rows.none_counted(size), index % size).reshape(-1)
 
     over_runs = jax.vmap(add, (0, 0, None)), jax.vmap(count)
     added, counted = over_runs if games is None else map(jax.vmap, over_runs)

@@ -107,7 +107,7 @@ def draw(curves: list[Curve]) -> Figure:
     families = by_panel(curves)
     figure, axes = panels(len(families))
     for axis, (family, drawn) in zip(axes, families.items(), strict=True):
-        for each, colour, aside in zip(drawn, COLOURS, (-2, 2), strict=False):
+        for each, colour, aside in zip(drawn, COLOURS[:2], (-2, 2), strict=True):
             errorbars(axis, each, aside, marker="o", color=colour)
         axis.set(xscale="log", yscale="log", title=heading(family), xlabel="share of an epoch that probes")
         axis.set_ylabel("regret (payoff units)")

@@ -17,14 +17,7 @@ from jaxstack import memory
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Known, tie_tolerance
-from jaxstack.learners.products import (
-    Products,
-    Sums,
-    expected_vectors,
-    prepare_blocks,
-    prepare_products,
-    prepare_sums,
-)
+from jaxstack.learners.products import Products, Sums, expected_vectors, prepare_products
 from jaxstack.learners.rows import first_best
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
@@ -63,7 +56,7 @@ class Scoring(NamedTuple):
     marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
     commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors per region
     products: Products | None = None  # with which those of independent types are computed
-    sums: Sums | None = None  # with which those of a joint type are
+    sums: Sums | None = None  # with which those of a joint type are looked up
     joint_types: Int[Array, "J n"] | None = None  # int32
     strides: Int[Array, "n"] | None = None  # int32
 
@@ -83,10 +76,15 @@ def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
         return Scoring(candidates, joint, joint_types=game.joint_types(), strides=strides)
     if additive:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
-    of_regions = commitments(table, candidates)
-    blocks = prepare_blocks(table)
-    products, sums = prepare_products(game, blocks), prepare_sums(game, blocks)
-    return Scoring(candidates, commitment=of_regions, products=products, sums=sums)
+    return Scoring(candidates, commitment=commitments(table, candidates))
+
+
+def prepare_marginal_scoring(game: Game, table: RegionTable) -> Scoring:
+    """What `score_marginals` scores candidates by, in the payoff units of `game`."""
+    scoring = prepare_scoring(game, table)
+    if scoring.commitment is None:
+        return scoring
+    return scoring._replace(products=prepare_products(game, table))
 
 
 def score_marginals(

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.game import Game
 from jaxstack.learners.candidates import Scoring, prepare_scoring
 from jaxstack.learners.contract import (
     Choice,
@@ -24,9 +25,10 @@ from jaxstack.learners.contract import (
     tie_tolerance,
 )
 from jaxstack.learners.erm_search import erm_by_search
-from jaxstack.learners.products import payoff_vectors
-from jaxstack.learners.rows import FEW, add_row, count_one, first_best_in_lanes, in_lanes, take_row
+from jaxstack.learners.products import payoff_vectors, prepare_sums
+from jaxstack.learners.rows import add_row, count_one, first_best_in_lanes, in_lanes, none_counted, take_row
 from jaxstack.payoffs import joint_index
+from jaxstack.regions.table import RegionTable
 
 
 class TypeCounts(NamedTuple):
@@ -73,12 +75,17 @@ def erm_joint() -> Learner:
         act=_act,
         update=_update,
         refresh=_refresh,
-        prepare=prepare_scoring,
+        prepare=_prepare,
         theorem="erm_joint",
         info=_info,
         jumps=Jumps(product=False, init=_init, act=_act, update=_update),
         without_table=erm_by_search("erm_joint", product=False),
     )
+
+
+def _prepare(game: Game, table: RegionTable) -> Scoring:
+    scoring = prepare_scoring(game, table)
+    return scoring if scoring.commitment is None else scoring._replace(sums=prepare_sums(game, table))
 
 
 def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
@@ -91,8 +98,7 @@ def _init(known: Known, hparams: NoParams) -> State:
         shape = (known.table.padded_regions, known.game.num_leader_actions)
         return PayoffSums(jnp.zeros(shape, known.dtype), jnp.zeros(shape, known.dtype))
     nothing = in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
-    shape = (1,) * (values.shape[-1] > FEW) + values.shape[-1:]
-    return TypeCounts(jnp.zeros(shape, jnp.int32), nothing, jnp.zeros((), jnp.int32))
+    return TypeCounts(none_counted(values.shape[-1]), nothing, jnp.zeros((), jnp.int32))
 
 
 def _act(key: jax.Array, state: State, known: Known, hparams: NoParams, t: jax.Array) -> Choice:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.axes import DeviceArray, Int
-from jaxstack.learners.candidates import Scoring, prepare_scoring, score_marginals
+from jaxstack.learners.candidates import Scoring, prepare_marginal_scoring, score_marginals
 from jaxstack.learners.contract import Choice, Jumps, Known, Learner, NoParams, TypeFeedback
 from jaxstack.learners.erm_search import erm_by_search
 
@@ -39,7 +39,7 @@ def erm_product() -> Learner:
         init=_init,
         act=_act,
         update=_update,
-        prepare=prepare_scoring,
+        prepare=prepare_marginal_scoring,
         theorem="erm_product",
         info=_info,
         jumps=Jumps(product=True, init=_init, act=_act, update=_update),

@@ -51,17 +51,17 @@ class Products(NamedTuple):
 class Sums(NamedTuple):
     """A payoff's table and steps (`LeaderPayoff.index_terms`); leaves: [K, N] int32, steps by type."""
 
-    table: Float[Array, "I L"]
+    values: Float[Array, "I L"]
     leaves: Int[Array, "K N"]
     blocks: Blocks
 
 
-def prepare_products(game: Game, blocks: Blocks) -> Products | None:
-    """Products of response maps; None where the payoff is no sum of so few products."""
+def prepare_products(game: Game, table: RegionTable) -> Products | None:
+    """Products of a table's response maps; None where the payoff is no sum of so few products."""
     terms = game.leader.product_terms()
     if terms is None:
         return None
-    coefficients, factors = terms
+    (coefficients, factors), blocks = terms, _blocks(table)
     num_types, num_leaves = blocks.response.shape[-2:]
     if num_types * num_leaves * factors.shape[-1] > MAX_FACTORS:  # of each game of a batch
         return None
@@ -69,14 +69,14 @@ def prepare_products(game: Game, blocks: Blocks) -> Products | None:
     return Products(coefficients, factors[of_type, blocks.response], blocks)
 
 
-def prepare_sums(game: Game, blocks: Blocks) -> Sums | None:
-    """Sums of response maps; None where the payoff does not hang by a sum over followers."""
+def prepare_sums(game: Game, table: RegionTable) -> Sums | None:
+    """Sums of a table's response maps; None where the payoff is not read off at a sum over followers."""
     terms = game.leader.index_terms()
     if terms is None:
         return None
-    table, steps = terms
+    (values, steps), blocks = terms, _blocks(table)
     of_type = np.broadcast_to(np.arange(steps.shape[1]), blocks.response.shape[-2])[:, None]
-    return Sums(table, steps[blocks.follower[..., None, :], of_type, blocks.response], blocks)
+    return Sums(values, steps[blocks.follower[..., None, :], of_type, blocks.response], blocks)
 
 
 def expected_vectors(products: Products, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
@@ -91,7 +91,7 @@ def payoff_vectors(sums: Sums, types: Int[DeviceArray, "n"]) -> Float[DeviceArra
     """Payoff vector under every response map against one joint type, in units."""
     leaves, follower = jnp.asarray(sums.leaves), jnp.asarray(sums.blocks.follower)
     of_leaf = jnp.take_along_axis(leaves, types[follower][None], axis=0)[0]
-    return take_row(sums.table, _of_maps(sums.blocks, of_leaf, jnp.add, 0))
+    return take_row(sums.values, _of_maps(sums.blocks, of_leaf, jnp.add, 0))
 
 
 def _of_maps(blocks: Blocks, block: DeviceArray, join: Callable[..., jax.Array], nothing: int) -> DeviceArray:
@@ -102,7 +102,7 @@ def _of_maps(blocks: Blocks, block: DeviceArray, join: Callable[..., jax.Array],
     return take_row(block, blocks.root)
 
 
-def prepare_blocks(table: RegionTable) -> Blocks:
+def _blocks(table: RegionTable) -> Blocks:
     """Blocks of followers of a table's response maps."""
     batch, maps = table.responses.shape[:-3], table.responses.shape[-3:]
     trees = [_tree(responses) for responses in np.asarray(table.responses, np.int32).reshape(-1, *maps)]

@@ -27,7 +27,7 @@ _BLOCK = 16
 _LANES = 8  # a vector register of most processors: rows that XLA's loops over runs turn into one instruction
 _LEAST_ROWS = 16  # of lanes: LLVM unrolls loops over fewer, and then leaves lanes to scalar code
 _ROWS = 256  # of lanes up to which a search is written out, row by row
-FEW = 32  # numbers that are best off in a vector, with the axis of runs last
+_FEW = 32  # numbers that are best off in a vector, with the axis of runs last
 
 
 def runs_axis(shape: tuple[int, ...]) -> int:
@@ -75,6 +75,11 @@ def _add_few(values: Float[DeviceArray, "M *S"], index: Int[Array, "*S"], table:
     # Without the barrier, XLA's loops on CPU gather number by number.
     rows = jax.lax.optimization_barrier(take_row(table, index))
     return values + jnp.moveaxis(rows, -1, 0)
+
+
+def none_counted(count: int) -> jax.Array:
+    """So many counts of 0, for `count_one`: a vector of few, else a table of one row; int32."""
+    return jnp.zeros((count,) if count <= _FEW else (1, count), jnp.int32)
 
 
 def count_one(counts: Int[DeviceArray, "*1 F"], index: Int[Array, ""]) -> jax.Array:
@@ -163,7 +168,7 @@ def first_best(values: Float[Array, "M"], tolerance: float | jax.Array) -> jax.A
 
 def lanes(count: int) -> tuple[int, ...]:
     """Shape of `count` numbers `in_lanes`, padding included."""
-    if count <= FEW:
+    if count <= _FEW:
         return (count,)
     return (max(-(-count // _LANES), _LEAST_ROWS), _LANES)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from jaxstack.game import Game
-from jaxstack.learners.candidates import prepare_scoring
+from jaxstack.learners.candidates import prepare_marginal_scoring
 from jaxstack.learners.contract import Learner
 from jaxstack.learners.posterior.newton import STEPS
 from jaxstack.learners.posterior.outcomes import require_equal_draws, tell_outcomes, warn_of_correlation
@@ -49,4 +49,4 @@ def marginal_posterior(growth: float = 0.02, steps: int = STEPS) -> Learner:
 def _prepare(game: Game, table: RegionTable) -> Prepared:
     require_equal_draws(game, joint=False)
     warn_of_correlation(game)
-    return Prepared(tell_outcomes(game, table, joint=False), prepare_scoring(game, table))
+    return Prepared(tell_outcomes(game, table, joint=False), prepare_marginal_scoring(game, table))
