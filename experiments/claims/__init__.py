@@ -27,6 +27,7 @@ from experiments.claims.data import (
 )
 from experiments.claims.figures import (
     COLOURS,
+    asides,
     errorbars,
     learner_lines,
     panels,
@@ -81,6 +82,7 @@ __all__ = [
     "Interval",
     "Rule",
     "Series",
+    "asides",
     "at_least",
     "at_most",
     "between",

@@ -62,6 +62,11 @@ def errorbars(axes: Axes, drawn: Curve, aside: float = 0.0, **options: Any) -> N
             part.set_transform(axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans))
 
 
+def asides(count: int, apart: float = 4.0) -> list[float]:
+    """Points aside of each of so many curves that share their x, for `errorbars`: the middle is at 0."""
+    return [(each - (count - 1) / 2) * apart for each in range(count)]
+
+
 def learner_lines(curves: Sequence[Curve]) -> dict[str, dict[str, Any]]:
     """How curves are drawn, by name: as the learner that the name begins with, dotted where more follows."""
     names = list(dict.fromkeys(each.name for each in curves))

@@ -15,6 +15,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_least,
     at_most,
     by_panel,
@@ -89,7 +90,7 @@ def draw(curves: list[Curve]) -> Figure:
     """Price of each learner from actions; and the ratio of the two against that of their bounds."""
     drawn, lines = by_panel(curves), learner_lines(curves)
     figure, (left, right) = panels(2)
-    for each, aside in zip(drawn["price"], (-2.5, 2.5), strict=True):
+    for each, aside in zip(drawn["price"], asides(len(drawn["price"]), 5), strict=True):
         errorbars(left, each, aside, **lines[each.name] | {"linestyle": "none"})
     left.tick_params(axis="x", rotation=60, labelsize=7)
     left.set(yscale="log", title="price of seeing actions only", ylabel="regret / that of erm_product")

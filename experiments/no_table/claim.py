@@ -14,6 +14,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_most,
     by_panel,
     curve,
@@ -132,12 +133,14 @@ def draw(curves: list[Curve]) -> Figure:
     """With a table and without, side by side; and regret against L beyond."""
     figure, (left, right) = panels(2)
     drawn = by_panel(curves)
-    for each, colour, aside in zip(drawn["where a table fits"], COLOURS[5:2:-2], (-8, 8), strict=True):
+    for each, colour, aside in zip(drawn["where a table fits"], COLOURS[5:2:-2], asides(2, 16), strict=True):
         errorbars(left, each, aside, fmt="o", color=colour)
     left.margins(x=0.3)
     left.set(title="where a table fits", xlabel="$L$, $n$", ylabel="regret after round 10 / payoff range")
     left.set_ylim(bottom=0)
-    for each, colour, marker, aside in zip(drawn["no table"], COLOURS, "os^", (0, -4, 4), strict=False):
+    count = len(drawn["no table"])
+    looks = zip(COLOURS[:count], "os^"[:count], asides(count), strict=True)
+    for each, (colour, marker, aside) in zip(drawn["no table"], looks, strict=True):
         errorbars(right, each, aside, color=colour, marker=marker, markersize=5)
     reference(right, MOST, f"asked of ERM: {MOST:g}")
     right.set(xscale="log", yscale="log", title="no table", xlabel="leader actions $L$")

@@ -13,6 +13,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_most,
     by_panel,
     curve,
@@ -107,7 +108,8 @@ def draw(curves: list[Curve]) -> Figure:
     families = by_panel(curves)
     figure, axes = panels(len(families))
     for axis, (family, drawn) in zip(axes, families.items(), strict=True):
-        for each, colour, aside in zip(drawn, COLOURS[:2], (-2, 2), strict=True):
+        count = len(drawn)
+        for each, colour, aside in zip(drawn, COLOURS[:count], asides(count), strict=True):
             errorbars(axis, each, aside, marker="o", color=colour)
         axis.set(xscale="log", yscale="log", title=heading(family), xlabel="share of an epoch that probes")
         axis.set_ylabel("regret (payoff units)")

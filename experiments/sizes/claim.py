@@ -14,6 +14,7 @@ from experiments.claims import (
     Curve,
     Rule,
     Series,
+    asides,
     at_most,
     between,
     by_panel,
@@ -92,7 +93,7 @@ def draw(curves: list[Curve]) -> Figure:
         measured = [each for each in drawn if not each.name.endswith(", bound")]
         for each in bounds:
             axis.plot(each.x, each.y, ":", color=lines[each.name]["color"])
-        for each, aside in zip(measured, (-2, 2), strict=True):
+        for each, aside in zip(measured, asides(len(measured)), strict=True):
             errorbars(axis, each, aside, **lines[each.name])
         ticks = drawn[0].x
         axis.set(xscale="log", yscale="log", title=scenario, xlabel=f"${AXES[scenario][1]}$")
