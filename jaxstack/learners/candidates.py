@@ -7,6 +7,7 @@ everything and nK features do; otherwise there are none, and learners keep payof
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -14,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import memory
-from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.axes import Array, Bool, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Known, tie_tolerance
 from jaxstack.learners.products import Products, Sums, expected_vectors, prepare_products
-from jaxstack.learners.rows import first_best
+from jaxstack.learners.rows import first_above, first_best, maximum, pairwise
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
 
@@ -44,6 +45,22 @@ class Candidates(NamedTuple):
         return Choice(jnp.asarray(self.region)[candidate], jnp.asarray(self.vertex)[candidate])
 
 
+class Vertices(NamedTuple):
+    """Vertices by region, with the regions as the last axis: vectors of payoffs score them without a gather.
+
+    commitment: [L, V, R] float64.
+    real: [V, R] bool, False on padding.
+    """
+
+    commitment: Float[Array, "L V R"]
+    real: Bool[Array, "V R"]
+
+    def scores(self, vectors: Float[DeviceArray, "L R"]) -> Float[DeviceArray, "V R"]:
+        """Value of every vertex, in the units of these payoff vectors of the regions; -inf on padding."""
+        terms = [jnp.asarray(x) * u[None] for x, u in zip(self.commitment, vectors, strict=True)]
+        return jnp.where(self.real, functools.reduce(jnp.add, terms), -jnp.inf)
+
+
 class Scoring(NamedTuple):
     """Candidates with the cheapest exact way of scoring them; the other ways are None.
 
@@ -54,11 +71,23 @@ class Scoring(NamedTuple):
     candidates: Candidates
     joint: Float[Array, "M J"] | None = None  # values against each joint type
     marginal: Float[Array, "M nK"] | None = None  # terms of values for each follower type
-    commitment: Float[Array, "M L"] | None = None  # commitments, for payoff vectors per region
+    vertices: Vertices | None = None  # for payoff vectors per region
     products: Products | None = None  # with which those of independent types are computed
     sums: Sums | None = None  # with which those of a joint type are looked up
     joint_types: Int[Array, "J n"] | None = None  # int32
     strides: Int[Array, "n"] | None = None  # int32
+
+    def first_best(self, scores: Float[DeviceArray, "M"] | Float[DeviceArray, "V R"]) -> Choice:
+        """Lowest region, then lowest vertex, within rounding of the best score (unit payoffs).
+
+        Scores are of all candidates, or, where payoff vectors gave them, of all vertices by region.
+        """
+        if scores.ndim == 1:
+            return self.candidates.first_best(scores)
+        of_regions = pairwise(jnp.maximum, list(scores))
+        level = maximum(of_regions) - tie_tolerance(scores.dtype)
+        region = first_above(of_regions, level)
+        return Choice(region, first_above(scores[:, region], level))
 
 
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
@@ -76,21 +105,21 @@ def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
         return Scoring(candidates, joint, joint_types=game.joint_types(), strides=strides)
     if additive:
         return Scoring(candidates, marginal=marginal_features(game, table, candidates))
-    return Scoring(candidates, commitment=commitments(table, candidates))
+    return Scoring(candidates, vertices=_by_region(table))
 
 
 def prepare_marginal_scoring(game: Game, table: RegionTable) -> Scoring:
     """What `score_marginals` scores candidates by, in the payoff units of `game`."""
     scoring = prepare_scoring(game, table)
-    if scoring.commitment is None:
+    if scoring.vertices is None:
         return scoring
     return scoring._replace(products=prepare_products(game, table))
 
 
 def score_marginals(
     scoring: Scoring, known: Known, marginals: Float[DeviceArray, "n K"]
-) -> Float[DeviceArray, "M"]:
-    """Value of every candidate, in units, where followers' types are independent with these marginals."""
+) -> Float[DeviceArray, "M"] | Float[DeviceArray, "V R"]:
+    """Values for `Scoring.first_best`, in units, where followers' types are independent with these marginals."""
     if scoring.joint_types is not None:
         product = marginals[np.arange(len(marginals)), scoring.joint_types].prod(axis=-1)
         return jnp.asarray(scoring.joint) @ product
@@ -106,7 +135,8 @@ def score_marginals(
         if scoring.products is None
         else expected_vectors(scoring.products, marginals)
     )
-    return (jnp.asarray(scoring.commitment) * vectors[scoring.candidates.region]).sum(axis=-1)
+    assert scoring.vertices is not None
+    return scoring.vertices.scores(vectors.T)
 
 
 def _vectors_map_by_map(known: Known, marginals: Float[DeviceArray, "n K"]) -> Float[DeviceArray, "R L"]:
@@ -118,6 +148,10 @@ def _vectors_map_by_map(known: Known, marginals: Float[DeviceArray, "n K"]) -> F
         return known.game.leader.expected_payoff_vector(marginals, plays)
 
     return jax.lax.map(expected, jnp.asarray(known.table.responses))
+
+
+def _by_region(table: RegionTable) -> Vertices:
+    return Vertices(table.vertices.swapaxes(-3, -1), table.vertex_mask.swapaxes(-2, -1))
 
 
 def list_candidates(table: RegionTable) -> Candidates:

@@ -47,8 +47,8 @@ class TypeCounts(NamedTuple):
 
 
 class PayoffSums(NamedTuple):
-    total: Float[DeviceArray, "R L"]  # summed payoff vectors of each region, unit payoffs
-    error: Float[DeviceArray, "R L"]  # what `total` lost to rounding
+    total: Float[DeviceArray, "L R"]  # summed payoff vectors of each region, unit payoffs
+    error: Float[DeviceArray, "L R"]  # what `total` lost to rounding
 
 
 State = TypeCounts | PayoffSums
@@ -85,7 +85,7 @@ def erm_joint() -> Learner:
 
 def _prepare(game: Game, table: RegionTable) -> Scoring:
     scoring = prepare_scoring(game, table)
-    return scoring if scoring.commitment is None else scoring._replace(sums=prepare_sums(game, table))
+    return scoring if scoring.vertices is None else scoring._replace(sums=prepare_sums(game, table))
 
 
 def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
@@ -95,7 +95,7 @@ def _info(state: State, known: Known, choice: Choice) -> dict[str, jax.Array]:
 def _init(known: Known, hparams: NoParams) -> State:
     values = _features(known.prepared)
     if values is None:
-        shape = (known.table.padded_regions, known.game.num_leader_actions)
+        shape = (known.game.num_leader_actions, known.table.padded_regions)
         return PayoffSums(jnp.zeros(shape, known.dtype), jnp.zeros(shape, known.dtype))
     nothing = in_lanes(jnp.zeros(values.shape[-2], known.dtype), -jnp.inf)
     return TypeCounts(none_counted(values.shape[-1]), nothing, jnp.zeros((), jnp.int32))
@@ -110,15 +110,16 @@ def _act(key: jax.Array, state: State, known: Known, hparams: NoParams, t: jax.A
         )
         return Choice(*place)
     mean = (state.total + state.error) / jnp.maximum(t - 1, 1).astype(known.dtype)
-    scores = (jnp.asarray(scoring.commitment) * mean[scoring.candidates.region]).sum(axis=-1)
-    return scoring.candidates.first_best(scores)
+    assert scoring.vertices is not None
+    return scoring.first_best(scoring.vertices.scores(mean))
 
 
 def _update(
     state: State, known: Known, hparams: NoParams, choice: Choice, feedback: TypeFeedback, t: jax.Array
 ) -> State:
     if isinstance(state, PayoffSums):
-        payoffs = _payoff_vectors(known, feedback.types)
+        # Without the barrier XLA on CPU would look payoffs up for the sum and for its error.
+        payoffs = jax.lax.optimization_barrier(_payoff_vectors(known, feedback.types).T)
         return PayoffSums(*add_compensated(state.total, state.error, payoffs))
     values = jnp.asarray(_features(known.prepared)).astype(known.dtype)
     rows = in_lanes(values.T, 0)

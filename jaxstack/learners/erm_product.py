@@ -60,7 +60,7 @@ def _act(key: jax.Array, state: MarginalCounts, known: Known, hparams: NoParams,
     marginals = state.counts.astype(known.dtype) / jnp.maximum(t - 1, 1).astype(known.dtype)
     # Before round 1 nothing is known, and all candidates tie.
     scores = jnp.where(t > 1, score_marginals(scoring, known, marginals), 0)
-    return scoring.candidates.first_best(scores)
+    return scoring.first_best(scores)
 
 
 def _update(

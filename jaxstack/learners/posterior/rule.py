@@ -257,7 +257,7 @@ def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
         types = of_existing(types, jnp.asarray(known.prepared.outcomes.of_type[0] >= 0))
     if len(types) == 1 and scoring.joint is not None:
         return scoring.candidates.first_best(jnp.asarray(scoring.joint) @ types[0])
-    return scoring.candidates.first_best(score_marginals(scoring, known, types))
+    return scoring.first_best(score_marginals(scoring, known, types))
 
 
 def of_existing(types: Float[DeviceArray, "P J"], exists: Bool[DeviceArray, "P J"]) -> jax.Array:
