@@ -25,6 +25,7 @@ from experiments.benchmarks.cases import (
     posterior,
     rows,
     solve,
+    waiting,
 )
 from experiments.benchmarks.setting import Setting, make_setting, random_game
 from experiments.benchmarks.simulation import LEARNERS
@@ -220,3 +221,15 @@ def test_without_a_gpu_the_case_says_how_to_run_it() -> None:
         pytest.skip("there is a GPU here")
     (row,) = gpu.run(TOY)
     assert "--only gpu" in row.note
+
+
+def test_commands_are_waited_for_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that answer at once: what they start is not charged to this process, and a failure is told."""
+    commands = {name: words for name, words in waiting._commands(["short.toml"]).items() if "," not in name}
+    monkeypatch.setattr(waiting, "_commands", lambda spec: commands)
+    found = list(waiting.run(Effort(seconds=0.0, repeats=1, full=False)))
+    assert [row.contestant for row in found] == ["import", "--help", "run --dry-run"]
+    assert all(row.timing is not None and min(*row.timing.wall, *row.timing.cpu) > 0 for row in found)
+    monkeypatch.setattr(waiting, "_commands", lambda spec: {"wrong": ["-m", "jaxstack", "fly"]})
+    with pytest.raises(RuntimeError, match="No such command 'fly'"):
+        list(waiting.run(Effort(seconds=0.0, repeats=1, full=False)))

@@ -35,5 +35,6 @@ NAMES = (
     "growth",
     "rows",
     "loading",
+    "waiting",
     "gpu",
 )
