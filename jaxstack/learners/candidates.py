@@ -25,6 +25,8 @@ from jaxstack.value import joint_type_payoffs
 
 MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which joint types count as few
 MAX_JOINT_TYPES = 1 << 10  # up to which they do where marginals tell everything, too
+MAX_COMPARED = 1 << 26  # entries (M x M x F) up to which candidates are compared with each other
+_CLEARLY = 4 * tie_tolerance(np.float32)  # better a round by so much is better after any number of rounds
 
 
 class Candidates(NamedTuple):
@@ -91,13 +93,17 @@ class Scoring(NamedTuple):
 
 
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
-    """What the learners with type feedback score candidates by, in the payoff units of `game`."""
+    """What the learners with type feedback score candidates by, in the payoff units of `game`.
+
+    Where their values are listed, only candidates that another one does not dominate.
+    """
     candidates = list_candidates(table)
     additive = game.leader.additive_terms() is not None
     most = MAX_JOINT_TYPES if additive else MAX_JOINT_FEATURES
     num_joint_types = game.num_joint_types
     if num_joint_types <= most and candidates.region.shape[-1] * num_joint_types <= MAX_JOINT_FEATURES:
-        joint = joint_features(game, table, candidates)
+        values = joint_features(game, table, candidates)
+        candidates, joint = _may_be_best(table, candidates, values, game.types_by_follower.prod(axis=-1))
         if game.available is None:
             return Scoring(candidates, joint=joint)
         later = np.cumprod(game.types_by_follower[..., ::-1], axis=-1)[..., ::-1][..., 1:]
@@ -119,7 +125,7 @@ def prepare_marginal_scoring(game: Game, table: RegionTable) -> Scoring:
 def score_marginals(
     scoring: Scoring, known: Known, marginals: Float[DeviceArray, "n K"]
 ) -> Float[DeviceArray, "M"] | Float[DeviceArray, "V R"]:
-    """Values for `Scoring.first_best`, in units, where followers' types are independent with these marginals."""
+    """Values for `Scoring.first_best`, in units; types are independent, with these marginals."""
     if scoring.joint_types is not None:
         product = marginals[np.arange(len(marginals)), scoring.joint_types].prod(axis=-1)
         return jnp.asarray(scoring.joint) @ product
@@ -150,6 +156,48 @@ def _vectors_map_by_map(known: Known, marginals: Float[DeviceArray, "n K"]) -> F
     return jax.lax.map(expected, jnp.asarray(known.table.responses))
 
 
+def _may_be_best(
+    table: RegionTable,
+    candidates: Candidates,
+    values: Float[np.ndarray, "M J"],
+    num_joint_types: Int[np.ndarray, ""],
+) -> tuple[Candidates, Float[np.ndarray, "M J"]]:
+    """Candidates that no other dominates, in their order, and their values against the joint types."""
+    games = values.reshape(-1, *values.shape[-2:])
+    if games[0].size * values.shape[-2] > MAX_COMPARED:
+        return candidates, values
+    reals = table.vertex_mask.reshape(len(games), -1).sum(axis=-1)
+    sizes = np.broadcast_to(num_joint_types, len(games))
+    kept = [
+        np.flatnonzero(_undominated(own[:real, :size]))
+        for own, real, size in zip(games, reals, sizes, strict=True)
+    ]
+    index = np.zeros((len(games), _padded(table, max(map(len, kept)))), np.int64)
+    for row, own in zip(index, kept, strict=True):
+        row[: len(own)] = own
+    index = index.reshape(*values.shape[:-2], -1)
+    chosen = (np.take_along_axis(part, index, axis=-1) for part in candidates)
+    return Candidates(*chosen), np.take_along_axis(values, index[..., None], axis=-2)
+
+
+def _undominated(values: Float[np.ndarray, "M J"]) -> Bool[np.ndarray, "M"]:
+    """Which candidates may be the first best within rounding, whatever the joint types were: [M].
+
+    One that is no better against any joint type than a lower one is not, nor one that another beats clearly
+    against all of them. The lowest is kept: it is played where nothing is known.
+    """
+    kept, rows, place = np.zeros(len(values), bool), np.empty_like(values), np.empty(len(values), np.int64)
+    count = 0
+    # Those with the highest sums first: nothing that comes later dominates what is kept.
+    for at in np.lexsort((np.arange(len(values)), -values.sum(axis=-1))):
+        least = (rows[:count] - values[at]).min(axis=-1)
+        if not (least >= np.where(place[:count] < at, 0.0, _CLEARLY)).any():
+            kept[at], rows[count], place[count] = True, values[at], at
+            count += 1
+    kept[0] = True
+    return kept
+
+
 def _by_region(table: RegionTable) -> Vertices:
     return Vertices(table.vertices.swapaxes(-3, -1), table.vertex_mask.swapaxes(-2, -1))
 
@@ -157,8 +205,12 @@ def _by_region(table: RegionTable) -> Vertices:
 def list_candidates(table: RegionTable) -> Candidates:
     """Candidates of a table ([G, M] for a batch)."""
     most = int(table.vertex_mask.sum(axis=(-2, -1)).max())
-    padded = not table.region_mask[..., -1].any()  # to share compiled code: so are its candidates
-    return _first(table, rounded_up(most, 64) if padded else most)
+    return _first(table, _padded(table, most))
+
+
+def _padded(table: RegionTable, count: int) -> int:
+    """How many candidates a list of so many has: more where the table is padded, to share compiled code."""
+    return count if table.region_mask[..., -1].any() else rounded_up(count, 64)
 
 
 def real_candidates(table: RegionTable, least: int = 1) -> Candidates:
