@@ -19,7 +19,7 @@ from jaxstack.axes import Array, Bool, DeviceArray, Float, Int
 from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Known, tie_tolerance
 from jaxstack.learners.products import Products, Sums, expected_vectors, prepare_products
-from jaxstack.learners.rows import first_above, first_best, maximum, pairwise
+from jaxstack.learners.rows import first_above, first_best, larger, maximum, pairwise
 from jaxstack.regions.table import RegionTable, rounded_up
 from jaxstack.value import joint_type_payoffs
 
@@ -86,7 +86,7 @@ class Scoring(NamedTuple):
         """
         if scores.ndim == 1:
             return self.candidates.first_best(scores)
-        of_regions = pairwise(jnp.maximum, list(scores))
+        of_regions = pairwise(larger, list(scores))
         level = maximum(of_regions) - tie_tolerance(scores.dtype)
         region = first_above(of_regions, level)
         return Choice(region, first_above(scores[:, region], level))

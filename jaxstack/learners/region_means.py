@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, add_compensated, tie_tolerance
-from jaxstack.learners.rows import put_row, take_row
+from jaxstack.learners.rows import larger, put_row, take_row
 
 
 class RegionMeans(NamedTuple):
@@ -72,7 +72,7 @@ def observe(
         sum((coordinates[v * (leader - 1) + k] * (mean[k] - mean[-1]) for k in range(leader - 1)), mean[-1])
         for v in range(corners)
     ]
-    best = functools.reduce(jnp.maximum, values)
+    best = functools.reduce(larger, values)
     threshold = best - tie_tolerance(best.dtype)
     vertex = jnp.int32(corners - 1)
     for v in reversed(range(corners - 1)):
