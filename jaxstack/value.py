@@ -42,7 +42,7 @@ def region_payoff_vectors(
     types = distribution_of(types)
     with jax.enable_x64(True):
         per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
-        return np.asarray(per_game(game.leader, types, np.asarray(responses, np.int32)))
+        return np.asarray(per_game(game.leader, types, _as_integers(responses)))
 
 
 def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
@@ -121,7 +121,7 @@ def joint_payoffs(
     """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, np.asarray(responses, np.int32), joint))
+        return np.asarray(per_game(game.leader, _as_integers(responses), joint))
 
 
 @with_pinned_settings
@@ -191,7 +191,7 @@ def _payoff_vectors(leader: LeaderPayoff, types: TypeDistribution, responses: Ar
     """[R, L] for one game."""
 
     def one_map(response: jax.Array) -> jax.Array:
-        return payoff_vector_of_map(leader, types, response)
+        return payoff_vector_of_map(leader, types, response.astype(jnp.int32))
 
     return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
@@ -204,8 +204,10 @@ def _joint_payoffs(leader: LeaderPayoff, responses: Array, joint: Array | None) 
     def at(response: jax.Array, theta: jax.Array) -> jax.Array:
         return jnp.asarray(leader.payoff_vector(_actions(response, theta), theta))
 
-    against = jax.vmap(at, (None, 0))
-    return jax.lax.map(lambda r: against(r, joint), jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
+    def one_map(response: jax.Array) -> jax.Array:
+        return jax.vmap(at, (None, 0))(response.astype(jnp.int32), joint)
+
+    return jax.lax.map(one_map, jnp.asarray(responses), batch_size=_REGIONS_AT_ONCE)
 
 
 @jax.jit
@@ -216,6 +218,12 @@ def _payoffs_of_rows(leader: LeaderPayoff, actions: Array, types: Array | None) 
 
 _payoff_vectors_of_batch = jax.jit(jax.vmap(_payoff_vectors))
 _joint_payoffs_of_batch = jax.jit(jax.vmap(_joint_payoffs))
+
+
+def _as_integers(responses: Int[Array, "R n K"]) -> np.ndarray:
+    """As they are in a table, where they are much of its memory; else int32."""
+    found = np.asarray(responses)
+    return found if found.dtype.itemsize < 4 else found.astype(np.int32)
 
 
 def _actions(response: jax.Array, theta: jax.Array) -> jax.Array:

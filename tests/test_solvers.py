@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes
 from jaxstack.game import Game, stack, unstack
 from jaxstack.payoffs import AnonymousPayoff, SeparablePayoff, TabularPayoff
 from jaxstack.regions import enumerate_regions
+from jaxstack.scenarios import random_game
 from jaxstack.solvers import METHODS, programs, solve
 from jaxstack.solvers.cells import Preferences
 from tests.games import Case, Shape, degenerate_games, leader_payoff, random_games, type_distribution
@@ -305,3 +307,17 @@ def test_programs_refuse_more_regions_than_they_can_solve(monkeypatch: pytest.Mo
         ValueError, match=r"stops at 10 regions, but there are 16 after 4 of 4 follower types"
     ):
         solve(game, IndependentTypes(np.ones((4, 1))), "programs")
+
+
+@pytest.mark.parametrize("ties", ["optimistic", "robust"])
+def test_an_optimum_takes_little_memory_beside_its_table(ties: str) -> None:
+    """Response maps are small integers, and most of a large table: no wider copy of all of them is made."""
+    game, types = random_game(0, 3, 64, 2, 2, payoff="separable", types="independent")
+    table = enumerate_regions(game, ties=ties)
+    solve(game, types, "vertices", ties=ties, table=table)
+    tracemalloc.start()
+    try:
+        solve(game, types, "vertices", ties=ties, table=table)
+        assert tracemalloc.get_traced_memory()[1] < table.nbytes
+    finally:
+        tracemalloc.stop()

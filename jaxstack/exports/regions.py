@@ -27,7 +27,7 @@ def table_of(table: RegionTable, game: Any = None, types: Any = None, **labels: 
             f"them: jaxstack.unstack(table, g)."
         )
     real = np.flatnonzero(np.asarray(table.region_mask))
-    responses = np.asarray(table.responses)[real].astype(np.int64)
+    responses = np.asarray(table.responses)[real]
     vertices, mask = np.asarray(table.vertices)[real], np.asarray(table.vertex_mask)[real]
     full = np.asarray(table.full_dimensional)[real]
     sizes = (vertices.shape[-1], *responses.shape[1:], int(responses.max(initial=0)) + 1)

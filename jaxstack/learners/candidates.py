@@ -282,7 +282,7 @@ def marginal_features(game: Game, table: RegionTable, candidates: Candidates) ->
     """
     terms = game.leader.additive_terms()  # [.., n, K, A, L], K = 1 where types do not matter
     values = np.einsum("...nkal,...ml->...mnka", terms, commitments(table, candidates))
-    responses = _take_regions(np.asarray(table.responses, np.int64), candidates)  # [.., M, n, K]
+    responses = _take_regions(np.asarray(table.responses), candidates)  # [.., M, n, K]
     chosen = np.take_along_axis(values, responses[..., None], axis=-1)[..., 0]
     return chosen.reshape(*chosen.shape[:-2], -1)
 

@@ -111,7 +111,7 @@ def _value_at(
     game: Game, table: RegionTable, vectors: Float[np.ndarray, "R L"], x: np.ndarray, ties: str
 ) -> float:
     """Expected payoff of x: the best of its regions; of equal actions, the worst under robust ties."""
-    responses = np.asarray(table.responses).astype(np.int64)
+    responses = np.asarray(table.responses)
     optimal = np.asarray(best_response_sets(game, x))
     inside = np.take_along_axis(optimal[None], responses[..., None], axis=-1).all(axis=(1, 2, 3))
     inside &= _real(table, ties)

@@ -82,9 +82,11 @@ def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray
     if problem.ties == "robust":
         utilities[~table.full_dimensional] = -np.inf
     rounding = ROUNDING * np.abs(utilities[np.isfinite(utilities)]).max(initial=0.0)
-    responses = np.asarray(table.responses).astype(np.int64)
-    equal = problem.preferences.equal
-    as_one = equal[np.arange(len(equal)), responses.reshape(len(responses), -1)]  # equal actions are one
+    responses = np.asarray(table.responses)
+    equal = problem.preferences.equal.astype(responses.dtype)
+    as_one = None  # maps in which equal actions are one, where there are such
+    if problem.ties == "robust" and problem.preferences.has_equal:
+        as_one = equal[np.arange(len(equal)), responses.reshape(len(responses), -1)]
     best: Found | None = None
     while True:
         highest = utilities.max()
@@ -97,10 +99,11 @@ def _of_one_game(problem: Problem, table: RegionTable, vectors: Float[np.ndarray
                 f"enumerate_regions(game, ties={problem.ties!r})."
             )
         region, vertex = divmod(int(np.argmax(utilities >= highest - rounding)), utilities.shape[1])
-        found = _earned(problem, responses[region], vectors[region], vertices[region, vertex])
+        response = responses[region].astype(np.int64)
+        found = _earned(problem, response, vectors[region], vertices[region, vertex])
         if found is not None and (best is None or found.value > best.value):
             best = found
-        done = (as_one == as_one[region]).all(axis=1) if problem.ties == "robust" else [region]
+        done = [region] if as_one is None else (as_one == as_one[region]).all(axis=1)
         utilities[done] = -np.inf
 
 
