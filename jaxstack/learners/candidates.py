@@ -25,7 +25,7 @@ from jaxstack.value import joint_type_payoffs
 
 MAX_JOINT_FEATURES = 1 << 22  # entries of a feature table (M x J) up to which joint types count as few
 MAX_JOINT_TYPES = 1 << 10  # up to which they do where marginals tell everything, too
-MAX_COMPARED = 1 << 26  # entries (M x M x F) up to which candidates are compared with each other
+MAX_COMPARED = 1 << 26  # entries (M x M x J) up to which candidates are compared with each other
 _CLEARLY = 4 * tie_tolerance(np.float32)  # better a round by so much is better after any number of rounds
 
 
@@ -164,8 +164,6 @@ def _may_be_best(
 ) -> tuple[Candidates, Float[np.ndarray, "M J"]]:
     """Candidates that no other dominates, in their order, and their values against the joint types."""
     games = values.reshape(-1, *values.shape[-2:])
-    if games[0].size * values.shape[-2] > MAX_COMPARED:
-        return candidates, values
     reals = table.vertex_mask.reshape(len(games), -1).sum(axis=-1)
     sizes = np.broadcast_to(num_joint_types, len(games))
     kept = [
@@ -184,8 +182,11 @@ def _undominated(values: Float[np.ndarray, "M J"]) -> Bool[np.ndarray, "M"]:
     """Which candidates may be the first best within rounding, whatever the joint types were: [M].
 
     One that is no better against any joint type than a lower one is not, nor one that another beats clearly
-    against all of them. The lowest is kept: it is played where nothing is known.
+    against all of them. The lowest is kept: it is played where nothing is known. And all where there are too
+    many to compare.
     """
+    if values.size * len(values) > MAX_COMPARED:
+        return np.ones(len(values), bool)
     kept, rows, place = np.zeros(len(values), bool), np.empty_like(values), np.empty(len(values), np.int64)
     count = 0
     # Those with the highest sums first: nothing that comes later dominates what is kept.
