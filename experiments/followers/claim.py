@@ -15,6 +15,7 @@ from experiments.claims import (
     Claim,
     Curve,
     Rule,
+    asides,
     at_least,
     at_most,
     by_panel,
@@ -94,9 +95,9 @@ def draw(curves: list[Curve]) -> Figure:
     colours = {"separable payoff": COLOURS[0], "anonymous payoff": COLOURS[1], "regions": MUTED}
     for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
         what, _, leader = panel.partition(", ")
-        for each in of_panel:
+        for each, aside in zip(of_panel, asides(len(of_panel)), strict=True):
             label = None if what == "regions" else each.name
-            errorbars(axis, each, color=colours[each.name], marker="o", label=label)
+            errorbars(axis, each, aside, color=colours[each.name], marker="o", label=label)
         axis.set(xscale="log", yscale="log", title=leader, xlabel="followers $n$", ylabel=labels[what])
     shared_legend(figure, columns=3)
     return figure
