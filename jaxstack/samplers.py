@@ -116,6 +116,8 @@ def _count(thresholds: Array, draws: Array) -> Array:
         return jnp.searchsorted(thresholds, draws, side="right").astype(jnp.int32)
     # Thresholds in front, so that the sum runs over whole vectors of draws; in pieces of at most 32, because
     # XLA cuts up a longer reduction on CPU and then stores every comparison.
-    columns = thresholds.reshape(-1, *(1,) * draws.ndim)
-    pieces = [columns[i : i + 32] <= draws[None] for i in range(0, len(columns), 32)]
+    # And as signed numbers (threshold 0 as -1), since most processors have no instruction for others.
+    signed, columns = draws.astype(jnp.int32)[None], (thresholds - np.uint32(1)).astype(jnp.int32)
+    columns = columns.reshape(-1, *(1,) * draws.ndim)
+    pieces = [columns[i : i + 32] < signed for i in range(0, len(columns), 32)]
     return sum((p.sum(axis=0, dtype=jnp.int32) for p in pieces), jnp.zeros(draws.shape, jnp.int32))

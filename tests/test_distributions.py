@@ -20,7 +20,7 @@ from jaxstack.distributions import (
     sample_types,
 )
 from jaxstack.game import stack, unstack
-from jaxstack.samplers import SAMPLER_BITS
+from jaxstack.samplers import SAMPLER_BITS, JointSampler
 from tests import games
 from tests.reference import value
 
@@ -284,3 +284,15 @@ def test_sums_within_the_tolerance_are_normalised():
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("count", [5, 64, 65, 200])
+def test_a_type_is_the_number_of_thresholds_up_to_the_draw(count: int) -> None:
+    """Thresholds 0 and 2^31 (of what has all the probability) and draws that equal one of them, too."""
+    rng = np.random.default_rng(count)
+    ends = [0, 0, 2**31 - 1, 2**31]
+    thresholds = np.sort(np.concatenate([ends, rng.integers(0, 2**31, count - 4)])).astype(np.uint32)
+    draws = np.concatenate([np.minimum(thresholds, 2**31 - 1), rng.integers(0, 2**31, 300)]).astype(np.uint32)
+    sampler = JointSampler(thresholds, num_followers=1, num_types=count + 1)
+    found = np.asarray(sampler.draw(jnp.asarray(draws << (32 - SAMPLER_BITS))[:, None]))[:, 0]
+    np.testing.assert_array_equal(found, (thresholds[:, None] <= draws).sum(axis=0))

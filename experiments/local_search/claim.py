@@ -14,6 +14,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_least,
     at_most,
     by_panel,
@@ -137,12 +138,14 @@ def draw(curves: list[Curve]) -> Figure:
     }
     drawn = by_panel(curves)
     for axis, (panel, of_panel) in zip(axes, drawn.items(), strict=True):
-        for each, colour, marker in zip(of_panel, COLOURS, "os^", strict=False):
+        count = len(of_panel)
+        looks = zip(COLOURS[:count], "os^"[:count], asides(count), strict=True)
+        for each, (colour, marker, aside) in zip(of_panel, looks, strict=True):
             look: Any = {"color": colour, "marker": marker, "markersize": 5}
             if panel == "gap":
                 axis.plot(each.x, each.y, **look, linestyle="none", fillstyle="none", label=each.name)
             else:
-                errorbars(axis, each, **look)
+                errorbars(axis, each, aside if panel == "share" else 0.0, **look)
         title, ylabel = titles[panel]
         axis.set(title=title, xlabel="leader actions $L$", ylabel=ylabel)
     share, seconds, gap = axes

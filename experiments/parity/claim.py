@@ -15,6 +15,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_least,
     at_most,
     by_panel,
@@ -120,13 +121,14 @@ def draw(curves: list[Curve]) -> Figure:
     lines = learner_lines(curves)
     for axis, (panel, drawn) in zip(axes, by_panel(curves).items(), strict=True):
         axis.set(yscale="log", title=panel, xlabel="followers $n$", ylabel="regret (payoff units)")
-        for each in drawn:
-            if each.name != _UNLEARNT:
-                errorbars(axis, each, **lines[each.name])
+        learnt = [each for each in drawn if each.name != _UNLEARNT]
+        for each, aside in zip(learnt, asides(len(learnt), 3), strict=True):
+            errorbars(axis, each, aside, **lines[each.name])
         for each in drawn:
             if each.name == _UNLEARNT:
                 reference(axis, each.y[0], each.name)
                 axis.set_ylim(top=3 * each.y[0])
+    axes[0].margins(x=0.1)
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set_xscale("log")
     shared_legend(figure, columns=3)
