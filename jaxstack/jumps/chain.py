@@ -28,7 +28,7 @@ from jaxstack.jumps.draws import Mixture, count_features
 from jaxstack.jumps.linear import LinearProblem
 from jaxstack.jumps.problem import MAX_HORIZON, SLICE_ENTRIES, TOLERANCE, Problem
 from jaxstack.jumps.product import ProductProblem
-from jaxstack.learners.candidates import Candidates, Scoring
+from jaxstack.learners.candidates import Scoring
 from jaxstack.learners.contract import Jumps, Learner
 from jaxstack.sequences import SequenceTypes
 
@@ -105,7 +105,8 @@ def run(
     Raises:
       ValueError: types whose counts are not finite (see the message).
     """
-    scoring = _without_padding(scoring)
+    # As the game is alone: how far a jump goes follows from the number of candidates, too.
+    scoring = scoring.without_padding()
     of_candidates = gap[scoring.candidates.region, scoring.candidates.vertex]
     problem = problem_of(game, types, check_learner(learner), scoring, of_candidates)
     seed = np.asarray(jax.random.key_data(key)).ravel().tolist()
@@ -123,16 +124,6 @@ def run(
             if progress is not None:
                 progress(done * int(rounds[-1]), num_runs * int(rounds[-1]))
     return np.concatenate(curves)[:num_runs]
-
-
-def _without_padding(scoring: Scoring) -> Scoring:
-    """Scoring of one game as it is alone: how far a jump goes follows from the number of candidates, too."""
-    region, vertex = map(np.asarray, scoring.candidates)
-    real = (region != region[0]) | (vertex != vertex[0])
-    real[0] = True
-    values = {"joint": scoring.joint, "marginal": scoring.marginal}
-    cut = {name: np.asarray(each)[real] for name, each in values.items() if each is not None}
-    return scoring._replace(candidates=Candidates(region[real], vertex[real]), **cut)
 
 
 def problem_of(

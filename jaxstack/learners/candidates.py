@@ -91,6 +91,15 @@ class Scoring(NamedTuple):
         region = first_above(of_regions, level)
         return Choice(region, first_above(scores[:, region], level))
 
+    def without_padding(self) -> Scoring:
+        """Of one game, on the host: without the first candidate's repetitions, in lists and in values."""
+        region, vertex = map(np.asarray, self.candidates)
+        real = (region != region[0]) | (vertex != vertex[0])
+        real[0] = True
+        values = {"joint": self.joint, "marginal": self.marginal}
+        cut = {name: np.asarray(each)[real] for name, each in values.items() if each is not None}
+        return self._replace(candidates=Candidates(region[real], vertex[real]), **cut)
+
 
 def prepare_scoring(game: Game, table: RegionTable) -> Scoring:
     """What the learners with type feedback score candidates by, in the payoff units of `game`.

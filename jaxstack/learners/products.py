@@ -105,7 +105,7 @@ def _of_maps(blocks: Blocks, block: DeviceArray, join: Callable[..., jax.Array],
 def _blocks(table: RegionTable) -> Blocks:
     """Blocks of followers of a table's response maps."""
     batch, maps = table.responses.shape[:-3], table.responses.shape[-3:]
-    trees = [_tree(responses) for responses in np.asarray(table.responses, np.int32).reshape(-1, *maps)]
+    trees = [_tree(responses) for responses in np.asarray(table.responses).reshape(-1, *maps)]
     shared = not table.region_mask[..., -1].any()  # padded tables share compiled code: so do their trees
 
     def stacked(nodes: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -124,7 +124,7 @@ def _tree(responses: Int[np.ndarray, "R n K"]) -> tuple[list[np.ndarray], np.nda
     leaves, ways, count = [], [], 0  # of every block, the node [R] that is its part of a map
     for follower in range(responses.shape[1]):
         rows, way = np.unique(responses[:, follower], axis=0, return_inverse=True)
-        leaves.append(np.insert(rows, 0, follower, axis=1))
+        leaves.append(np.insert(rows.astype(np.int32), 0, follower, axis=1))
         ways.append(way.reshape(-1) + count)
         count += len(rows)
     nodes = [np.concatenate(leaves).T]

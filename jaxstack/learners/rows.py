@@ -124,7 +124,7 @@ def first_above(values: Float[Array, "M"], threshold: Float[DeviceArray, ""]) ->
 
 
 def larger(first: DeviceArray, second: DeviceArray) -> jax.Array:
-    """The larger of two numbers: one instruction. `jnp.maximum`, which passes on NaN, is four."""
+    """The larger of two numbers, in one instruction; `jnp.maximum` takes more, to pass on NaN."""
     return jnp.where(first > second, first, second)
 
 

@@ -256,7 +256,7 @@ def best(known: Known, types: Float[DeviceArray, "P J"]) -> Choice:
     if known.game.available is not None:
         types = of_existing(types, jnp.asarray(known.prepared.outcomes.of_type[0] >= 0))
     if len(types) == 1 and scoring.joint is not None:
-        return scoring.candidates.first_best(jnp.asarray(scoring.joint) @ types[0])
+        return scoring.first_best(jnp.asarray(scoring.joint) @ types[0])
     return scoring.first_best(score_marginals(scoring, known, types))
 
 
