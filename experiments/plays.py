@@ -74,7 +74,7 @@ def plays(name: str, case: Case) -> str:
             return "no"
     inputs = setup.inputs._replace(checkpoints=np.full(64, 64, np.int32))
     runs = jax.ShapeDtypeStruct((2,), np.int32)
-    block = functools.partial(compiled._advance, setup.learner)
+    block = functools.partial(compiled.play_blocks, setup.learner)
     jax.eval_shape(block, compiled.shapes(setup.learner, inputs, 2), inputs, runs, 0, 1)
     return "warns" if any("no bound holds" in str(each.message) for each in told) else "yes"
 

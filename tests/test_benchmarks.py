@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks import cuda_loops, measure, numpy_loops, report
+from experiments.benchmarks import cuda_loops, h100, measure, numpy_loops, report
 from experiments.benchmarks.__main__ import main
 from experiments.benchmarks.alias import alias_table
 from experiments.benchmarks.cases import (
@@ -25,6 +25,7 @@ from experiments.benchmarks.cases import (
     posterior,
     rows,
     solve,
+    traffic,
     waiting,
 )
 from experiments.benchmarks.setting import Setting, make_setting, random_game
@@ -221,6 +222,68 @@ def test_without_a_gpu_the_case_says_how_to_run_it() -> None:
         pytest.skip("there is a GPU here")
     (row,) = gpu.run(TOY)
     assert "--only gpu" in row.note
+
+
+PROGRAM = """\
+%gathered (table: f32[4,100,8], row: s32[4], lead: f32[4,8]) -> (f32[4], f32[4,8]) {
+  %table = f32[4,100,8]{2,1,0} parameter(0)
+  %row = s32[4]{0} parameter(1)
+  %lead = f32[4,8]{1,0} parameter(2)
+  %gather = f32[4,1,8]{2,1,0} gather(%table, %row), offset_dims={1,2}
+  %bitcast.1 = f32[4,8]{1,0} bitcast(%gather)
+  %add = f32[4,8]{1,0} add(%bitcast.1, %lead)
+  %reduce = f32[4]{0} reduce(%add, %lead), dimensions={1}, to_apply=%larger
+  ROOT %tuple.1 = (f32[4]{0}, f32[4,8]{1,0}) tuple(%reduce, %add)
+}
+
+%written (kept: f32[128,4], step: s32[], new: f32[4]) -> f32[128,4] {
+  %kept = f32[128,4]{1,0} parameter(0)
+  %step = s32[] parameter(1)
+  %new = f32[4]{0} parameter(2)
+  %bitcast.2 = f32[1,4]{1,0} bitcast(%new)
+  ROOT %update = f32[128,4]{1,0} dynamic-update-slice(%kept, %bitcast.2, %step, %step)
+}
+
+%body (carry: (s32[], f32[128,4])) -> (s32[], f32[128,4]) {
+  %carry = (s32[], f32[128,4]{1,0}) parameter(0)
+  %step.1 = s32[] get-tuple-element(%carry), index=0
+  %kept.1 = f32[128,4]{1,0} get-tuple-element(%carry), index=1
+  %table.1 = f32[4,100,8]{2,1,0} get-tuple-element(%carry), index=2
+  %row.1 = s32[4]{0} get-tuple-element(%carry), index=3
+  %lead.1 = f32[4,8]{1,0} get-tuple-element(%carry), index=4
+  %plus = (f32[4]{0}, f32[4,8]{1,0}) fusion(%table.1, %row.1, %lead.1), kind=kLoop, calls=%gathered
+  %best = f32[4]{0} get-tuple-element(%plus), index=0
+  %start = ((f32[128,4]{1,0}, s32[], f32[4]{0}), f32[128,4]{1,0}, u32[]) \
+fusion-start(%kept.1, %step.1, %best), kind=kLoop, calls=%written
+  %done = f32[128,4]{1,0} fusion-done(%start)
+  %mask = pred[4,8]{1,0} get-tuple-element(%carry), index=5
+  %copied = pred[4,8]{1,0} copy(%mask)
+  ROOT %tuple.2 = (s32[], f32[128,4]{1,0}) tuple(%step.1, %done)
+}
+
+ENTRY %main (x: f32[4]) -> f32[4] {
+  %while.1 = (s32[], f32[128,4]{1,0}) while(%x), condition=%cond, body=%body
+}
+"""
+
+
+def test_bytes_of_kernels_are_those_that_they_touch() -> None:
+    """A row is gathered, added and searched; the outcome is written to one row of many; bits are copied."""
+    row, all_rows = 4 * 4, 4 * 4 * 8
+    assert h100.kernels_of_a_round(PROGRAM) == {
+        "plus": row + all_rows + all_rows + row + all_rows,  # indices, gathered, leads; maxima and leads
+        "start": 4 + row + row,
+        "copied": 32 + 32,
+    }
+
+
+def test_traffic_is_counted_or_said_why_not() -> None:
+    """With JAX's plugin for NVIDIA's GPUs kernels are counted, on any machine; without it, how to get it."""
+    found = list(traffic.run(TOY))
+    if h100.why_not() is None:
+        assert all("kernels a round" in row.note for row in found)
+    else:
+        assert "--only traffic" in found[0].note
 
 
 def test_commands_are_waited_for_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 import jaxstack as js
 from jaxstack.learners import region_means
 from jaxstack.learners.contract import ActionFeedback, Choice, Known, Learner, TypeFeedback
-from jaxstack.simulation import prepare
+from jaxstack.simulation import compiled, prepare
 from jaxstack.simulation.trace import trace_run
 from tests.conftest import Compilations, Small, small_game
 
@@ -96,6 +96,20 @@ def test_a_round_keeps_tree_shapes_and_dtypes(name: str, x64: bool) -> None:
             assert new.dtype in (jnp.int32, jnp.float64 if x64 else jnp.float32)
     for index in choice:
         assert (index.shape, index.dtype) == ((), jnp.int32)
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", ROSTER)
+def test_blocks_of_rounds_are_programs_for_gpus_too(name: str, platform: str) -> None:
+    """JAX has a rule for each of their operations on NVIDIA's GPUs: no compiler and no card is asked."""
+    game, types, table = SMALL
+    learner = js.learners.by_name(name)
+    setup = prepare(jax.random.key(0), game, types, learner, horizon=ROUNDS, table=table, hparams=None)
+    carry = compiled.shapes(setup.learner, setup.inputs, RUNS)
+    traced = jax.jit(compiled.play_blocks, static_argnums=0).trace(
+        setup.learner, carry, setup.inputs, np.arange(RUNS, dtype=np.int32), 0, 1
+    )
+    assert "stablehlo.while" in traced.lower(lowering_platforms=(platform,)).as_text()
 
 
 @pytest.mark.parametrize("name", ROSTER)

@@ -193,10 +193,21 @@ def first_best_in_lanes(values: Float[DeviceArray, "M/8 8"], tolerance: float | 
     if values.ndim == 1:
         return first_best(values, tolerance)
     if len(values) > _ROWS:
-        place = np.arange(values.size, dtype=np.int32).reshape(values.shape)
-        level = values.max(axis=0).max() - tolerance
-        return jnp.where(values >= level, place, values.size).min(axis=0).min()
-    # Row by row: reductions over an axis other than the last take several times as long.
+        return _first_best_by_reductions(values, tolerance)
+    # Row by row on CPUs, where reductions over an axis other than the last take several times as long. On
+    # GPUs it would be a kernel more, which reads all values once more.
+    return jax.lax.platform_dependent(
+        values, tolerance, cpu=_first_best_by_rows, default=_first_best_by_reductions
+    )
+
+
+def _first_best_by_reductions(values: DeviceArray, tolerance: float | jax.Array) -> jax.Array:
+    place = np.arange(values.size, dtype=np.int32).reshape(values.shape)
+    level = values.max(axis=0).max() - tolerance
+    return jnp.where(values >= level, place, values.size).min(axis=0).min()
+
+
+def _first_best_by_rows(values: DeviceArray, tolerance: float | jax.Array) -> jax.Array:
     level = pairwise(larger, list(values)).max() - tolerance
     far = np.int32(values.size)
     first = [jnp.where(row >= level, np.int32(at * _LANES), far) for at, row in enumerate(values)]

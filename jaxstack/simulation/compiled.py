@@ -23,7 +23,7 @@ from jaxstack.learners.contract import Learner
 from jaxstack.simulation.batching import carry_games, over_games
 from jaxstack.simulation.rounds import Carry, Inputs, before_round_1, play_block
 
-_SAME_ARITHMETIC: dict[str, dict[str, Any]] = {
+SAME_ARITHMETIC: dict[str, dict[str, Any]] = {
     "cpu": {"xla_cpu_multi_thread_eigen": False},
     "gpu": {"xla_gpu_deterministic_ops": True, "xla_gpu_autotune_level": 0},
 }
@@ -47,7 +47,7 @@ def make(learner: Learner, inputs: Inputs, runs: jax.ShapeDtypeStruct) -> None:
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=runs.sharding)
 
         carry = jax.tree.map(there, first.out_info)
-        _compiled(_advance, _platform(runs)).lower(learner, carry, inputs, runs, 0, 0).compile()
+        _compiled(play_blocks, _platform(runs)).lower(learner, carry, inputs, runs, 0, 0).compile()
 
 
 def start(learner: Learner, inputs: Inputs, runs: Int[DeviceArray, "S"]) -> Carry:
@@ -61,13 +61,13 @@ def advance(
     learner: Learner, carry: Carry, inputs: Inputs, runs: Int[DeviceArray, "S"], blocks: range
 ) -> Carry:
     """A tile after `blocks`, which may still be being played. `carry` is used up."""
-    return _compiled(_advance, _platform(runs))(learner, carry, inputs, runs, blocks.start, blocks.stop)
+    return _compiled(play_blocks, _platform(runs))(learner, carry, inputs, runs, blocks.start, blocks.stop)
 
 
 @functools.cache
 def _compiled(program: Callable[..., Carry], platform: str) -> Any:
-    donated = ("carry",) if program is _advance else ()
-    options = _SAME_ARITHMETIC.get(platform)
+    donated = ("carry",) if program is play_blocks else ()
+    options = SAME_ARITHMETIC.get(platform)
     return jax.jit(program, static_argnums=0, donate_argnames=donated, compiler_options=options)
 
 
@@ -89,7 +89,7 @@ def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:
     return over_games(of_game, inputs, (), carry_games(Carry))(inputs)
 
 
-def _advance(
+def play_blocks(
     learner: Learner, carry: Carry, inputs: Inputs, runs: jax.Array, first: jax.Array, stop: jax.Array
 ) -> Carry:
     def one_block(block: jax.Array, carry: Carry) -> Carry:

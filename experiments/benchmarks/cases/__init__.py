@@ -37,4 +37,5 @@ NAMES = (
     "loading",
     "waiting",
     "gpu",
+    "traffic",
 )
