@@ -277,12 +277,15 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
     Probabilities are resolved to 2^-31. `simulate` draws with the same samplers, keyed by run and round.
 
     Raises:
-      ValueError: no type distribution, a key that `simulate` would refuse too, or a number of rounds below 1.
+      ValueError: no type distribution, a key that `simulate` would refuse too, a number of rounds below 1, or
+        more than a sequence has.
       MemoryError: the draws would not fit.
     """
     num_rounds = checks.positive_int("num_rounds", num_rounds)
     remedy = "Types are JointTypes, IndependentTypes, MixtureTypes or SequenceTypes."
     checks.instance("types", types, TypeDistribution, remedy)
+    if hasattr(types, "require_rounds"):
+        types.require_rounds(num_rounds)
     sampler = types.sampler()
     memory.require(
         8 * num_rounds * sampler.num_words,

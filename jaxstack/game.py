@@ -131,6 +131,12 @@ class Game:
         return np.asarray(self.num_actions - some[..., ::-1].argmax(axis=-1))
 
     @property
+    def followers_by_game(self) -> Int[np.ndarray, ""]:
+        """[] int64 ([G]): followers up to the last one that has more than one type or action. Host only."""
+        some = (self.types_by_follower > 1) | (self.actions_by_follower > 1)
+        return np.asarray(np.where(some, np.arange(1, self.num_followers + 1), 0).max(axis=-1))
+
+    @property
     def num_leader_actions(self) -> int:
         return self.follower.shape[-2]
 
@@ -339,14 +345,14 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
 
     Args:
       game: one game; follower payoffs [n, K, L, A].
-      commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
+      commitment: [L], leader's mixed strategy, in the strategy set (not checked under tracing).
 
     Returns:
       [n, K, A] bool; True for available actions where no action has a relative lead (`jaxstack.ties`) of
       more than the tolerance: 2^-44, or 2^-20 where the commitment or the game is float32.
 
     Raises:
-      ValueError: no game, a stacked batch, or a commitment whose length is not L.
+      ValueError: no game, a stacked batch, or a commitment of another length or off the strategy set.
     """
     checks.instance("game", game, Game, _GET_ONE)
     if game.num_games is not None:
@@ -355,6 +361,8 @@ def best_response_sets(game: Game, commitment: Float[Array, "L"]) -> Bool[Array,
         raise ValueError(
             f"commitment must have shape ({game.num_leader_actions},), but has {np.shape(commitment)}."
         )
+    if not is_traced((game, commitment)) and not isinstance(game.strategies, StrategySets):
+        check_commitment(game, commitment)
     if game.strategies is None:
         differences = ties.differences(game.follower)
     elif isinstance(game.strategies, StrategySets):
@@ -387,13 +395,13 @@ def best_responses(game: Game, commitment: Float[Array, "L"]) -> Int[Array, "n K
 
     Args:
       game: one game; follower payoffs [n, K, L, A].
-      commitment: [L], leader's mixed strategy; sums to 1 (not checked under tracing).
+      commitment: [L], leader's mixed strategy, in the strategy set (not checked under tracing).
 
     Returns:
       [n, K], int32, in 0..A-1; 0 for types that a follower does not have.
 
     Raises:
-      ValueError: no game, a stacked batch, or a commitment whose length is not L.
+      ValueError: no game, a stacked batch, or a commitment of another length or off the strategy set.
 
     Source: arXiv 2510.01387, section 2. Departure: ties within a tolerance near rounding, not exact.
     """

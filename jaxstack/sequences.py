@@ -48,6 +48,7 @@ class SequenceTypes:
         checks.one_of("order of rounds", self.order, ORDERS)
         given = checks.finite_array("types of rounds", self.rounds, "T n")
         K = checks.positive_int("num_types", self.num_types) if self.num_types else int(given.max()) + 1
+        checks.positive_int("num_types", max(K, 1), limit=np.iinfo(np.int32).max)
         wrong = np.argwhere((given != np.rint(given)) | (given < 0) | (given >= max(K, 1)))
         if wrong.size:
             t, follower = (int(place) for place in wrong[0])
@@ -83,7 +84,7 @@ class SequenceTypes:
             raise ValueError(
                 f"horizon must be at most T0 = {self.num_rounds:,}, the rounds of this sequence, but "
                 f"{horizon:,} arrived. With order='cyclic' it begins again after its last round; "
-                f".empirical() draws its rounds at random."
+                f'.empirical() (in a spec: order = "resampled") draws its rounds at random.'
             )
 
     def up_to(self, horizon: int) -> np.ndarray:

@@ -18,11 +18,15 @@ from jaxstack.axes import Array, DeviceArray, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
 from jaxstack.game import Game, best_response_sets, check_commitment, check_types
 from jaxstack.payoffs import LeaderPayoff
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
 from jaxstack.sequences import distribution_of
 
 _REGIONS_AT_ONCE = 1024  # bounds the memory of an expectation, not its result
 _MAX_TIED_MAPS = 1 << 16
+
+
+class TooManyTies(ValueError):
+    """Followers are indifferent in more combined ways than can be tried one by one."""
 
 
 @with_pinned_settings
@@ -38,11 +42,14 @@ def region_payoff_vectors(
 
     Returns:
       [R, L] float64 ([G, R, L]), payoff units.
+
+    Raises:
+      ValueError: what is no action.
     """
     types = distribution_of(types)
     with jax.enable_x64(True):
         per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
-        return np.asarray(per_game(game.leader, types, _as_integers(responses)))
+        return np.asarray(per_game(game.leader, types, _as_actions(game, responses)))
 
 
 def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
@@ -51,7 +58,7 @@ def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) ->
     Returns:
       [R, V] float64 ([G, R, V] for a batch), payoff units; -inf where the table is padded.
     """
-    vectors = region_payoff_vectors(game, types, table.responses)
+    vectors = region_payoff_vectors(game, types, check_table(game, table).responses)
     utilities = np.einsum("...rvl,...rl->...rv", table.vertices, vectors)
     return np.where(table.vertex_mask, utilities, -np.inf)
 
@@ -71,7 +78,8 @@ def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> fl
       Utility in payoff units.
 
     Raises:
-      ValueError: a commitment off the simplex, or more than 65,536 combinations of tied responses.
+      ValueError: a commitment off the simplex.
+      TooManyTies: more than 65,536 combinations of tied responses to a payoff that is no sum over followers.
 
     Source: arXiv 2510.01387, section 2 (strong Stackelberg equilibrium).
     """
@@ -79,10 +87,15 @@ def expected_utility(game: Game, types: TypeDistribution, commitment: Any) -> fl
     x = check_commitment(game, commitment)
     optimal = np.asarray(best_response_sets(game, x))
     choices = [np.flatnonzero(row) for row in optimal.reshape(-1, game.num_actions)]
-    combinations = int(np.prod([len(c) for c in choices], dtype=np.float64))
+    combinations = float(np.prod([len(c) for c in choices], dtype=np.float64))
     if combinations > _MAX_TIED_MAPS:
-        raise ValueError(
-            f"at this commitment follower types are indifferent in {combinations:,} combined ways (limit "
+        terms = game.leader.additive_terms()
+        if terms is not None:  # then each follower's best answer is best whatever the others answer
+            gains = np.where(optimal, np.asarray(terms, np.float64) @ x, -np.inf).max(axis=-1)  # [n, K]
+            marginals = np.asarray(types.marginals(), np.float64)
+            return float((marginals * np.where(marginals > 0, gains, 0)).sum())
+        raise TooManyTies(
+            f"at this commitment follower types are indifferent in {combinations:.3g} combined ways (limit "
             f"{_MAX_TIED_MAPS:,}). Move the commitment off the tie, or evaluate one response map with "
             f"jaxstack.value.region_payoff_vectors."
         )
@@ -121,7 +134,7 @@ def joint_payoffs(
     """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, _as_integers(responses), joint))
+        return np.asarray(per_game(game.leader, _as_actions(game, responses), joint))
 
 
 @with_pinned_settings
@@ -220,10 +233,22 @@ _payoff_vectors_of_batch = jax.jit(jax.vmap(_payoff_vectors))
 _joint_payoffs_of_batch = jax.jit(jax.vmap(_joint_payoffs))
 
 
-def _as_integers(responses: Int[Array, "R n K"]) -> np.ndarray:
-    """As they are in a table, where they are much of its memory; else int32."""
+def _as_actions(game: Game, responses: Int[Array, "R n K"]) -> np.ndarray:
+    """Response maps as they are in a table, where they are much of its memory; else int32.
+
+    Raises:
+      ValueError: what is no action.
+    """
     found = np.asarray(responses)
-    return found if found.dtype.itemsize < 4 else found.astype(np.int32)
+    if found.size and (found.min() < 0 or found.max() >= game.num_actions or found.dtype.kind not in "iu"):
+        wrong = (found < 0) | (found >= game.num_actions) | (found != np.rint(found))
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0].tolist())
+            raise ValueError(
+                f"response maps hold actions 0..A-1 = {game.num_actions - 1} of followers, but {place} has "
+                f"{found[place]}. What followers play at a commitment: jaxstack.best_responses(game, x)."
+            )
+    return found if found.dtype.itemsize < 4 and found.dtype.kind in "iu" else found.astype(np.int32)
 
 
 def _actions(response: jax.Array, theta: jax.Array) -> jax.Array:

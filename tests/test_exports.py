@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxstack as js
-from jaxstack.exports import Section, Table, words
+from jaxstack.exports import Section, Table, solution, words
 from jaxstack.regret import log_spaced_rounds
 from tests.datasets import results
 from tests.test_regret import curve_of
@@ -97,6 +97,60 @@ def test_robust_baselines_count_on_what_can_be_enforced() -> None:
     robust = js.baselines(everywhere, one, "robust")
     assert robust.uniform == 0.0
     assert np.isnan(robust.known_types)  # not known with equal actions
+
+
+def test_baselines_read_only_a_table_of_the_game_and_of_its_ties() -> None:
+    """Indifferent at the first pure commitment alone: a robust table has no region of its best answer."""
+    game = js.Game(js.TabularPayoff([[9.0, 1.0], [3.0, 1.0]]), [[[[0.0, 0.0], [0.0, 1.0]]]])
+    one = js.IndependentTypes([[1.0]])
+    assert js.baselines(game, one).pure == 9.0
+    assert js.baselines(game, one, table=js.enumerate_regions(game)).pure == 9.0
+    with pytest.raises(ValueError, match="full-dimensional regions only"):
+        js.baselines(game, one, table=js.enumerate_regions(game, ties="robust"))
+    with pytest.raises(ValueError, match="table must be a RegionTable"):
+        js.baselines(game, one, table="table")
+    other = js.enumerate_regions(js.scenarios.random_game(0)[0])
+    for read in (js.baselines, js.value.vertex_utilities):
+        with pytest.raises(ValueError, match="does not belong to Game"):
+            read(game, one, table=other)
+    with pytest.raises(ValueError, match="does not belong to Game"):
+        js.plots.regions(game, one, other)
+
+
+@pytest.mark.parametrize("payoff", ["separable", "anonymous"])
+def test_where_ties_are_too_many_a_sum_is_known_and_others_are_not(payoff: str) -> None:
+    """20 followers whose two types are indifferent at every pure commitment but the last."""
+    rng = np.random.default_rng(5)
+    followers = np.zeros((20, 2, 3, 2))
+    followers[:, :, 2, 1] = rng.random((20, 2))
+    terms = rng.random((20, 3, 2))
+    leader = js.SeparablePayoff(terms) if payoff == "separable" else js.AnonymousPayoff(rng.random((3, 21)))
+    game, types = js.Game(leader, followers), js.IndependentTypes(np.full((20, 2), 0.5))
+    found = js.baselines(game, types)
+    if payoff == "separable":
+        best = terms.max(axis=-1).sum(axis=0)[:2]  # each answers as suits the leader
+        assert found.pure == pytest.approx(max(*best, terms[:, 2, 1].sum()))
+    else:
+        assert np.isnan(found.pure)
+        assert "pure" not in [row[0] for row in found.told(["a", "b", "c"])]
+    record = solution.record_of(js.solve(game, types, method="walk"), game, types)["baselines"]
+    assert (record["pure"] is None) == (record["pure_action"] is None) == (payoff == "anonymous")
+
+
+def test_the_best_vertex_of_a_set_is_a_number_and_no_leader_action() -> None:
+    """The payoff is best at the fourth vertex of a square, and the leader has three coordinates."""
+    payoffs = np.array([[-1.0, -1.0], [-1.0, -1.0], [0.0, 0.0]])
+    square = js.strategies.box([0, 0], [1, 1])
+    game = js.Game(js.TabularPayoff(payoffs), np.zeros((1, 1, 3, 2)), strategies=square)
+    types = js.IndependentTypes([[1.0]])
+    marks = solution.record_of(js.solve(game, types), game, types)["baselines"]
+    assert marks["pure_action"] == int(np.argmax(square.vertices @ payoffs[:, 0])) == 3
+
+
+def test_baselines_of_given_rounds_are_those_of_their_distribution() -> None:
+    game = js.Game([[1.0, 0.0], [0.0, 0.5]], [[[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]])
+    rounds = js.SequenceTypes([[0], [1], [0]])
+    assert js.baselines(game, rounds) == js.baselines(game, rounds.empirical())
 
 
 @pytest.mark.parametrize("seed", range(3))

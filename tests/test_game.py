@@ -122,6 +122,16 @@ def test_equal_actions_always_tie():
         np.testing.assert_array_equal(found, np.array([[expected]], bool))
 
 
+@pytest.mark.parametrize(
+    ("commitment", "message"),
+    [([3.0, -2.0], "lie in the simplex"), ([np.nan, 1.0], "must be finite"), ([0.5, 0.4], "sum 0.9")],
+)
+def test_followers_answer_commitments_alone(commitment, message):
+    for answer in (of_game.best_responses, of_game.best_response_sets):
+        with pytest.raises(ValueError, match=message):
+            answer(of_game.Game(np.eye(2), [[np.eye(2)]]), np.array(commitment))
+
+
 def test_commitment_of_the_wrong_length():
     with pytest.raises(ValueError, match=r"commitment must have shape \(3,\), but has \(2,\)"):
         best_responses(small_game(), np.array([0.5, 0.5]))

@@ -107,6 +107,17 @@ def test_the_empirical_distribution() -> None:
     np.testing.assert_array_equal(js.sample_types(KEY, types, 3), rounds[:3])
 
 
+def test_no_more_rounds_are_drawn_than_there_are() -> None:
+    rounds, key = [[0], [1], [0]], jax.random.key(0)
+    assert js.sample_types(key, js.SequenceTypes(rounds), 3).ravel().tolist() == [0, 1, 0]
+    again = js.sample_types(key, js.SequenceTypes(rounds, order="cyclic"), 5)
+    assert again.ravel().tolist() == [0, 1, 0, 0, 1]
+    with pytest.raises(ValueError, match=r"at most T0 = 3.*order='cyclic'"):
+        js.sample_types(key, js.SequenceTypes(rounds), 4)
+    with pytest.raises(ValueError, match="num_types must be at most"):
+        js.SequenceTypes([[3e9]])
+
+
 def test_what_sequences_refuse() -> None:
     small = small_game(1)
     for rounds, told in (

@@ -282,7 +282,9 @@ def test_methods_for_one_game_refuse_batches_and_tables(method: str) -> None:
 
 def test_tables_of_another_game_or_tie_rule_are_refused() -> None:
     other = one_follower(leader=np.ones((3, 2)), follower=np.eye(3)[:, :2])
-    with pytest.raises(ValueError, match=r"not one of Game\(L=2.*should be .*enumerate_regions\(game\)"):
+    with pytest.raises(
+        ValueError, match=r"does not belong to Game\(L=2.*must have shape .*enumerate_regions\(game\)"
+    ):
         solve(flat_game(), ONE_TYPE, table=enumerate_regions(other))
     with pytest.raises(
         ValueError, match=r"full-dimensional regions only .*enumerate_regions\(game, ties='opt"

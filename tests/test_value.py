@@ -265,6 +265,15 @@ def _followers(leader: Any) -> dict[str, int]:
     return {"num_followers": leader.num_followers} if isinstance(leader, AnonymousPayoff) else {}
 
 
+@pytest.mark.parametrize("action", [2, 2**32, -1, 0.5])
+def test_response_maps_hold_actions_alone(action: float) -> None:
+    game, types = Game(np.eye(2), [[np.eye(2)]]), IndependentTypes([[1.0]])
+    with pytest.raises(ValueError, match=r"actions 0\.\.A-1 = 1 .* but \(0, 0, 0\) has"):
+        region_payoff_vectors(game, types, np.full((1, 1, 1), action))
+    whole = region_payoff_vectors(game, types, np.full((1, 1, 1), 1.0))
+    np.testing.assert_array_equal(whole, [[0.0, 1.0]])
+
+
 def test_errors_say_what_arrived() -> None:
     game, types = case_of("tabular", "independent", (3, 2, 2, 2))
     with pytest.raises(ValueError, match="commitment must have L = 3 entries, but 2 arrived"):
@@ -273,6 +282,6 @@ def test_errors_say_what_arrived() -> None:
         expected_utility(game, types, [0.4, 0.4, 0.4])
     with pytest.raises(ValueError, match=r"num_types = 2, but .* has num_types = 3"):
         expected_utility(game, IndependentTypes(np.full((2, 3), 1 / 3)), [1, 0, 0])
-    indifferent = Game(SeparablePayoff(np.ones((9, 1, 2))), np.zeros((9, 2, 1, 2)))
-    with pytest.raises(ValueError, match=r"indifferent in 262,144 combined ways .* Move the commitment"):
+    indifferent = Game(AnonymousPayoff(np.ones((1, 10))), np.zeros((9, 2, 1, 2)))
+    with pytest.raises(ValueError, match=r"indifferent in 2.62e\+05 combined ways .* Move the commitment"):
         expected_utility(indifferent, IndependentTypes(np.full((9, 2), 0.5)), [1.0])

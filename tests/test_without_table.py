@@ -193,6 +193,27 @@ def test_plans_that_are_played_longer_try_more_corners(monkeypatch: pytest.Monke
     assert many.max() == pytest.approx(best, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_unequal_games_without_a_table_are_played_one_by_one() -> None:
+    """Random moves would be others than by themselves; and in round 1 types count that there are."""
+    rng = np.random.default_rng(3)
+    pairs = []
+    for kinds in ((1, 3), (2, 2)):
+        follower = [rng.random((k, 3, 2)).tolist() for k in kinds]
+        types = js.IndependentTypes([np.full(k, 1 / k).tolist() for k in kinds])
+        pairs.append((js.Game(js.TabularPayoff(rng.random((3, 2, 2))), follower), types))
+    game, types = (js.stack(part) for part in zip(*pairs, strict=True))
+    learner = js.learners.erm_joint()
+    with pytest.raises(ValueError, match=r"have other numbers: \[\[2, 3, 2\], \[2, 2, 2\]\].*one by one"):
+        js.simulate(KEY, game, types, learner, horizon=9, num_runs=2, table=False)
+    alone = pairs[0][0]
+    known = js.learners.know(alone, None, 10.0)
+    known = dataclasses.replace(known, prepared=learner.without_table.prepare(alone, None))
+    seen = jnp.zeros(9, jnp.int32)
+    first = np.asarray(erm_search._weights(False, known, seen, jnp.int32(1)).probabilities)
+    np.testing.assert_allclose(first, [[1 / 3] * 3, [0] * 3, [0] * 3])
+
+
 def test_where_joint_types_are_many_some_rounds_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each round with the same probability, and values are those of the rounds that are."""
     kept = jnp.full((16, 1), -1, jnp.int32)

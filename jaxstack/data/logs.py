@@ -29,6 +29,7 @@ from jaxstack.data.columns import Columns, Where, columns_of, numbers
 from jaxstack.data.words import Words, place
 from jaxstack.game import Game, check_commitment
 from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regions.table import check_table
 from jaxstack.scenarios.files import GameFile
 from jaxstack.solvers.cells import Preferences
 from jaxstack.value import payoffs_of_rounds
@@ -207,7 +208,7 @@ def _log(
 ) -> Log:
     """The log of parts that have been read; types tell more than actions, where there are both."""
     if regions is not None:
-        table = enumerate_regions(words.game) if table is None else table
+        table = enumerate_regions(words.game) if table is None else check_table(words.game, table)
         responses = _of_regions(regions, table, where)
     told = commitments is not None or responses is not None
     if types is None and not told:

@@ -53,8 +53,8 @@ def record_of(solution: Solution, game: Any, types: Any = None, **labels: Any) -
     if names.types is not None:
         found = dataclasses.asdict(baselines(names.game, names.types, solution.ties))
         marks = {name: finite_or_none(found[name]) for name in ("uniform", "pure", "known_types")}
-        pure = names.leader[found["pure_action"]]
-        marks |= {"pure_action": pure if found["is_simplex"] else found["pure_action"]}
+        pure = found["pure_action"] if marks["pure"] is not None else None
+        marks |= {"pure_action": names.leader[pure] if found["is_simplex"] and pure is not None else pure}
     return {
         "method": solution.method,
         "reason": solution.reason,

@@ -34,9 +34,9 @@ class Mixture:
 
     def counts(self, rng: np.random.Generator, rounds: np.ndarray) -> np.ndarray:
         """How often each feature occurs in numbers of rounds [s]: [s, n K] int64."""
-        by_component = rng.multinomial(rounds, self.weights)  # [s, C]
+        by_component = multinomial(rng, rounds, self.weights)  # [s, C]
         counts = sum(
-            rng.multinomial(by_component[:, c, None], marginals[None])
+            multinomial(rng, by_component[:, c, None], marginals[None])
             for c, marginals in enumerate(self.marginals)
         )
         return np.reshape(counts, (len(rounds), -1))
@@ -115,6 +115,21 @@ def pick(
         found = (number[:, None] >= guide.cumulative[component.take(unclear)]).sum(axis=1)
     value.put(unclear, found)
     return value
+
+
+def multinomial(rng: np.random.Generator, rounds: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """How often each of K values occurs in numbers of rounds: [.., K] int64, 0 where it cannot occur.
+
+    NumPy leaves to the last value what rounding has left over, also where that cannot occur: the likeliest
+    takes it.
+    """
+    drawn = rng.multinomial(rounds, probabilities)
+    probabilities = np.broadcast_to(probabilities, drawn.shape)
+    left_over = np.where(probabilities > 0, 0, drawn)
+    if left_over.any():
+        likeliest = np.arange(drawn.shape[-1]) == probabilities.argmax(axis=-1)[..., None]
+        drawn += likeliest * left_over.sum(axis=-1, keepdims=True) - left_over
+    return drawn
 
 
 def count_features(features: list[np.ndarray], num_features: int) -> np.ndarray:

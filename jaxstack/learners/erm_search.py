@@ -6,6 +6,7 @@ and found by local search.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -39,8 +40,8 @@ def erm_by_search(name: str, product: bool) -> Learner:
     """The learner of that name, as it plays without a table.
 
     It counts the types of every follower, where these tell everything (`product`, or a leader's payoff that
-    is a sum); or joint types, up to 4,096 of them; or remembers the joint types of 1,024 rounds, a fair
-    sample of all. Values are then known up to sd / 32, sd the standard deviation of the payoff over joint
+    is a sum); or joint types, where K^n is at most 4,096; or remembers those of 1,024 rounds, a fair sample
+    of all. Values are then known up to sd / 32, sd the standard deviation of the payoff over joint
     types: smaller differences are not learnt, and regret grows by about as much in every round.
     """
     return Learner(
@@ -128,15 +129,16 @@ def _replan(
 
 
 def _weights(product: bool, known: Known, seen: jax.Array, t: jax.Array) -> Any:
-    """How likely types are, by what was seen before round t."""
+    """How likely types are, by what was seen before round t; before round 1, those that there are alike."""
     rounds, game = (t - 1).astype(known.dtype), known.game
-    one = jnp.asarray(1 / game.num_types, known.dtype)
+    shape = (game.num_followers, game.num_types)
+    has = jnp.ones(shape, bool) if game.existing is None else jnp.asarray(game.existing)
+    prior = jnp.where(has, 1 / has.sum(axis=-1, keepdims=True, dtype=known.dtype), 0)
     if _by_follower(product, known):
-        has = jnp.ones(seen.shape, bool) if game.existing is None else jnp.asarray(game.existing)
-        prior = jnp.where(has, 1 / has.sum(axis=-1, keepdims=True, dtype=known.dtype), 0)
         return of_marginals(known, _shares(seen, rounds, prior))
     if _num_joint(known) <= MAX_JOINT_TYPES:
-        return of_joint(known, _shares(seen, rounds, one**game.num_followers))
+        joint = functools.reduce(jnp.multiply.outer, prior)
+        return of_joint(known, _shares(seen, rounds, joint.reshape(-1)))
     return Draws(seen, jnp.clip(t - 1, 1, len(seen)))
 
 

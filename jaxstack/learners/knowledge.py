@@ -82,7 +82,7 @@ def possible_actions(game: Game) -> Bool[np.ndarray, "n K A"]:
         return np.stack([possible_actions(unstack(game, g)) for g in range(game.num_games)])
     payoffs = np.moveaxis(on_frame(game), -1, -2)  # [n, K, A, D]
     has = np.ones(payoffs.shape[:-1], bool) if game.available is None else np.asarray(game.available)
-    payoffs = np.where(has[..., None], payoffs, -np.inf)
+    payoffs = np.where(has[..., None], payoffs, 0.0)  # of actions that there are not, whatever they hold
     points = np.eye(payoffs.shape[-1]) if game.strategies is None else game.strategies.hull_shares
     rng = np.random.default_rng(0)
     points = np.concatenate([points, rng.dirichlet(np.ones(len(points)), _SAMPLES) @ points])

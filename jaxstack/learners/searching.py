@@ -45,10 +45,19 @@ def prepare_search(game: Game, table: object) -> Arrangement:
     """What searches need to know of a game, or of every game of a batch.
 
     Raises:
-      ValueError: games of a batch differ in their strategy sets, and so in what vertices are made of.
+      ValueError: games of a batch differ in their strategy sets, and so in what vertices are made of; or in
+        their sizes, and so in the random moves that they would make by themselves.
     """
     if game.num_games is None:
         return arrangement(game)
+    most = [kinds.max(axis=-1) for kinds in (game.types_by_follower, game.actions_by_follower)]
+    sizes = np.stack([game.followers_by_game, *most], axis=-1)
+    if len(np.unique(sizes, axis=0)) > 1:
+        raise ValueError(
+            f"without a region table random moves are drawn among followers, types and actions, of which "
+            f"games of {game!r} have other numbers: {sizes.tolist()}. Simulate these games one by one: "
+            f"jaxstack.unstack(game, g)."
+        )
     if isinstance(game.strategies, StrategySets):
         raise ValueError(
             f"games that are played together without a region table share a strategy set, but {game!r} "

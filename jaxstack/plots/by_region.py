@@ -20,7 +20,7 @@ from jaxstack.plots import style
 from jaxstack.plots.marks import coloured_dot, coloured_line, draw_path, star, write_within
 from jaxstack.plots.region_names import extent, label
 from jaxstack.plots.style import INK, TIME_COLOURS, UTILITY_COLOURS
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
 from jaxstack.scenarios.files.names import checked
 from jaxstack.value import region_payoff_vectors
 
@@ -75,6 +75,7 @@ def regions(
             f"has {has}."
         )
     check_types(game, types)
+    check_table(game, table)
     word = "leader action" if game.strategies is None else "coordinate"
     names = [f"{word} {leader}" for leader in range(L)] if names is None else list(names)
     if len(names) != L:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack._pytree import pytree_dataclass, static_field
 from jaxstack.exports import ExportedWithNames, Table
+
+if TYPE_CHECKING:
+    from jaxstack.game import Game
 
 
 @pytree_dataclass
@@ -80,6 +84,35 @@ class RegionTable(ExportedWithNames):
         """Bytes of all arrays."""
         arrays = (self.responses, self.vertices, self.vertex_mask, self.region_mask, self.full_dimensional)
         return sum(np.asarray(a).nbytes for a in arrays)
+
+
+def check_table(game: Game, table: Any, ties: str | None = None) -> RegionTable:
+    """`table`, if it is one of this game, as far as shapes tell, with the regions that `ties` needs.
+
+    Args:
+      game: one game, or a stacked batch.
+      table: what a user has given.
+      ties: the rule by which it is to be read; None: whichever it was made by.
+
+    Raises:
+      ValueError: no table, another game's, or a robust one where ties are optimistic.
+    """
+    checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
+    batch = () if game.num_games is None else (game.num_games,)
+    responses = (*batch, table.padded_regions, game.num_followers, game.num_types)
+    vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
+    if np.shape(table.responses) != responses or np.shape(table.vertices) != vertices:
+        raise ValueError(
+            f"the region table does not belong to {game!r}: responses must have shape {responses} and "
+            f"vertices {vertices}, but {np.shape(table.responses)} and {np.shape(table.vertices)} arrived. "
+            f"Enumerate the regions of this game: jaxstack.enumerate_regions(game)."
+        )
+    if ties == "optimistic" and table.ties == "robust":
+        raise ValueError(
+            "the region table holds full-dimensional regions only (ties='robust'), which is not enough for "
+            "ties='optimistic'. Build it with enumerate_regions(game, ties='optimistic')."
+        )
+    return table
 
 
 def pad_table(table: RegionTable, num_regions: int, num_vertices: int) -> RegionTable:

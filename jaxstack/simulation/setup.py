@@ -14,7 +14,7 @@ from jaxstack.game import Game, check_types, unstack
 from jaxstack.hindsight import most_earned
 from jaxstack.learners.contract import OFF_POLICY, PLAYS, Commitment, Known, Learner
 from jaxstack.learners.knowledge import know, played_actions, with_prepared
-from jaxstack.regions import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
 from jaxstack.sequences import SequenceTypes
 from jaxstack.simulation.optimum import of_search, of_table
 from jaxstack.simulation.rounds import Inputs
@@ -117,8 +117,7 @@ def check_setting(
         table = table_of(game)
     if table is None or table is False:
         return None, without_table(learner)
-    _check_table(game, table)
-    return table, learner
+    return check_table(game, table), learner
 
 
 def _gained(most: np.ndarray) -> np.ndarray:
@@ -155,20 +154,6 @@ def _check_playable(game: Game, learner: Learner) -> None:
             f"{learner.name} learns from the payoff vectors of the actions that it sees, but in {game!r} the "
             f"leader's payoff depends on followers' types too, which it does not see. Use a learner that "
             f"learns from its own payoff (oful) or from types (erm_joint, erm_product)."
-        )
-
-
-def _check_table(game: Game, table: RegionTable) -> None:
-    """Raise ValueError unless the table is one of this game (as far as shapes tell)."""
-    checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
-    batch = () if game.num_games is None else (game.num_games,)
-    expected = (*batch, table.padded_regions, game.num_followers, game.num_types)
-    vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
-    if table.responses.shape != expected or table.vertices.shape != vertices:
-        raise ValueError(
-            f"the region table does not belong to {game!r}: responses must have shape {expected} and "
-            f"vertices {vertices}, but {table.responses.shape} and {table.vertices.shape} arrived. "
-            f"Enumerate the regions of this game: jaxstack.enumerate_regions(game)."
         )
 
 

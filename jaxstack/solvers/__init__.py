@@ -22,7 +22,7 @@ from jaxstack._settings import with_pinned_settings
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
 from jaxstack.sequences import distribution_of
 from jaxstack.solvers.baseline import Baselines, baselines
 from jaxstack.solvers.choice import Estimate, choose, estimate
@@ -93,7 +93,7 @@ def solve(
     check_types(game, types)
     types = distribution_of(types)
     if table is not None:
-        checks.instance("table", table, RegionTable, "jaxstack.enumerate_regions(game) makes one.")
+        check_table(game, table, ties)
     clock = Clock(_seconds(time_limit), progress)
     reason = ""
     if method is None:

@@ -11,11 +11,12 @@ from jaxstack.axes import Float
 from jaxstack.distributions import TypeDistribution, joint_probabilities
 from jaxstack.game import Game, best_response_sets, check_types
 from jaxstack.regions.clipping import TIE_RULES, enumerate_regions
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
+from jaxstack.sequences import distribution_of
 from jaxstack.solvers.choice import MAX_SECONDS, MAX_VERTICES, estimate
 from jaxstack.strategies.framing import on_frame
 from jaxstack.ties import equal_actions
-from jaxstack.value import expected_utility, joint_type_payoffs, region_payoff_vectors
+from jaxstack.value import TooManyTies, expected_utility, joint_type_payoffs, region_payoff_vectors
 
 _MAX_ENTRIES = 1 << 24  # of payoffs by region, joint type and leader action
 
@@ -66,28 +67,38 @@ def baselines(
       not known.
 
     Raises:
-      ValueError: a batch of games, unknown ties, or types that are not for this game.
+      ValueError: a batch of games, unknown ties, types that are not for this game, or a table that is not,
+        or not for these ties.
     """
     checks.one_of("tie rule", ties, TIE_RULES)
     check_types(game, types)
+    types = distribution_of(types)
     if game.num_games is not None:
         raise ValueError(f"baselines are of one game, but {game!r} arrived. Use jaxstack.unstack(game, g).")
     pure = np.eye(game.num_leader_actions) if game.strategies is None else game.strategies.vertices
     if pure is None:
         return Baselines(np.nan, np.nan, 0, np.nan, False)
-    table = _table_of(game, ties) if table is None else table
+    table = _table_of(game, ties) if table is None else check_table(game, table, ties)
     if table is None and ties == "robust":
         return Baselines(np.nan, np.nan, 0, np.nan, game.strategies is None)
     points = [pure.mean(axis=0), *pure]
     if table is None:
-        values = np.array([expected_utility(game, types, x) for x in points])
+        values = np.array([_utility(game, types, x) for x in points])
         known = np.nan
     else:
         vectors = region_payoff_vectors(game, types, table.responses)
         values = np.array([_value_at(game, table, vectors, x, ties) for x in points])
         known = _known_types(game, types, table, ties)
-    best = int(np.argmax(np.where(np.isnan(values[1:]), -np.inf, values[1:])))
+    best = int(values[1:].argmax())  # of the first that is not known, if any: then the best is not, either
     return Baselines(float(values[0]), float(values[1 + best]), best, known, game.strategies is None)
+
+
+def _utility(game: Game, types: TypeDistribution, x: np.ndarray) -> float:
+    """Expected payoff of x, nan where too many ties keep it from being known."""
+    try:
+        return expected_utility(game, types, x)
+    except TooManyTies:
+        return np.nan
 
 
 def _table_of(game: Game, ties: str) -> RegionTable | None:

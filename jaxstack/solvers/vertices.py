@@ -13,7 +13,7 @@ from jaxstack.axes import Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack
 from jaxstack.regions.clipping import enumerate_regions
-from jaxstack.regions.table import RegionTable
+from jaxstack.regions.table import RegionTable, check_table
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem, framed_game, in_units
 from jaxstack.strategies.sets_of_games import StrategySets
@@ -41,9 +41,7 @@ def solve(
       ValueError: a table of another shape than the game's, or a robust table for optimistic ties. That a
         table of the right shape belongs to this game is not checked.
     """
-    if table is None:
-        table = enumerate_regions(game, ties=ties)
-    _check_table(game, table, ties)
+    table = enumerate_regions(game, ties=ties) if table is None else check_table(game, table, ties)
     if game.num_games is None:
         vectors = _payoff_vectors(game, types, table)
         return _of_one_game(Problem(game, types, ties, clock), table, vectors)
@@ -113,21 +111,3 @@ def _earned(problem: Problem, response: np.ndarray, payoff: np.ndarray, vertex: 
     if indifferent or not problem.preferences.holds(vertex, response):
         return problem.best_in(response, payoff)
     return problem.checked(vertex, response, payoff)
-
-
-def _check_table(game: Game, table: RegionTable, ties: str) -> None:
-    """Raise ValueError unless the table has the game's shape and the regions that `ties` needs."""
-    batch = () if game.num_games is None else (game.num_games,)
-    responses = (*batch, table.padded_regions, game.num_followers, game.num_types)
-    vertices = (*batch, table.padded_regions, table.padded_vertices, game.num_leader_actions)
-    if np.shape(table.responses) != responses or np.shape(table.vertices) != vertices:
-        raise ValueError(
-            f"The region table is not one of {game!r}: its responses {np.shape(table.responses)} and "
-            f"vertices {np.shape(table.vertices)} should be {responses} and {vertices}. "
-            f"Build it with enumerate_regions(game)."
-        )
-    if ties == "optimistic" and table.ties == "robust":
-        raise ValueError(
-            "The region table holds full-dimensional regions only (ties='robust'), which is not enough for "
-            "ties='optimistic'. Build it with enumerate_regions(game, ties='optimistic')."
-        )

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxstack.jumps.draws import Guide, Mixture, count_features, pick
+from jaxstack.jumps.draws import Guide, Mixture, count_features, multinomial, pick
 
 pytestmark = pytest.mark.once
 
@@ -90,6 +90,21 @@ def test_samples_and_counts_have_the_same_means() -> None:
     for found in (sampled, counted):
         assert found.reshape(2, 3).sum(axis=1).tolist() == [rounds, rounds]
         assert (np.abs(found / rounds - exact) < 5 * np.sqrt(exact * (1 - exact) / rounds) + 1e-12).all()
+
+
+@pytest.mark.parametrize("values", [10, 1])
+def test_what_cannot_occur_is_never_counted_however_many_rounds(values: int) -> None:
+    """A tenth, ten times, is a little less than 1: NumPy would give the rest to the last value."""
+    marginals = np.array([[[1 / values] * values + [0.0, 0.0]]])
+    weights = np.array([0.1] * 9 + [1 - 0.9, 0.0])
+    drawn = Mixture(weights, np.repeat(marginals, len(weights), axis=0))
+    rounds = np.full(4, 2**62 - 1)
+    counts = drawn.counts(np.random.default_rng(0), rounds)
+    assert (counts[:, values:] == 0).all()
+    assert (counts.sum(axis=1) == rounds).all()
+    by_component = multinomial(np.random.default_rng(1), rounds, weights)
+    assert (by_component[:, -1] == 0).all()
+    assert (by_component.sum(axis=1) == rounds).all()
 
 
 def test_features_are_counted_by_row() -> None:

@@ -148,9 +148,9 @@ def require_equal_draws(game: Game, joint: bool) -> None:
     A learner draws a number for each type and each outcome of a problem, in their order.
     """
     kinds, actions = game.types_by_follower, game.actions_by_follower
-    followers = np.where((kinds > 1) | (actions > 1), np.arange(1, game.num_followers + 1), 0).max(axis=-1)
     types = kinds.prod(axis=-1) if joint else kinds.max(axis=-1)
-    own = np.stack([followers, types, np.minimum(kinds.max(axis=-1), actions.max(axis=-1))], axis=-1)
+    told_apart = np.minimum(kinds.max(axis=-1), actions.max(axis=-1))
+    own = np.stack([game.followers_by_game, types, told_apart], axis=-1)
     if game.num_games is not None and len(np.unique(own, axis=0)) > 1:
         what = "joint types" if joint else "followers, types or actions"
         raise ValueError(
