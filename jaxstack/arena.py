@@ -11,10 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxstack._pytree import pytree_dataclass
-from jaxstack.axes import DeviceArray, Float, Int
+from jaxstack.axes import Bool, DeviceArray, Float, Int
+from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Commitment, Known
 from jaxstack.learners.rows import take_row
+from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.value import payoff_vector_of_map
+
+_OUTSIDE = 1e-4  # by which a commitment may miss its set: what float32 leaves of hundreds of shares
 
 
 class Arena(Protocol):
@@ -29,13 +33,16 @@ class Arena(Protocol):
     def regret(self, known: Known, choice: Any, types: Any, t: Any) -> Float[DeviceArray, ""]:
         """U_D(x*) - U_D(x) of a round, in units of the payoff range; types and t matter to a sequence."""
 
+    def in_range(self, known: Known, choice: Any) -> Bool[DeviceArray, ""]:
+        """Whether a choice is one at all: what is not has no regret. On padding, regret itself is nan."""
+
 
 @pytree_dataclass
 class Vertices:
     """Choices are vertices of a table, and what each costs is known beforehand.
 
     Attributes:
-      gap: [R, V] float, U_D(x*) - U_D(vertex), units of the payoff range; 0 on padding.
+      gap: [R, V] float, U_D(x*) - U_D(vertex), units of the payoff range; nan on padding.
     """
 
     gap: Any
@@ -52,6 +59,11 @@ class Vertices:
     def regret(self, known: Known, choice: Choice, types: Any, t: Any) -> Float[DeviceArray, ""]:
         num_vertices = self.gap.shape[-1]
         return take_row(jnp.asarray(self.gap).reshape(-1), choice.region * num_vertices + choice.vertex)
+
+    def in_range(self, known: Known, choice: Choice) -> Bool[DeviceArray, ""]:
+        region, vertex = choice
+        num_regions, num_vertices = self.gap.shape[-2:]
+        return (region >= 0) & (region < num_regions) & (vertex >= 0) & (vertex < num_vertices)
 
 
 @pytree_dataclass
@@ -83,7 +95,22 @@ class Commitments:
         vector = payoff_vector_of_map(known.game.leader, self.types, choice.responses)
         lost = jnp.asarray(self.optimum) - choice.x @ vector.astype(known.dtype)
         rounding = 8 * jnp.finfo(known.dtype).eps
-        return jnp.where(jnp.abs(lost) > rounding, lost, jnp.zeros((), known.dtype))
+        return jnp.where(jnp.abs(lost) <= rounding, jnp.zeros((), known.dtype), lost)
+
+    def in_range(self, known: Known, choice: Commitment) -> Bool[DeviceArray, ""]:
+        """That the responses are best ones is not looked at: `jaxstack.check_learner` does."""
+        answers = choice.responses
+        are_actions = ((answers >= 0) & (answers < known.game.num_actions)).all()
+        return are_actions & (_outside(known.game, choice.x) <= _OUTSIDE)
+
+
+def _outside(game: Game, x: Float[DeviceArray, "L"]) -> Float[DeviceArray, ""]:
+    """By how much a commitment misses its set, relative to the numbers of what it violates; nan for nan."""
+    if game.strategies is None:
+        return jnp.maximum(-x.min(), jnp.abs(x.sum() - 1))
+    if isinstance(game.strategies, StrategySets):  # which of them is this game's is not known here
+        return 0 * x.sum()
+    return game.strategies.outside(x)
 
 
 @pytree_dataclass
@@ -112,5 +139,10 @@ class Replayed:
         earned = (self.commitment(known, choice) * vector).sum()
         gained = jnp.asarray(self.gained)
         lost = gained[jnp.minimum(t - 1, gained.shape[0] - 1)] - earned
+        if isinstance(self.answers, Vertices):  # nan on padding
+            lost = lost + 0 * self.answers.regret(known, choice, types, t)
         rounding = 8 * jnp.finfo(known.dtype).eps
-        return jnp.where(jnp.abs(lost) > rounding, lost, jnp.zeros((), known.dtype))
+        return jnp.where(jnp.abs(lost) <= rounding, jnp.zeros((), known.dtype), lost)
+
+    def in_range(self, known: Known, choice: Any) -> Bool[DeviceArray, ""]:
+        return self.answers.in_range(known, choice)

@@ -13,6 +13,7 @@ import pytest
 
 import jaxstack as js
 from jaxstack.learners.contract import Choice, Commitment, Known, Learner
+from jaxstack.regions.table import pad_table
 from tests.conftest import Small, small_game
 from tests.reference import value as reference
 
@@ -128,6 +129,80 @@ def test_commitments_that_cannot_be_played(broken: Any, message: str) -> None:
     learner = dataclasses.replace(js.learners.erm_joint(), jumps=None)
     with pytest.raises(ValueError, match=message):
         js.check_learner(broken(learner), horizon=150)
+
+
+def choosing(last: int, wrong: Any, right: Any) -> Learner:
+    """Makes one choice up to round `last`, and another one from then on."""
+
+    def act(key: jax.Array, state: Any, known: Known, hparams: Any, t: jax.Array) -> Any:
+        return jax.tree.map(lambda a, b: jnp.where(t <= last, a, b), right, wrong)
+
+    plays = "vertices" if isinstance(right, Choice) else "commitments"
+    return dataclasses.replace(js.learners.uniform(), name="odd", plays=plays, draws=False, act=act)
+
+
+def commitment(*shares: float, action: int = 0) -> Commitment:
+    return Commitment(jnp.array(shares, jnp.float32), jnp.full((2, 2), action, jnp.int32))
+
+
+FIRST, PURE = Choice(jnp.int32(0), jnp.int32(0)), commitment(1, 0, 0)
+VERTICES = (10**6, 0), (-1, 0), (0, 10**6), (0, -1), (0, "padding"), ("padding", 0)
+
+
+@pytest.mark.parametrize("place", VERTICES, ids=str)
+@pytest.mark.parametrize("given_rounds", [False, True], ids=["drawn", "given"])
+def test_a_vertex_that_is_not_there_has_no_regret(place: tuple[Any, Any], given_rounds: bool) -> None:
+    """Not even a small one: a learner that chooses beyond the table would look like the best of all."""
+    table = pad_table(SMALL.table, SMALL.table.padded_regions + 1, SMALL.table.padded_vertices + 1)
+    beyond = table.padded_regions - 1, table.padded_vertices - 1
+    region, vertex = (end if part == "padding" else part for part, end in zip(place, beyond, strict=True))
+    types = js.SequenceTypes([[0, 1], [1, 1]], 2, "cyclic") if given_rounds else SMALL.types
+    case = Small(SMALL.game, types, table)
+    wrong = Choice(jnp.int32(region), jnp.int32(vertex))
+    with pytest.raises(ValueError, match=r"odd: act chose what is not among vertices .* in run 0"):
+        simulate(choosing(150, wrong, FIRST), case, keep_runs=False)
+    with pytest.raises(ValueError, match=r"odd: act chose .* in round 151"):
+        play(choosing(150, wrong, FIRST), case)
+    assert np.isfinite(simulate(choosing(HORIZON, wrong, FIRST), case).regret).all()  # it was never chosen
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [commitment(2, -1, 0), commitment(0.5, 0.4, 0), commitment(np.nan, 1, 0), commitment(1, 0, 0, action=2)],
+)
+def test_what_is_no_commitment_has_no_regret(wrong: Commitment) -> None:
+    with pytest.raises(ValueError, match=r"odd: act chose what is not among the strategy set in run 0"):
+        simulate(choosing(7, wrong, PURE))
+    with pytest.raises(ValueError, match=r"odd: act chose .* in round 8"):
+        play(choosing(7, wrong, PURE))
+    assert np.isfinite(simulate(choosing(HORIZON, wrong, PURE)).regret).all()
+
+
+def test_a_commitment_of_another_length_is_refused() -> None:
+    short = commitment(1, 0)
+    with pytest.raises(ValueError, match=r"odd: act must return x of shape \(3,\), but \(2,\) arrived"):
+        simulate(choosing(HORIZON, short, short))
+
+
+def test_a_commitment_off_a_polytope_has_no_regret() -> None:
+    rng = np.random.default_rng(0)
+    strategies = js.strategies.box([0, 0], [1, 1])
+    leader, follower = js.TabularPayoff(rng.random((3, 2, 2))), rng.random((2, 2, 3, 2))
+    game = js.Game(leader, follower, strategies=strategies)
+    case = Small(game, SMALL.types, js.enumerate_regions(game))
+    inside, outside = commitment(1, 0.5, 1), commitment(1, 1.5, 1)
+    with pytest.raises(ValueError, match="not among the strategy set"):
+        simulate(choosing(7, outside, inside), case)
+    assert np.isfinite(simulate(choosing(HORIZON, outside, inside), case).regret).all()
+
+
+def test_which_game_of_a_batch_it_was_is_told() -> None:
+    cases = SMALL, small_game(8)
+    batch = Small(*(js.stack([case[part] for case in cases]) for part in range(3)))
+    wrong = Choice(jnp.int32(min(int(case.table.num_regions) for case in cases)), jnp.int32(0))
+    which = int(np.argmin([int(case.table.num_regions) for case in cases]))
+    with pytest.raises(ValueError, match=f"in run 0 of game {which}, so that its regret is not known"):
+        simulate(choosing(7, wrong, FIRST), batch)
 
 
 # Schedules ---------------------------------------------------------------------------------------------

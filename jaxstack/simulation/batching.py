@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxstack.learners.contract import PLAYS, Known, Learner
+from jaxstack.learners.contract import PLAYS, Choice, Known, Learner
 from jaxstack.learners.rows import runs_axis
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def choice_shapes(learner: Learner, inputs: Inputs) -> Any:
     """Shapes of what one run of one game plays in a round.
 
     Raises:
-      ValueError: it is not what the learner says that it plays.
+      ValueError: it is not what the learner says that it plays, or has another shape.
     """
     known, hparams = one_game(inputs)
     state = state_shapes(learner, inputs)
@@ -64,6 +64,14 @@ def choice_shapes(learner: Learner, inputs: Inputs) -> Any:
             f"({', '.join(expected._fields)}) because the learner plays {learner.plays}, but "
             f"{type(choice).__name__} arrived."
         )
+    game = known.game
+    responses = (game.num_followers, game.num_types)
+    shapes = ((), ()) if expected is Choice else ((game.num_leader_actions,), responses)
+    for field, leaf, shape in zip(expected._fields, choice, shapes, strict=True):
+        if np.shape(leaf) != shape:
+            raise ValueError(
+                f"{learner.name}: act must return {field} of shape {shape}, but {np.shape(leaf)} arrived."
+            )
     return choice
 
 

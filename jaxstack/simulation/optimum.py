@@ -27,7 +27,7 @@ class Optimum(NamedTuple):
     value: [] float64 ([G]), U_D(x*) in the units of `game`.
     x, responses: [L] float64 and [n, K] int32 ([G, ..]): the commitment, and the response map it counts on.
     vertex: its place in the table; None without a table.
-    loss: [R, V] float64 ([G, R, V]), what every vertex earns less, 0 on padding; None without a table.
+    loss: [R, V] float64 ([G, R, V]), what every vertex earns less, nan on padding; None without a table.
     gap: [] float64 ([G]), payoff units: no commitment earns more than that above `value`; 0 with a table, nan
       where nothing is known.
     """
@@ -49,7 +49,7 @@ def of_table(units: Game, types: TypeDistribution, table: RegionTable) -> Optimu
     region, vertex = (np.asarray(index, np.int32) for index in place)
     game = () if table.num_games is None else (np.arange(table.num_games),)
     value = flat.max(axis=-1)
-    loss = np.where(table.vertex_mask, value[..., None, None] - utilities, 0.0)
+    loss = np.where(table.vertex_mask, value[..., None, None] - utilities, np.nan)
     return Optimum(
         value,
         table.vertices[(*game, region, vertex)],

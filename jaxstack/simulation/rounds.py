@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxstack.arena import Arena, Commitments
-from jaxstack.axes import Array, DeviceArray, Float, Int
+from jaxstack.axes import Array, Bool, DeviceArray, Float, Int
 from jaxstack.distributions import TypeSampler
 from jaxstack.learners.contract import (
     ActionFeedback,
@@ -231,7 +231,10 @@ def _info(
 
 
 def record(inputs: Inputs, carry: Carry, played: Played, block: jax.Array) -> Carry:
-    """`carry` with what a block left behind: regret at its end, and regret and info at checkpoints."""
+    """`carry` with what a block left behind: regret at its end, and regret and info at checkpoints.
+
+    Regret is nan from a block on in which something was played that there is not.
+    """
     place = jnp.asarray(inputs.checkpoints) - 1 - block * BLOCK  # of each checkpoint within the block
     inside = (place >= 0) & (place < BLOCK)
     place = jnp.clip(place, 0, BLOCK - 1)
@@ -239,11 +242,20 @@ def record(inputs: Inputs, carry: Carry, played: Played, block: jax.Array) -> Ca
     def at_checkpoints(new: jax.Array, old: jax.Array) -> jax.Array:
         return jnp.where(inside.reshape(-1, *(1,) * (old.ndim - 1)), new, old)
 
-    now = add_compensated(carry.total[None], carry.error[None], played.regret[place])
+    regret = jnp.where(_in_range(inputs, played.choice, block), played.regret, jnp.nan)
+    now = add_compensated(carry.total[None], carry.error[None], regret[place])
     curve, curve_error = map(at_checkpoints, now, (carry.curve, carry.curve_error))
     info = jax.tree.map(lambda new, old: at_checkpoints(new[place], old), played.info, carry.info)
-    total, error = add_compensated(carry.total, carry.error, played.regret[-1])
+    total, error = add_compensated(carry.total, carry.error, regret[-1])
     return carry._replace(total=total, error=error, curve=curve, curve_error=curve_error, info=info)
+
+
+def _in_range(inputs: Inputs, choice: Any, block: jax.Array) -> Bool[DeviceArray, "S"]:
+    """Whether all that was played in the rounds of a block that count, [BLOCK, .., S], is there."""
+    is_there = jax.vmap(jax.vmap(lambda one: inputs.arena.in_range(inputs.known, one), -1))(choice)
+    rounds = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
+    counts = rounds <= jnp.max(jnp.asarray(inputs.checkpoints), initial=0)
+    return (is_there | ~counts[:, None]).all(axis=0)
 
 
 def within(rounds: Array, block: jax.Array) -> jax.Array:

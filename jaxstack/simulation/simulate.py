@@ -293,8 +293,22 @@ def _play(
         for curves in tiles.curves(carries):
             wanted = {n: c[..., : num_runs - done, : len(rounds)] for n, c in curves.items()}
             if done < num_runs:
+                _require_real(tiles.setup, wanted[REGRET], done)
                 so_far.add(wanted, keep_runs)
             done += curves[REGRET].shape[-2]
+
+
+def _require_real(setup: Setup, regret: np.ndarray, first_run: int) -> None:
+    """Raise ValueError where a learner has played what there is not: regret [.., s, C] is nan then."""
+    wrong = np.argwhere(np.isnan(regret))
+    if len(wrong):
+        *game, run, _ = wrong[0].tolist()
+        what = "vertices of the region table" if setup.learner.plays == "vertices" else "the strategy set"
+        where = f"run {first_run + run}" + (f" of game {game[0]}" if game else "")
+        raise ValueError(
+            f"{setup.learner.name}: act chose what is not among {what} in {where}, so that its regret is not "
+            f"known. jaxstack.check_learner tells what it chose, and in which round."
+        )
 
 
 def _by_jumps(

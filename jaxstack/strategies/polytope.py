@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxstack import checks, exact
 from jaxstack._pytree import host_float64, set_field
-from jaxstack.axes import Float
+from jaxstack.axes import DeviceArray, Float
 from jaxstack.strategies.frame import Frame, build_frame, on_few_shares
 
 MEMBERSHIP_TOLERANCE = 1e-6  # on every inequality and equation, relative to its largest coefficient
@@ -179,6 +180,13 @@ class Polytope:
         step = (np.maximum(outside, 0) / (np.maximum(outside, 0) + inside)).max(initial=0.0)
         moved = frame.commitments(shares + step * (frame.centre - shares))
         return np.asarray(moved if step > 0 else x)
+
+    def outside(self, x: Float[DeviceArray, "L"]) -> Float[DeviceArray, ""]:
+        """By how much x violates an inequality or equation at most, relative to the numbers in it."""
+        excess = jnp.concatenate([self.G @ x - self.h, jnp.abs(self.E @ x - self.f)])
+        rows, values = np.concatenate([self.G, self.E]), np.concatenate([self.h, self.f])
+        scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), np.abs(values))
+        return (excess / np.where(scale > 0, scale, 1.0)).max()
 
     def sample(self, rng: np.random.Generator, spread: float, count: int) -> Float[np.ndarray, "S D"]:
         """Shares of random points, each between D random vertices; near few where `spread` is small."""
