@@ -12,9 +12,11 @@ from jaxstack import checks, ties, unequal
 from jaxstack._pytree import is_traced, pytree_dataclass, set_field
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
-from jaxstack.distributions import TypeDistribution
+from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
+from jaxstack.payoff_contract import require_no_part, require_pytree
 from jaxstack.payoff_shapes import padded, restricted
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
+from jaxstack.sequences import SequenceTypes
 from jaxstack.stacking import stack as stack
 from jaxstack.stacking import unstack as unstack
 from jaxstack.strategies import Polytope
@@ -63,7 +65,9 @@ class Game:
 
     def __post_init__(self) -> None:
         if not isinstance(self.leader, LeaderPayoff):
+            require_no_part(self.leader)
             set_field(self, "leader", TabularPayoff(self.leader))
+        require_pytree("leader", self.leader)
         if not is_traced(self.follower):
             follower, available, sizes = unequal.followers(self.follower, self.available)
             set_field(self, "follower", follower)
@@ -278,10 +282,11 @@ _PICK_ONE = "Pick one: jaxstack.unstack(game, 0)."
 def check_types(game: Game, types: TypeDistribution) -> None:
     """Raise ValueError unless `types` is a distribution for `game`: same n, K and batch size."""
     checks.instance("game", game, Game, _GET_ONE)
-    if not isinstance(types, TypeDistribution):
+    if not isinstance(types, JointTypes | IndependentTypes | MixtureTypes | SequenceTypes):
         raise ValueError(
             f"types must be JointTypes, IndependentTypes, MixtureTypes or SequenceTypes, but "
-            f"{type(types).__name__} arrived."
+            f"{type(types).__name__} arrived. Make one of these of it: any distribution is a table of joint "
+            f"types, or a mixture."
         )
     for axis in ("num_followers", "num_types"):
         expected, arrived = getattr(game, axis), getattr(types, axis)

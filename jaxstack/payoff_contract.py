@@ -7,8 +7,10 @@ it has (`jaxstack.payoffs`), nor whether types matter to it (`jaxstack.typed_pay
 
 from __future__ import annotations
 
+import inspect
 from typing import Protocol, runtime_checkable
 
+import jax
 import numpy as np
 
 from jaxstack.axes import Array, Bool, Complex, Float, Int
@@ -18,7 +20,10 @@ from jaxstack.axes import Array, Bool, Complex, Float, Int
 class LeaderPayoff(Protocol):
     """What the rest of the package knows of a leader's payoff (payoff units; any finite range).
 
-    An axis of K types has length 1 in what a payoff says of itself where types do not matter to it.
+    A class of one's own has all of this, and is a JAX pytree whose leaves are its numbers (a dataclass under
+    `jax.tree_util.register_dataclass`). A class that names this one as its base has no terms of any kind
+    until it says which. An axis of K types has length 1 in what a payoff says of itself where types do not
+    matter to it.
     """
 
     @property
@@ -82,7 +87,7 @@ class LeaderPayoff(Protocol):
 
     def additive_terms(self) -> Float[Array, "n K A L"] | None:
         """u_i(l, a, k) with u = sum_i u_i, if u is such a sum: then marginals of D tell everything."""
-        ...
+        return None
 
     def product_terms(self) -> tuple[Complex[Array, "F L"], Complex[np.ndarray, "K A F"]] | None:
         """c, g with u(l, a, k) = Re sum_f c[f, l] prod_i g[k_i, a_i, f], if F such terms are few. Host only.
@@ -90,14 +95,14 @@ class LeaderPayoff(Protocol):
         Then the mean over independent types is a sum of products of means, |g| <= 1. Of a batch, c is
         [G, F, L], and g is the same for all.
         """
-        ...
+        return None
 
     def index_terms(self) -> tuple[Float[Array, "I L"], Int[np.ndarray, "n K A"]] | None:
         """v, s with u(l, a, k) = v[sum_i s[i, k_i, a_i], l], if u is read off such a table. Host only.
 
         Of a batch, v is [G, I, L], and s is the same for all.
         """
-        ...
+        return None
 
     def at(self, points: Float[np.ndarray, "M L"]) -> LeaderPayoff:
         """The payoff of M commitments in place of L leader actions: row m is <points[m], u>. Host only."""
@@ -111,3 +116,29 @@ class LeaderPayoff(Protocol):
           unit: coefficients with <unit, x> = 1 for every commitment, so that payoffs gain `amount`.
         """
         ...
+
+
+def require_no_part(payoff: object) -> None:
+    """Raise ValueError where an object has some of `LeaderPayoff`, but not all: it is meant to be one."""
+    parts = [name for name in vars(LeaderPayoff) if not name.startswith("_")]
+    missing = sorted(name for name in parts if not _has(payoff, name))
+    if len(missing) < len(parts):
+        raise ValueError(
+            f"leader payoff {type(payoff).__name__} lacks {', '.join(missing)} of "
+            f"jaxstack.payoff_contract.LeaderPayoff, which says what each returns. Or give a table instead."
+        )
+
+
+def _has(payoff: object, name: str) -> bool:
+    """Whether an object has it as its own, or its class: what `isinstance` of a protocol looks for."""
+    return inspect.getattr_static(payoff, name, _has) is not _has
+
+
+def require_pytree(name: str, value: object) -> None:
+    """Raise ValueError where JAX would take an object for a number."""
+    leaves = jax.tree.leaves(value)
+    if len(leaves) == 1 and leaves[0] is value:
+        raise ValueError(
+            f"{name} of type {type(value).__name__} is no JAX pytree, so that compiled code cannot take its "
+            f"numbers. Make it a dataclass under jax.tree_util.register_dataclass."
+        )

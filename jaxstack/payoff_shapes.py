@@ -26,8 +26,10 @@ def restricted(payoff: LeaderPayoff, available: Bool[np.ndarray, "n K A"]) -> Le
       available: actions that follower types have; each follower has one at least.
 
     Raises:
-      ValueError: a kind of payoff that is not known here.
+      ValueError: a kind of payoff that is not known here, and some action that no type has.
     """
+    if available.any(axis=-2).all():
+        return payoff  # every action is played by some type, as if types were as many
     raise _unknown(payoff)
 
 

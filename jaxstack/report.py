@@ -165,6 +165,10 @@ def require_writable(folder: Path) -> None:
     Raises:
       OSError: they cannot; the message names the folder and the reason.
     """
+    if folder.is_file():
+        raise OSError(
+            f"{folder} is a file, and results go into a folder. Nothing was computed; choose another."
+        )
     probe = folder / f".write-test-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

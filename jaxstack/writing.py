@@ -30,6 +30,10 @@ def write_file(path: Path, write: Callable[[BinaryIO], object] | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)  # and not the unfinished file, of which nobody knows
+        raise
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)

@@ -442,6 +442,27 @@ def test_names_reach_the_terminal_without_what_steers_it(tmp_path, valid):
     assert not CONTROL.search(result.output)
 
 
+class Part:
+    """Some of a payoff of one's own."""
+
+    num_leader_actions = 2
+
+    def payoff_vector(self, actions, types=None):
+        return np.zeros(2)
+
+
+class NoTree(js.TabularPayoff):
+    """All of a payoff, but nothing that JAX knows the parts of."""
+
+
+class OwnTypes:
+    """Types that only can be drawn."""
+
+    def __init__(self, types):
+        self.num_followers, self.num_types = types.num_followers, types.num_types
+        self.marginals, self.sampler = types.marginals, types.sampler
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -470,6 +491,9 @@ def test_names_reach_the_terminal_without_what_steers_it(tmp_path, valid):
         (lambda game, types: js.bounds.regret("lower", game, horizon=0.5), "1 or more, but 0.5 arrived"),
         (lambda game, types: js.bounds.regret("lower", 3, 10), "game must be a Game, but 3"),
         (lambda game, types: js.bounds.regret("lower", js.stack([game]), 10), "a bound is one game's"),
+        (lambda game, types: js.Game(Part(), game.follower), r"Part lacks .*shifted.* of .*LeaderPayoff"),
+        (lambda game, types: js.Game(NoTree(np.eye(2)), np.eye(2)[None, None]), "NoTree is no JAX pytree"),
+        (lambda game, types: js.solve(game, OwnTypes(types)), r"or SequenceTypes, but OwnTypes .*mixture"),
         (lambda game, types: js.run_sweep("spec.toml", 3), "folder must be the path of a .*, but 3 arrived"),
     ],
 )

@@ -335,6 +335,9 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
         write_file(path, fails)
     assert path.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["numbers"]
+    with pytest.raises(FileNotFoundError) as caught:
+        write_file(tmp_path / "nowhere" / "numbers", "first")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "numbers")  # and no unfinished file's
 
 
 @pytest.mark.parametrize(

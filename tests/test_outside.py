@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import pickle
 import subprocess
@@ -278,6 +279,23 @@ def test_a_sweep_plays_what_it_is_given(folder, given):
     game, types = js.scenarios.random_game(0, num_followers=1, num_types=2)
     curve = js.simulate(jax.random.key(0), game, types, stubborn(), horizon=30, num_runs=3)
     np.testing.assert_array_equal(data["mean"].sel(learner="stubborn").squeeze(), curve.mean)
+
+
+def test_where_a_learner_fails_is_told(folder):
+    """The line of one's own code, not of the package's or of JAX's; and all of it to who asks."""
+    broken = MODULE.replace("return learners.Choice(np.int32(0), np.int32(0))", "return state.visits + 'x'")
+    (folder / "my_learners.py").write_text(broken)
+    (folder / "mine.toml").write_text(SPEC.replace(', "uniform"', ""))
+    line = broken.splitlines().index("    return state.visits + 'x'") + 1
+    arguments = "run", "mine.toml", "--learners", "my_learners:stubborn", "--out", "out"
+    short, full = invoke(*arguments), invoke("--traceback", *arguments)
+    assert short.exit_code == full.exit_code == 1
+    assert f"my_learners.py:{line}, in first. jaxstack.check_learner tells" in " ".join(short.stderr.split())
+    assert "1 of 1 cells failed. Run" in short.stderr  # there are no others
+    assert "Traceback" not in short.stderr
+    assert f'my_learners.py", line {line}, in first' in full.stderr
+    (note,) = (folder / "out" / "failed").glob("*.json")
+    assert f"line {line}, in first" in json.loads(note.read_text())["traceback"]
 
 
 def test_two_learners_of_one_name_share_no_cells(folder):

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxstack.cli.inspection import response_table
+from jaxstack.cli.learners import one_learner
 from jaxstack.cli.pictures import DOTS_PER_INCH, sizes
 from jaxstack.writing import write_file
 
@@ -32,10 +33,9 @@ def print_advice(
     """Print what a log speaks for, and draw it where a picture is asked for."""
     import jaxstack
     from jaxstack import plots
-    from jaxstack.learners import by_name
 
     file = jaxstack.load_game_file(game)
-    player = None if learner is None else by_name(learner)
+    player = None if learner is None else one_learner(learner)
     advice = jaxstack.advise(file, log, learner=player, kind=kind, horizon=horizon)
     console.print(_facts(advice, file, log))
     console.print(_commitments(advice))

@@ -10,7 +10,7 @@ import typer
 from jaxstack.cli.catalogue import print_learners, print_scenarios
 from jaxstack.cli.cells import print_dry_run
 from jaxstack.cli.engines import Engines, keep_programs, require_one_engine, use_every_core
-from jaxstack.cli.errors import clean_errors
+from jaxstack.cli.errors import clean_errors, in_full
 from jaxstack.cli.inspection import inspect_game, require_picture_name
 from jaxstack.cli.learners import wanted_spec
 from jaxstack.cli.page import write_page
@@ -152,7 +152,7 @@ def run(
         if dry_run:
             print_dry_run(spec, name, out, Terminal())
             return
-        run_spec(spec, name, out, Engines(workers, scheduler, multihost))
+        run_spec(spec, name, out, Engines(workers, scheduler, multihost), in_full(context))
 
 
 @app.command()
@@ -250,7 +250,8 @@ def advise(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Post what this learner would. Default: the best commitment under the fitted types.",
+            help="Post what this learner would, one of jaxstack's or MODULE:FACTORY. Default: the best "
+            "commitment under the fitted types.",
         ),
     ] = None,
     types: Annotated[

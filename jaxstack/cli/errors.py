@@ -19,6 +19,11 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     Terminal(stderr=True).print(Text(f"Warning: {message}"), soft_wrap=True)
 
 
+def in_full(context: typer.Context) -> bool:
+    """Whether a person wants to see where in the code an error was noticed."""
+    return bool(context.find_root().params.get("traceback"))
+
+
 @contextlib.contextmanager
 def clean_errors(context: typer.Context) -> Iterator[None]:
     """A person's mistake becomes one message on standard error and exit status 2."""
@@ -28,7 +33,7 @@ def clean_errors(context: typer.Context) -> Iterator[None]:
             yield
     except (ValueError, OSError, MemoryError, ImportError) as error:
         console = Terminal(stderr=True)
-        if context.find_root().params.get("traceback"):
+        if in_full(context):
             console.print(Text(traceback.format_exc()), soft_wrap=True)
             raise typer.Exit(2) from None
         of_file = isinstance(error, OSError) and error.filename

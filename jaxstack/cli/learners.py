@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxstack.cli.running import read_spec
 
 if TYPE_CHECKING:  # the commands import what they need, so that `--help` answers soon
+    from jaxstack.learners import Learner
     from jaxstack.learners.outside import Offer
     from jaxstack.sweeps.spec import Spec
 
@@ -75,6 +76,21 @@ def read_learners(text: str) -> Compared:
             offers[name] = offer
             names.append(name)
     return Compared(names, offers, only_modules=not known.intersection(parts))
+
+
+def one_learner(text: str) -> Learner:
+    """The learner of a name, or of MODULE:FACTORY.
+
+    Raises:
+      ValueError: as `read_learners`, or several learners.
+    """
+    from jaxstack.learners import by_name, offered
+
+    compared = read_learners(text)
+    if len(compared.names) != 1:
+        raise ValueError(f"--learner takes one learner, but {text!r} names {', '.join(compared.names)}.")
+    with offered(compared.offers):
+        return by_name(compared.names[0])
 
 
 def _choice(compared: Compared, spec: Spec) -> list[str] | None:

@@ -43,7 +43,7 @@ def read_spec(source: Path | None) -> Spec:
     )
 
 
-def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
+def run_spec(spec: Spec, source: str, out: Path, engines: Engines, errors_in_full: bool = False) -> None:
     """Compute what the folder lacks of a spec, and tell what came of it."""
     console = Terminal()
     began = time.perf_counter()
@@ -67,9 +67,12 @@ def run_spec(spec: Spec, source: str, out: Path, engines: Engines) -> None:
     if summary.failed:
         errors = Terminal(stderr=True)
         for outcome in summary.failed:
-            what = Text(f"{outcome.cell.title}: {outcome.error}")
+            wanted = (errors_in_full and outcome.traceback) or outcome.error
+            what = Text(f"{outcome.cell.title}: {wanted}")
             errors.print(Text("Failed: ", style="bold red") + what, soft_wrap=True)
-        count = f"{len(summary.failed)} of {len(plan.distinct())} cells failed; the others are in {out}. "
+        failed, planned = len(summary.failed), len(plan.distinct())
+        others = f"; the others are in {out}. " if failed < planned else ". "
+        count = f"{failed} of {planned} cells failed{others}"
         errors.print(Text(count + "Run the same command again to try those that failed."), soft_wrap=True)
         raise typer.Exit(1)
 

@@ -126,6 +126,16 @@ def _kind(types: Any) -> str:
 
 def _next(learner: Learner, game: GameFile, log: Log, horizon: int | None, table: RegionTable) -> Posting:
     """What a learner posts that has seen the rounds of a log."""
+    if learner.feedback == "types" and log.kind != "types":
+        raise ValueError(
+            f"{learner.name} learns from types, but this log tells actions alone. Ask a learner that learns "
+            f"from actions, such as region_ucb, or none."
+        )
+    if horizon is not None and horizon <= len(log):
+        raise ValueError(
+            f"horizon must be more than the {len(log):,} rounds of this log, which are the first of all T, "
+            f"but {horizon:,} arrived."
+        )
     now = deploy(learner, game, horizon=horizon or 2 * len(log), table=table)
     for t in range(len(log)):
         posted: dict[str, Any] = {}

@@ -8,6 +8,7 @@ import functools
 import json
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -29,6 +30,7 @@ from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 _SIDE_BY_SIDE = 8  # small cells at most: each has tables of its own
 _ENUMERATING = threading.Lock()
 _POLL_SECONDS = 0.2  # how often a process looks whether another has finished a cell
@@ -43,11 +45,13 @@ class Outcome:
       cell: the cell.
       status: "computed" here, "there" already, "held" by another process, or "failed".
       error: why it failed, for a person.
+      traceback: where it failed, in full.
     """
 
     cell: Cell
     status: Literal["computed", "there", "held", "failed"]
     error: str = ""
+    traceback: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,15 +309,28 @@ def compute_cell(
                 snapshots.clear()
             store.clear_failure(folder, cell.key)
         return Outcome(cell, "computed")
-    except OSError as error:
-        message = f"{type(error).__name__}: {error}"
-        store.write_failure(folder, cell, message)
-        _require_room(folder)
-        return Outcome(cell, "failed", message)
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        store.write_failure(folder, cell, message)
-        return Outcome(cell, "failed", message)
+        outcome = Outcome(cell, "failed", _told(error), "".join(traceback.format_exception(error)))
+        store.write_failure(folder, cell, outcome.error, outcome.traceback)
+        if isinstance(error, OSError):
+            _require_room(folder)
+        return outcome
+
+
+def _told(error: Exception) -> str:
+    """What went wrong and, where that was in code of a person's own, in which line of it."""
+    message = f"{type(error).__name__}: {error}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_installed(frame.filename)]
+    if not own:
+        return message
+    place = f"{own[-1].filename}:{own[-1].lineno}, in {own[-1].name}"
+    return f"{message}\n  {place}. jaxstack.check_learner tells what a learner must keep to."
+
+
+def _is_installed(file: str) -> bool:
+    """Whether code is the package's, or of a package that it uses."""
+    parts = Path(file).parts
+    return Path(file).is_relative_to(_PACKAGE) or "site-packages" in parts or file.startswith("<")
 
 
 def simulate_cell(

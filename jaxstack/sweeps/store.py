@@ -261,13 +261,12 @@ def _set_aside(folder: Path, path: Path) -> Path:
 # --- failures ---
 
 
-def write_failure(folder: Path, cell: Cell, error: str) -> None:
+def write_failure(folder: Path, cell: Cell, error: str, trace: str = "") -> None:
     """Note why a cell is missing; where even that cannot be written, the message on the screen remains."""
     with contextlib.suppress(OSError):
         (folder / "failed").mkdir(exist_ok=True)
-        write_file(
-            folder / "failed" / f"{cell.key}.json", json.dumps({"cell": cell.at, "error": error}, indent=2)
-        )
+        note = {"cell": cell.at, "error": error, "traceback": trace}
+        write_file(folder / "failed" / f"{cell.key}.json", json.dumps(note, indent=2))
 
 
 def clear_failure(folder: Path, key: str) -> None:

@@ -112,11 +112,18 @@ def test_what_the_log_cannot_tell_is_said(guided: Any, tmp_path: Path) -> None:
         (["game.json", "nothing.csv"], "nothing.csv: No such file"),
         (["log.csv", "log.csv"], "unknown column"),
         (["game.json", "log.csv", "--learner", "erm_jont"], "Did you mean 'erm_joint'"),
-        (["game.json", "log.csv", "--learner", "erm_joint"], "erm_joint learns from types"),
+        (["game.json", "log.csv", "--learner", "erm_joint"], "from types, but this log tells actions alone"),
+        (
+            ["game.json", "log.csv", "--learner", "uniform,oful"],
+            "one learner, but 'uniform,oful' names",
+        ),
+        (["game.json", "log.csv", "--learner", "nowhere:mine"], "nowhere"),
+        (["game.json", "semicolons.csv"], "columns are separated by semicolons, but must be by commas"),
+        (["game.json", "empty.csv"], "empty.csv: the file is empty; its first row must name the columns"),
         (["game.json", "log.csv", "--learner", "shared_posterior"], "learns only from what it posts itself"),
         (
             ["game.json", "log.csv", "--learner", "region_ucb", "--horizon", "10"],
-            "all T = 10 rounds are over",
+            "horizon must be more than the 300 rounds of this log",
         ),
         (["game.json", "log.csv", "--plot", "advice.txt"], "must end in .png, .pdf or .svg"),
         (["game.json", "bad.csv"], "bad.csv: row 3, column 'action_visitor' must be one of steal, stay away"),
@@ -127,7 +134,25 @@ def test_mistakes_end_in_one_message(guided: Any, arguments: list[str], told: st
     monkeypatch.chdir(folder)
     lines = (folder / "log.csv").read_text().splitlines()
     Path("bad.csv").write_text("\n".join([*lines[:2], lines[2].rsplit(",", 1)[0] + ",run"]))
+    Path("semicolons.csv").write_text("\n".join(lines).replace(",", ";"))
+    Path("empty.csv").write_text("")
     done = invoke("advise", *arguments)
     assert done.exit_code == 2, done.output
     assert told in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
+
+
+def test_a_learner_of_ones_own_is_asked(guided: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    folder, _, _ = guided
+    (tmp_path / "my_learners.py").write_text(
+        "import dataclasses, jaxstack as js\n"
+        "def mine(): return dataclasses.replace(js.learners.region_ucb(), name='mine')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own, usual = (
+        invoke("advise", folder / "game.json", folder / "log.csv", "--learner", learner).output
+        for learner in ("my_learners:mine", "region_ucb")
+    )
+    assert "what mine would post" in own
+    numbers = [re.findall(r"\d+\.\d+", text) for text in (own, usual)]
+    assert numbers[0] == numbers[1]

@@ -267,12 +267,19 @@ def columns_of_csv(text: str, source: str) -> dict[str, list[str]]:
     """Entries by column of the text of a CSV file, whose first row names the columns.
 
     Raises:
-      ValueError: rows of different lengths, or a column named twice.
+      ValueError: nothing, rows of different lengths, or a column named twice.
     """
+    if not text.strip():
+        raise ValueError(f"{source}: the file is empty; its first row must name the columns.")
     try:
         header, *rows = csv.reader(io.StringIO(text.rstrip()), strict=True, skipinitialspace=True)
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{source}: not a CSV file with a row of column names: {error}.") from None
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise ValueError(
+                f"{source}: columns are separated by {name}, but must be by commas. Replace them."
+            )
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise ValueError(
