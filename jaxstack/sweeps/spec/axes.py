@@ -113,8 +113,8 @@ class Table(Strict):
         return {key: value for key, value in values.items() if value is not None and (key != "zip" or value)}
 
 
-def some(values: Any) -> Any:
-    """`values`; raises ValueError where there are none."""
+def some(values: Any, what: str = "") -> Any:
+    """`values` (of `what`, where an error would not say); raises ValueError where there are none."""
     if not values:
-        raise ValueError("is an empty list; an axis needs at least one value.")
+        raise ValueError(f"{what} is an empty list; an axis needs at least one value.".lstrip())
     return values

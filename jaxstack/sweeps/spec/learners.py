@@ -95,7 +95,7 @@ class LearnerSettings(Table):
                     f"Hyperparameters of {name}: {', '.join(known) or 'none'}."
                 )
             is_list = isinstance(value, list | tuple)
-            for each in some(value) if is_list else [value]:
+            for each in some(value, f"hyperparameter {key!r}") if is_list else [value]:
                 checks.finite_number(f"hyperparameter {key!r}", each)
             numbers[key] = tuple(map(float, value)) if is_list else float(value)
         return numbers

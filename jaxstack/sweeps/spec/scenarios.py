@@ -197,7 +197,7 @@ class WorkedScenario(_Scenario):
         """Also the parameters that are a number by default and a list here."""
         defaults = inspect.signature(WORKED[self.kind].make).parameters
         axes = {
-            key: tuple(some(value))
+            key: tuple(some(value, f"parameter {key!r}"))
             for key, value in self.parameters.items()
             if isinstance(value, list) and isinstance(defaults[key].default, int | float)
         }
