@@ -167,7 +167,8 @@ def require_writable(folder: Path) -> None:
     """
     if folder.is_file():
         raise OSError(
-            f"{folder} is a file, and results go into a folder. Nothing was computed; choose another."
+            f"cannot write into {folder}: it is a file, where a folder is needed. Nothing was computed; "
+            f"choose another."
         )
     probe = folder / f".write-test-{os.getpid()}"
     try:
