@@ -121,8 +121,9 @@ class LeaderPayoff(Protocol):
 def require_no_part(payoff: object) -> None:
     """Raise ValueError where an object has some of `LeaderPayoff`, but not all: it is meant to be one."""
     parts = [name for name in vars(LeaderPayoff) if not name.startswith("_")]
-    missing = sorted(name for name in parts if not _has(payoff, name))
-    if len(missing) < len(parts):
+    there = {name for name in parts if _has(payoff, name)}
+    missing = [name for name in parts if name not in there]
+    if there - {"at"} and missing:  # arrays of JAX have an `at`, too
         raise ValueError(
             f"leader payoff {type(payoff).__name__} lacks {', '.join(missing)} of "
             f"jaxstack.payoff_contract.LeaderPayoff, which says what each returns. Or give a table instead."
