@@ -62,7 +62,7 @@ class Vertices:
 
     def in_range(self, known: Known, choice: Choice) -> Bool[DeviceArray, ""]:
         region, vertex = choice
-        num_regions, num_vertices = self.gap.shape[-2:]
+        num_regions, num_vertices = known.table.vertex_mask.shape[-2:]
         return (region >= 0) & (region < num_regions) & (vertex >= 0) & (vertex < num_vertices)
 
 

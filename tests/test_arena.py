@@ -196,6 +196,16 @@ def test_a_commitment_off_a_polytope_has_no_regret() -> None:
     assert np.isfinite(simulate(choosing(HORIZON, outside, inside), case).regret).all()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [(Choice(jnp.int32(-1), jnp.int32(0)), FIRST), (commitment(2, -1, 0), PURE)]
+)
+def test_what_is_not_there_is_not_posted(wrong: Any, right: Any) -> None:
+    now = js.deploy(choosing(2, wrong, right), SMALL.game, horizon=9, table=SMALL.table)
+    now = now.observe()
+    with pytest.raises(ValueError, match="odd: act chose .* in round 3, which cannot be played"):
+        now.observe()
+
+
 def test_which_game_of_a_batch_it_was_is_told() -> None:
     cases = SMALL, small_game(8)
     batch = Small(*(js.stack([case[part] for case in cases]) for part in range(3)))

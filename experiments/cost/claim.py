@@ -17,6 +17,7 @@ from experiments.claims import (
     Check,
     Claim,
     Curve,
+    asides,
     at_most,
     by_panel,
     curve,
@@ -230,13 +231,13 @@ def draw(curves: list[Curve]) -> Figure:
         if panel == _OPTIMUM:
             _draw_solutions(axis, of_panel)
             continue
-        for each in of_panel:
-            # Games of as many regions differ in L, n and K.
-            errorbars(
-                axis, each, **lines[each.name] | ({"linestyle": "none"} if "all sizes" in panel else {})
-            )
+        all_sizes = "all sizes" in panel  # of which those with as many regions differ in L, n and K
+        for each, aside in zip(of_panel, asides(len(of_panel)), strict=True):
+            look = lines[each.name] | ({"linestyle": "none"} if all_sizes else {})
+            errorbars(axis, each, aside=aside if all_sizes else 0, **look)
         axis.set_ylabel("KiB" if "state" in panel else "nanoseconds")
-        if "all sizes" in panel:
+        if all_sizes:
+            axis.margins(x=0.1)
             axis.set_xlabel("best-response regions")
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter("{x:g}")

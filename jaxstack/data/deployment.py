@@ -27,6 +27,7 @@ from jaxstack.simulation.batching import choice_shapes, state_shapes, told
 from jaxstack.simulation.rounds import BLOCK, Inputs, acting_key, plan, refresh, what_is_seen
 from jaxstack.simulation.setup import check_setting, hparams_of, schedule_of
 from jaxstack.simulation.simulate import MAX_HORIZON
+from jaxstack.simulation.trace import require_real
 from jaxstack.solvers.cells import Preferences
 
 
@@ -336,6 +337,7 @@ def _before(setting: Setting, t: int, state: Any, played: Any) -> Deployment:
         state = _plan(learner, inputs, state, run, block, step)
     choice = _act(learner, inputs, state, run, block, step)
     state, choice = jax.tree.map(np.asarray, (state, choice))
+    require_real(learner, inputs, setting.table, jax.tree.map(lambda part: part[None], choice), t)
     return Deployment(setting, t, state, choice, played)
 
 

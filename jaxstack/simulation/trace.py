@@ -108,7 +108,7 @@ def play(
     state_bytes = tree_bytes(state_shapes(setup.learner, setup.inputs)) if states else 0
     memory.require_trace(horizon, game.num_followers, game.num_leader_actions, state_bytes)
     ran = trace_run(setup, number, horizon, with_states=states)
-    _require_real(setup, ran.choice)
+    require_real(setup.learner, setup.inputs, setup.table, ran.choice)
     actions, seen = _answers(setup.learner, setup.inputs, ran.choice, ran.types)
     return Trace(
         types=ran.types,
@@ -202,19 +202,22 @@ def _answers(learner: Learner, inputs: Inputs, choice: Any, types: Any) -> tuple
     return jax.vmap(one_round)(choice, types)
 
 
-def _require_real(setup: Setup, choice: Any) -> None:
-    """Raise ValueError unless all choices [T, ..] are there to be chosen."""
-    arena, known = setup.inputs.arena, setup.inputs.known
-    is_there = np.asarray(jax.vmap(lambda one: arena.in_range(known, one))(choice))
-    if isinstance(choice, Choice):
-        assert setup.table is not None
+def require_real(
+    learner: Learner, inputs: Inputs, table: RegionTable | None, choice: Any, first: int = 1
+) -> None:
+    """Raise ValueError unless all choices [T, ..] of rounds from `first` on are there to be chosen."""
+    if not isinstance(choice, Choice):
+        is_there = np.asarray(jax.vmap(lambda one: inputs.arena.in_range(inputs.known, one))(choice))
+    else:
+        assert table is not None
+        is_there = inputs.arena.in_range(inputs.known, choice)
         places = jax.tree.map(lambda part: np.where(is_there, part, 0), choice)
-        is_there = is_there & setup.table.vertex_mask[places.region, places.vertex]
+        is_there = is_there & table.vertex_mask[places.region, places.vertex]
     if not is_there.all():
         t = int(np.argmin(is_there))
         chosen = jax.tree.map(lambda part: np.asarray(part)[t].tolist(), choice)
         raise ValueError(
-            f"{setup.learner.name}: act chose {chosen} in round {t + 1}, which cannot be played. "
+            f"{learner.name}: act chose {chosen} in round {first + t}, which cannot be played. "
             f"jaxstack.check_learner tells more."
         )
 
