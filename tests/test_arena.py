@@ -202,7 +202,7 @@ def test_a_commitment_off_a_polytope_has_no_regret() -> None:
 def test_what_is_not_there_is_not_posted(wrong: Any, right: Any) -> None:
     now = js.deploy(choosing(2, wrong, right), SMALL.game, horizon=9, table=SMALL.table)
     now = now.observe()
-    with pytest.raises(ValueError, match="odd: act chose .* in round 3, which cannot be played"):
+    with pytest.raises(ValueError, match=r"odd: act chose .* in round 3, which cannot be played"):
         now.observe()
 
 

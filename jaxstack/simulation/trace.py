@@ -210,7 +210,7 @@ def require_real(
         is_there = np.asarray(jax.vmap(lambda one: inputs.arena.in_range(inputs.known, one))(choice))
     else:
         assert table is not None
-        is_there = inputs.arena.in_range(inputs.known, choice)
+        is_there = np.asarray(inputs.arena.in_range(inputs.known, choice))
         places = jax.tree.map(lambda part: np.where(is_there, part, 0), choice)
         is_there = is_there & table.vertex_mask[places.region, places.vertex]
     if not is_there.all():
