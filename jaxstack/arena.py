@@ -31,10 +31,14 @@ class Arena(Protocol):
         """The leader's mixed strategy."""
 
     def regret(self, known: Known, choice: Any, types: Any, t: Any) -> Float[DeviceArray, ""]:
-        """U_D(x*) - U_D(x) of a round, in units of the payoff range; types and t matter to a sequence."""
+        """U_D(x*) - U_D(x) of a round, in units of the payoff range; types and t matter to a sequence.
+
+        nan for a commitment that there is not, and for padding of a table; what an index beyond the table
+        costs is told by `in_range` alone.
+        """
 
     def in_range(self, known: Known, choice: Any) -> Bool[DeviceArray, ""]:
-        """Whether a choice is one at all: what is not has no regret. On padding, regret itself is nan."""
+        """Whether a choice is a place of the table, padding included, or a commitment of the strategy set."""
 
 
 @pytree_dataclass
@@ -94,14 +98,18 @@ class Commitments:
         """
         vector = payoff_vector_of_map(known.game.leader, self.types, choice.responses)
         lost = jnp.asarray(self.optimum) - choice.x @ vector.astype(known.dtype)
-        rounding = 8 * jnp.finfo(known.dtype).eps
-        return jnp.where(jnp.abs(lost) <= rounding, jnp.zeros((), known.dtype), lost)
+        return jnp.where(self.in_range(known, choice), _beyond_rounding(lost), jnp.nan)
 
     def in_range(self, known: Known, choice: Commitment) -> Bool[DeviceArray, ""]:
         """That the responses are best ones is not looked at: `jaxstack.check_learner` does."""
         answers = choice.responses
         are_actions = ((answers >= 0) & (answers < known.game.num_actions)).all()
         return are_actions & (_outside(known.game, choice.x) <= _OUTSIDE)
+
+
+def _beyond_rounding(lost: Float[DeviceArray, ""]) -> Float[DeviceArray, ""]:
+    """A difference of payoffs in units; 0 where it is within their rounding."""
+    return jnp.where(jnp.abs(lost) <= 8 * jnp.finfo(lost.dtype).eps, jnp.zeros_like(lost), lost)
 
 
 def _outside(game: Game, x: Float[DeviceArray, "L"]) -> Float[DeviceArray, ""]:
@@ -139,10 +147,11 @@ class Replayed:
         earned = (self.commitment(known, choice) * vector).sum()
         gained = jnp.asarray(self.gained)
         lost = gained[jnp.minimum(t - 1, gained.shape[0] - 1)] - earned
-        if isinstance(self.answers, Vertices):  # nan on padding
-            lost = lost + 0 * self.answers.regret(known, choice, types, t)
-        rounding = 8 * jnp.finfo(known.dtype).eps
-        return jnp.where(jnp.abs(lost) <= rounding, jnp.zeros((), known.dtype), lost)
+        if isinstance(self.answers, Vertices):
+            is_real = ~jnp.isnan(self.answers.regret(known, choice, types, t))
+        else:
+            is_real = self.answers.in_range(known, choice)
+        return jnp.where(is_real, _beyond_rounding(lost), jnp.nan)
 
     def in_range(self, known: Known, choice: Any) -> Bool[DeviceArray, ""]:
         return self.answers.in_range(known, choice)

@@ -251,8 +251,13 @@ def record(inputs: Inputs, carry: Carry, played: Played, block: jax.Array) -> Ca
 
 
 def _in_range(inputs: Inputs, choice: Any, block: jax.Array) -> Bool[DeviceArray, "S"]:
-    """Whether all that was played in the rounds of a block that count, [BLOCK, .., S], is there."""
-    is_there = jax.vmap(jax.vmap(lambda one: inputs.arena.in_range(inputs.known, one), -1))(choice)
+    """Whether all places that were played in the rounds of a block that count, [BLOCK, S], are in the table.
+
+    Of commitments regret tells, which is computed for those alone that are new.
+    """
+    if isinstance(choice, Commitment):
+        return jnp.ones(choice.x.shape[-1], bool)
+    is_there = inputs.arena.in_range(inputs.known, choice)
     rounds = block * BLOCK + 1 + jnp.arange(BLOCK, dtype=jnp.int32)
     counts = rounds <= jnp.max(jnp.asarray(inputs.checkpoints), initial=0)
     return (is_there | ~counts[:, None]).all(axis=0)
