@@ -12,13 +12,10 @@ import numpy as np
 
 from jaxstack._pytree import pytree_dataclass
 from jaxstack.axes import Bool, DeviceArray, Float, Int
-from jaxstack.game import Game
 from jaxstack.learners.contract import Choice, Commitment, Known
 from jaxstack.learners.rows import take_row
-from jaxstack.strategies.sets_of_games import StrategySets
+from jaxstack.membership import is_commitment
 from jaxstack.value import payoff_vector_of_map
-
-_OUTSIDE = 1e-4  # by which a commitment may miss its set: what float32 leaves of hundreds of shares
 
 
 class Arena(Protocol):
@@ -104,21 +101,12 @@ class Commitments:
         """That the responses are best ones is not looked at: `jaxstack.check_learner` does."""
         answers = choice.responses
         are_actions = ((answers >= 0) & (answers < known.game.num_actions)).all()
-        return are_actions & (_outside(known.game, choice.x) <= _OUTSIDE)
+        return are_actions & is_commitment(known.game, choice.x)
 
 
 def _beyond_rounding(lost: Float[DeviceArray, ""]) -> Float[DeviceArray, ""]:
     """A difference of payoffs in units; 0 where it is within their rounding."""
     return jnp.where(jnp.abs(lost) <= 8 * jnp.finfo(lost.dtype).eps, jnp.zeros_like(lost), lost)
-
-
-def _outside(game: Game, x: Float[DeviceArray, "L"]) -> Float[DeviceArray, ""]:
-    """By how much a commitment misses its set, relative to the numbers of what it violates; nan for nan."""
-    if game.strategies is None:
-        return jnp.maximum(-x.min(), jnp.abs(x.sum() - 1))
-    if isinstance(game.strategies, StrategySets):  # which of them is this game's is not known here
-        return 0 * x.sum()
-    return game.strategies.outside(x)
 
 
 @pytree_dataclass

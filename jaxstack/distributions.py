@@ -285,7 +285,7 @@ def sample_types(key: jax.Array, types: TypeDistribution, num_rounds: int) -> In
     remedy = "Types are JointTypes, IndependentTypes, MixtureTypes or SequenceTypes."
     checks.instance("types", types, TypeDistribution, remedy)
     if hasattr(types, "require_rounds"):
-        types.require_rounds(num_rounds)
+        types.require_rounds(num_rounds, "num_rounds")
     sampler = types.sampler()
     memory.require(
         8 * num_rounds * sampler.num_words,

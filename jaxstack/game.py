@@ -13,6 +13,8 @@ from jaxstack._pytree import is_traced, pytree_dataclass, set_field
 from jaxstack._settings import with_pinned_settings
 from jaxstack.axes import Array, Bool, Float, Int
 from jaxstack.distributions import IndependentTypes, JointTypes, MixtureTypes, TypeDistribution
+from jaxstack.membership import COMMITMENT_TOLERANCE as COMMITMENT_TOLERANCE
+from jaxstack.membership import check_commitment as check_commitment
 from jaxstack.payoff_contract import require_no_part, require_pytree
 from jaxstack.payoff_shapes import padded, restricted
 from jaxstack.payoffs import LeaderPayoff, TabularPayoff
@@ -23,8 +25,6 @@ from jaxstack.strategies import Polytope
 from jaxstack.strategies.framing import differences_of
 from jaxstack.strategies.sets_of_games import StrategySets
 from jaxstack.ties import TIE_TOLERANCE as TIE_TOLERANCE
-
-COMMITMENT_TOLERANCE = 1e-6  # on the sum and on negative entries
 
 
 @pytree_dataclass
@@ -316,27 +316,6 @@ def check_types(game: Game, types: TypeDistribution) -> None:
 
 def _batch_words(batch: tuple[int, ...]) -> str:
     return f"a batch of {batch[0]}" if batch else "a single one"
-
-
-def check_commitment(game: Game, commitment: Any) -> np.ndarray:
-    """`commitment` as [L] float64 in the strategy set (moved there from within the tolerance).
-
-    Raises:
-      ValueError: wrong length, not finite, negative entries, or a sum that is not 1 (within 1e-6); an
-        inequality or equation of the strategy set that it violates by more.
-    """
-    x = checks.finite_array("commitment", commitment, "L")
-    if len(x) != game.num_leader_actions:
-        raise ValueError(f"commitment must have L = {game.num_leader_actions} entries, but {len(x)} arrived.")
-    if game.strategies is not None:
-        return game.strategies.checked(x)
-    if x.min() < -COMMITMENT_TOLERANCE or abs(x.sum() - 1) > COMMITMENT_TOLERANCE:
-        raise ValueError(
-            f"commitment must lie in the simplex (entries >= 0 that sum to 1), but {np.round(x, 9).tolist()} "
-            f"has minimum {x.min():.6g} and sum {x.sum():.9g}. Divide by the sum if these are weights."
-        )
-    x = np.maximum(x, 0)
-    return x / x.sum()
 
 
 @with_pinned_settings

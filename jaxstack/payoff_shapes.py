@@ -26,10 +26,10 @@ def restricted(payoff: LeaderPayoff, available: Bool[np.ndarray, "n K A"]) -> Le
       available: actions that follower types have; each follower has one at least.
 
     Raises:
-      ValueError: a kind of payoff that is not known here, and some action that no type has.
+      ValueError: a kind of payoff that is not known here, for which some action cannot occur.
     """
-    if available.any(axis=-2).all():
-        return payoff  # every action is played by some type, as if types were as many
+    if payoff.num_types is None and available.any(axis=-2).all():
+        return payoff  # who plays an action does not matter to it, and some type plays each
     raise _unknown(payoff)
 
 

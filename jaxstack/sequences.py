@@ -78,11 +78,11 @@ class SequenceTypes:
     def sampler(self) -> SequenceSampler:
         return SequenceSampler(np.asarray(self.rounds))
 
-    def require_rounds(self, horizon: int) -> None:
-        """Raise ValueError where there are fewer rounds than are to be played."""
+    def require_rounds(self, horizon: int, name: str = "horizon") -> None:
+        """Raise ValueError where there are fewer rounds than are to be played, `name` of them."""
         if self.order == "once" and horizon > self.num_rounds:
             raise ValueError(
-                f"horizon must be at most T0 = {self.num_rounds:,}, the rounds of this sequence, but "
+                f"{name} must be at most T0 = {self.num_rounds:,}, the rounds of this sequence, but "
                 f"{horizon:,} arrived. With order='cyclic' it begins again after its last round; "
                 f'.empirical() (in a spec: order = "resampled") draws its rounds at random.'
             )

@@ -49,7 +49,7 @@ def region_payoff_vectors(
     types = distribution_of(types)
     with jax.enable_x64(True):
         per_game = _payoff_vectors if game.num_games is None else _payoff_vectors_of_batch
-        return np.asarray(per_game(game.leader, types, _as_actions(game, responses)))
+        return np.asarray(per_game(game.leader, types, _whole("response maps", responses, game.num_actions)))
 
 
 def vertex_utilities(game: Game, types: TypeDistribution, table: RegionTable) -> Float[np.ndarray, "R V"]:
@@ -110,6 +110,7 @@ def joint_type_payoffs(game: Game, table: RegionTable) -> Float[np.ndarray, "R J
     Returns:
       [R, J, L] float64 ([G, R, J, L] for a batch), payoff units; joint types as `game.joint_types` has them.
     """
+    check_table(game, table)
     return joint_payoffs(game, table.responses, None if game.available is None else game.joint_types())
 
 
@@ -134,7 +135,7 @@ def joint_payoffs(
     """Leader's payoff vector under each response map against every joint type, or those in `joint`."""
     with jax.enable_x64(True):
         per_game = _joint_payoffs if game.num_games is None else _joint_payoffs_of_batch
-        return np.asarray(per_game(game.leader, _as_actions(game, responses), joint))
+        return np.asarray(per_game(game.leader, _whole("response maps", responses, game.num_actions), joint))
 
 
 @with_pinned_settings
@@ -146,6 +147,8 @@ def payoffs_of_rounds(
     Returns:
       [T, L] float64, payoff units.
     """
+    actions = _whole("actions of rounds", actions, game.num_actions)
+    types = None if types is None else _whole("types of rounds", types, game.num_types)
     seen = np.concatenate([actions, np.zeros_like(actions) if types is None else types], axis=1)
     rows, which = np.unique(np.asarray(seen, np.int32), axis=0, return_inverse=True)
     n = game.num_followers
@@ -233,21 +236,18 @@ _payoff_vectors_of_batch = jax.jit(jax.vmap(_payoff_vectors))
 _joint_payoffs_of_batch = jax.jit(jax.vmap(_joint_payoffs))
 
 
-def _as_actions(game: Game, responses: Int[Array, "R n K"]) -> np.ndarray:
-    """Response maps as they are in a table, where they are much of its memory; else int32.
+def _whole(what: str, values: Int[Array, "*dims"], count: int) -> np.ndarray:
+    """Whole numbers 0..count - 1: as they are in a table, where they are much of its memory; else int32.
 
     Raises:
-      ValueError: what is no action.
+      ValueError: anything else.
     """
-    found = np.asarray(responses)
-    if found.size and (found.min() < 0 or found.max() >= game.num_actions or found.dtype.kind not in "iu"):
-        wrong = (found < 0) | (found >= game.num_actions) | (found != np.rint(found))
+    found = np.asarray(values)
+    if found.size and (found.min() < 0 or found.max() >= count or found.dtype.kind not in "iu"):
+        wrong = (found < 0) | (found >= count) | (found != np.rint(found))
         if wrong.any():
             place = tuple(np.argwhere(wrong)[0].tolist())
-            raise ValueError(
-                f"response maps hold actions 0..A-1 = {game.num_actions - 1} of followers, but {place} has "
-                f"{found[place]}. What followers play at a commitment: jaxstack.best_responses(game, x)."
-            )
+            raise ValueError(f"{what} must be whole numbers 0..{count - 1}, but {place} has {found[place]}.")
     return found if found.dtype.itemsize < 4 and found.dtype.kind in "iu" else found.astype(np.int32)
 
 

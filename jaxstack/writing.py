@@ -31,8 +31,8 @@ def write_file(path: Path, write: Callable[[BinaryIO], object] | str) -> None:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        if error.errno is not None:
-            error.filename = str(path)  # and not the unfinished file, of which nobody knows
+        if error.errno is not None and error.filename in (None, str(unfinished)):
+            error.filename, error.filename2 = str(path), None  # of the unfinished file nobody knows
         raise
     finally:
         with contextlib.suppress(OSError):

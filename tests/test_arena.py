@@ -184,6 +184,20 @@ def test_a_commitment_of_another_length_is_refused() -> None:
         simulate(choosing(HORIZON, short, short))
 
 
+def test_rounding_takes_nobody_out_of_a_large_set() -> None:
+    """x_1 + x_2 = x_3 <= 10^4, of which float32 leaves a thousandth: the optimum stays playable."""
+    inequalities = [[-1, 0, 0], [0, -1, 0], [0, 0, 1]], [0, 0, 1e4]
+    flow = js.strategies.Polytope(*inequalities, E=[[1, 1, -1]], f=[0]).with_constant()
+    rng = np.random.default_rng(0)
+    game = js.Game(js.TabularPayoff(rng.random((4, 2, 2))), rng.random((2, 2, 4, 2)), strategies=flow)
+    x = np.array([1234.5678, 2345.6789, 1234.5678 + 2345.6789, 1.0])
+    assert js.best_responses(game, x.astype(np.float32)).shape == (2, 2)
+    with pytest.raises(ValueError, match="must lie in the strategy set"):
+        js.best_responses(game, x.astype(np.float32).astype(np.float64))  # as if these were all its digits
+    curve = js.simulate(KEY, game, SMALL.types, js.learners.oracle(), horizon=9, num_runs=2, table=False)
+    assert np.isfinite(curve.regret).all()
+
+
 def test_a_commitment_off_a_polytope_has_no_regret() -> None:
     rng = np.random.default_rng(0)
     strategies = js.strategies.box([0, 0], [1, 1])
@@ -202,7 +216,9 @@ def test_a_commitment_off_a_polytope_has_no_regret() -> None:
 def test_what_is_not_there_is_not_posted(wrong: Any, right: Any) -> None:
     now = js.deploy(choosing(2, wrong, right), SMALL.game, horizon=9, table=SMALL.table)
     now = now.observe()
-    with pytest.raises(ValueError, match=r"odd: act chose .* in round 3, which cannot be played"):
+    with pytest.raises(
+        ValueError, match=r"odd: act chose .* in round 3, but what can be played is .*(actions 0|4 regions)"
+    ):
         now.observe()
 
 

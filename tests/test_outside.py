@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -16,11 +17,11 @@ import xarray
 from typer.testing import CliRunner
 
 import jaxstack as js
-from jaxstack import cli, learners
+from jaxstack import checks, cli, learners
 from jaxstack.cli.learners import wanted_spec
 from jaxstack.learners import outside
 from jaxstack.page import page
-from jaxstack.sweeps import cells, cluster, load_spec, plan, run, run_plan
+from jaxstack.sweeps import cells, cluster, failures, load_spec, plan, run, run_plan
 from jaxstack.sweeps.spec import LearnerSettings, RunSettings, Spec, parse_spec
 from tests.datasets import numbers
 
@@ -296,6 +297,20 @@ def test_where_a_learner_fails_is_told(folder):
     assert f'my_learners.py", line {line}, in first' in full.stderr
     (note,) = (folder / "out" / "failed").glob("*.json")
     assert f"line {line}, in first" in json.loads(note.read_text())["traceback"]
+
+
+def test_errors_elsewhere_are_not_laid_on_a_learner(tmp_path):
+    """Neither what the disk does, nor what the package says from a thread of its own."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file") as of_disk:
+        (tmp_path / "file" / "folder").mkdir()
+    with ThreadPoolExecutor() as pool, pytest.raises(ValueError, match="must be") as of_package:
+        pool.submit(checks.positive_int, "runs", 0).result()
+    frames = of_package.value.__traceback__
+    while frames.tb_frame.f_code.co_filename == __file__:  # in a sweep, what catches is the package's
+        frames = frames.tb_next
+    for error in (of_disk.value, of_package.value.with_traceback(frames)):
+        assert failures.told(error) == f"{type(error).__name__}: {error}"
 
 
 def test_two_learners_of_one_name_share_no_cells(folder):

@@ -52,8 +52,9 @@ def why_not() -> str | None:
     try:
         card()
     except (RuntimeError, NotImplementedError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         return (
-            f"no compiler for GPUs here ({str(error).splitlines()[0]}). Where no GPU is: pip install "
+            f"no compiler for GPUs here ({reason}). Where no GPU is: pip install "
             "'jaxstack[cuda12]', then JAX_PLATFORMS=cpu python -m experiments.benchmarks --only traffic"
         )
     return None

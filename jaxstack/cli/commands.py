@@ -249,7 +249,7 @@ def advise(
     learner: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
+            metavar="LEARNER",
             help="Post what this learner would, one of jaxstack's or MODULE:FACTORY. Default: the best "
             "commitment under the fitted types.",
         ),

@@ -53,7 +53,7 @@ def wanted_spec(source: Path | None, learners: str | None, **settings: Any) -> S
         return spec.replace_run(learners=_choice(compared, spec), **settings)
 
 
-def read_learners(text: str) -> Compared:
+def read_learners(text: str, option: str = "--learners") -> Compared:
     """What is meant by `--learners`: a known name is that learner, all else is imported.
 
     Raises:
@@ -69,10 +69,10 @@ def read_learners(text: str) -> Compared:
         if part in known:
             names.append(part)
             continue
-        for name, offer in _of_module(part).items():
+        for name, offer in _of_module(part, option).items():
             if name in offers:
                 sources = " and ".join(sorted({offers[name].source, offer.source}))
-                raise ValueError(f"--learners: two learners are called {name!r}, of {sources}. Name one.")
+                raise ValueError(f"{option}: two learners are called {name!r}, of {sources}. Name one.")
             offers[name] = offer
             names.append(name)
     return Compared(names, offers, only_modules=not known.intersection(parts))
@@ -86,7 +86,7 @@ def one_learner(text: str) -> Learner:
     """
     from jaxstack.learners import by_name, offered
 
-    compared = read_learners(text)
+    compared = read_learners(text, "--learner")
     if len(compared.names) != 1:
         raise ValueError(f"--learner takes one learner, but {text!r} names {', '.join(compared.names)}.")
     with offered(compared.offers):
@@ -101,31 +101,31 @@ def _choice(compared: Compared, spec: Spec) -> list[str] | None:
     return None if compared.only_modules and told & set(compared.offers) else compared.names
 
 
-def _of_module(part: str) -> dict[str, Offer]:
+def _of_module(part: str, option: str) -> dict[str, Offer]:
     """The learners of a module: its `LEARNERS`, or the one factory that is named after a colon."""
     from jaxstack.learners.outside import offers_of
 
     name, _, attribute = part.partition(":")
-    module = _imported(name, part)
+    module = _imported(name, part, option)
     place = f"module {name} ({getattr(module, '__file__', None) or 'no file'})"
     if attribute and not hasattr(module, attribute):
         raise ValueError(
-            f"--learners {part}: {place} has no {attribute!r}. After the colon stands a function "
+            f"{option} {part}: {place} has no {attribute!r}. After the colon stands a function "
             f"without required arguments that returns a Learner."
         )
     if not attribute and not hasattr(module, "LEARNERS"):
         raise ValueError(
-            f"--learners {part}: {place} does not say which learners it has. Write LEARNERS = [my_learner] "
-            f"into it, a list of functions that return a Learner, or name one: --learners {name}:my_learner"
+            f"{option} {part}: {place} does not say which learners it has. Write LEARNERS = [my_learner] "
+            f"into it, a list of functions that return a Learner, or name one: {option} {name}:my_learner"
         )
     return offers_of([getattr(module, attribute)] if attribute else module.LEARNERS, place)
 
 
-def _imported(name: str, part: str) -> Any:
+def _imported(name: str, part: str, option: str) -> Any:
     """The module, found as Python finds modules, or else in the current folder."""
     if not all(word.isidentifier() for word in name.split(".")) or name.endswith(".py"):
         of_file = name.endswith(".py") or "/" in name or os.sep in name
-        hint = f"Of a file, give the module's name alone: --learners {Path(name).stem}" if of_file else ""
+        hint = f"Of a file, give the module's name alone: {option} {Path(name).stem}" if of_file else ""
         raise _unknown(part, hint)
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())  # last: a file here stands in for no module of others
@@ -137,8 +137,8 @@ def _imported(name: str, part: str) -> Any:
             hint = f"There is no module {missing!r} either, in the current folder or where Python looks."
             raise _unknown(part, hint) from None
         raise ValueError(
-            f"--learners: module {name} cannot be imported: {type(error).__name__}: {error}. Where: "
-            f"jaxstack --traceback run .."
+            f"{option}: module {name} cannot be imported: {type(error).__name__}: {error}. Where: the same "
+            f"command with --traceback behind jaxstack."
         ) from error
 
 

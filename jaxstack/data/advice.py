@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxstack import checks
 from jaxstack.data.deployment import deploy
 from jaxstack.data.fitting import Expected, FittedTypes, fit_types
 from jaxstack.data.logs import Log, read_log
@@ -94,6 +95,8 @@ def advise(
     """
     table = enumerate_regions(game.game) if table is None else table
     log = read_log(game, log, table=table)
+    if learner is not None:
+        _check_learner(learner, log, horizon)
     num_components = len(game.types.weights) if isinstance(game.types, MixtureTypes) else 2
     fitted = fit_types(game, log, kind or _kind(game.types), num_components=num_components)
     stakes = fitted.stakes(table)
@@ -124,18 +127,22 @@ def _kind(types: Any) -> str:
     return "independent" if isinstance(types, IndependentTypes) else "joint"
 
 
-def _next(learner: Learner, game: GameFile, log: Log, horizon: int | None, table: RegionTable) -> Posting:
-    """What a learner posts that has seen the rounds of a log."""
+def _check_learner(learner: Learner, log: Log, horizon: int | None) -> None:
+    """Raise ValueError where a learner could not have seen the rounds of a log."""
     if learner.feedback == "types" and log.kind != "types":
         raise ValueError(
             f"{learner.name} learns from types, but this log tells actions alone. Ask a learner that learns "
             f"from actions, such as region_ucb, or none."
         )
-    if horizon is not None and horizon <= len(log):
+    if horizon is not None and checks.positive_int("horizon", horizon) <= len(log):
         raise ValueError(
             f"horizon must be more than the {len(log):,} rounds of this log, which are the first of all T, "
             f"but {horizon:,} arrived."
         )
+
+
+def _next(learner: Learner, game: GameFile, log: Log, horizon: int | None, table: RegionTable) -> Posting:
+    """What a learner posts that has seen the rounds of a log."""
     now = deploy(learner, game, horizon=horizon or 2 * len(log), table=table)
     for t in range(len(log)):
         posted: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxstack.regions import RegionTable, enumerate_regions
+from jaxstack.regions.table import check_table
 from jaxstack.writing import write_file
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def write_log(log: Log, path: Path, table: RegionTable | None) -> None:
 
 def _regions(maps: np.ndarray, game: Any, table: RegionTable | None, path: Path) -> np.ndarray:
     """[M]: numbers of the regions of these maps."""
-    table = enumerate_regions(game) if table is None else table
+    table = enumerate_regions(game) if table is None else check_table(game, table)
     own = np.asarray(table.responses)[: int(table.num_regions)].reshape(int(table.num_regions), -1)
     same = (maps.reshape(len(maps), 1, -1) == own).all(axis=-1)
     if not same.any(axis=1).all():

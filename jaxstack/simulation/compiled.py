@@ -92,6 +92,8 @@ def _start(learner: Learner, inputs: Inputs, runs: jax.Array) -> Carry:
 def play_blocks(
     learner: Learner, carry: Carry, inputs: Inputs, runs: jax.Array, first: jax.Array, stop: jax.Array
 ) -> Carry:
+    """A tile after blocks `first` to `stop` - 1, of one game or a batch: what `advance` compiles."""
+
     def one_block(block: jax.Array, carry: Carry) -> Carry:
         def of_game(carry: Carry, inputs: Inputs) -> Carry:
             return play_block(learner, inputs, carry, runs, block)

@@ -293,12 +293,12 @@ def _play(
         for curves in tiles.curves(carries):
             wanted = {n: c[..., : num_runs - done, : len(rounds)] for n, c in curves.items()}
             if done < num_runs:
-                _require_real(tiles.setup, wanted[REGRET], done)
+                _require_regret(tiles.setup, wanted[REGRET], done)
                 so_far.add(wanted, keep_runs)
             done += curves[REGRET].shape[-2]
 
 
-def _require_real(setup: Setup, regret: np.ndarray, first_run: int) -> None:
+def _require_regret(setup: Setup, regret: np.ndarray, first_run: int) -> None:
     """Raise ValueError where a learner has played what there is not: regret [.., s, C] is nan then."""
     wrong = np.argwhere(np.isnan(regret))
     if len(wrong):

@@ -215,10 +215,15 @@ def require_real(
         is_there = is_there & table.vertex_mask[places.region, places.vertex]
     if not is_there.all():
         t = int(np.argmin(is_there))
-        chosen = jax.tree.map(lambda part: np.asarray(part)[t].tolist(), choice)
+        chosen = ", ".join(
+            f"{name} {checks.brief(np.asarray(part)[t].tolist())}" for name, part in choice._asdict().items()
+        )
+        expected = f"actions 0..{inputs.known.game.num_actions - 1} and a commitment of the strategy set"
+        if table is not None and isinstance(choice, Choice):
+            expected = f"one of the vertices of the table's {int(table.num_regions)} regions, not its padding"
         raise ValueError(
-            f"{learner.name}: act chose {chosen} in round {first + t}, which cannot be played. "
-            f"jaxstack.check_learner tells more."
+            f"{learner.name}: act chose {chosen} in round {first + t}, but what can be played is {expected}. "
+            f"jaxstack.check_learner looks at more games."
         )
 
 

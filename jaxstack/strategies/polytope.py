@@ -17,6 +17,7 @@ from jaxstack.axes import DeviceArray, Float
 from jaxstack.strategies.frame import Frame, build_frame, on_few_shares
 
 MEMBERSHIP_TOLERANCE = 1e-6  # on every inequality and equation, relative to its largest coefficient
+ROUNDED_TOLERANCE = 1e-4  # of what has been rounded to float32, relative to what is summed
 _HULL = 64  # vertices looked for by linear programs where there are too many to list
 
 
@@ -151,8 +152,12 @@ class Polytope:
         """The set with one coordinate more, the last, that is always 1: for payoffs that are affine."""
         return affine(self.G, self.h, self.E, self.f)
 
-    def checked(self, x: Float[np.ndarray, "L"]) -> Float[np.ndarray, "L"]:
+    def checked(self, x: Float[np.ndarray, "L"], rounded: bool = False) -> Float[np.ndarray, "L"]:
         """x, moved into the set where it is outside by no more than the tolerance.
+
+        Args:
+          x: float64.
+          rounded: whether it has been rounded to float32 before.
 
         Raises:
           ValueError: the inequality or the equation that is violated most, and by how much.
@@ -163,9 +168,11 @@ class Polytope:
         ):
             excess = rows @ x - values
             excess = excess if sign == "<=" else np.abs(excess)
-            scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), np.abs(values))
-            if (excess > MEMBERSHIP_TOLERANCE * scale).any():
-                worst = int((excess - MEMBERSHIP_TOLERANCE * scale).argmax())
+            allowed = ROUNDED_TOLERANCE * self._summed(rows, values)
+            if not rounded:
+                allowed = MEMBERSHIP_TOLERANCE * _largest(rows, values)
+            if (excess > allowed).any():
+                worst = int((excess - allowed).argmax())
                 raise ValueError(
                     f"commitment must lie in the strategy set ({name}), but {np.round(x, 9).tolist()} "
                     f"violates row {worst}: {rows[worst].tolist()} @ x = {rows[worst] @ x:.9g}, and not "
@@ -182,11 +189,16 @@ class Polytope:
         return np.asarray(moved if step > 0 else x)
 
     def outside(self, x: Float[DeviceArray, "L"]) -> Float[DeviceArray, ""]:
-        """By how much x violates an inequality or equation at most, relative to the numbers in it."""
-        excess = jnp.concatenate([self.G @ x - self.h, jnp.abs(self.E @ x - self.f)])
+        """By how much x violates an inequality or equation at most, relative to what is summed in it."""
         rows, values = np.concatenate([self.G, self.E]), np.concatenate([self.h, self.f])
-        scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), np.abs(values))
+        excess = rows @ x - values
+        excess = jnp.where(np.arange(len(rows)) < len(self.G), excess, jnp.abs(excess))
+        scale = self._summed(rows, values)
         return (excess / np.where(scale > 0, scale, 1.0)).max()
+
+    def _summed(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """How large the terms of inequalities or equations become in the set: so does rounding."""
+        return np.maximum(_largest(rows, values), np.abs(rows) @ np.abs(self.outline).max(axis=0))
 
     def sample(self, rng: np.random.Generator, spread: float, count: int) -> Float[np.ndarray, "S D"]:
         """Shares of random points, each between D random vertices; near few where `spread` is small."""
@@ -219,3 +231,8 @@ def affine(G: Any, h: Any, E: Any = None, f: Any = None) -> Polytope:
     inequalities, equations = (np.pad(rows, ((0, 0), (0, 1))) for rows in (G, E))
     one = np.append(np.zeros(size), 1.0)
     return Polytope(inequalities, h, np.concatenate([equations, one[None]]), np.append(f, 1.0))
+
+
+def _largest(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The largest number in each inequality or equation."""
+    return np.maximum(np.abs(rows).max(axis=1, initial=0.0), np.abs(values))

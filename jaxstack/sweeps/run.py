@@ -24,13 +24,13 @@ from jaxstack.regret import RegretCurve
 from jaxstack.sweeps import other_code, store
 from jaxstack.sweeps.cell_file import content
 from jaxstack.sweeps.cells import Cell, Plan, is_small, learner_of, plan
+from jaxstack.sweeps.failures import told
 from jaxstack.sweeps.games import problem_of, table_of
 from jaxstack.sweeps.snapshots import FolderSnapshots
 from jaxstack.sweeps.spec import Spec, load_spec
 
 SNAPSHOT_SECONDS = 120.0  # how much of a long cell a kill may cost
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 _SIDE_BY_SIDE = 8  # small cells at most: each has tables of its own
 _ENUMERATING = threading.Lock()
 _POLL_SECONDS = 0.2  # how often a process looks whether another has finished a cell
@@ -310,27 +310,11 @@ def compute_cell(
             store.clear_failure(folder, cell.key)
         return Outcome(cell, "computed")
     except Exception as error:
-        outcome = Outcome(cell, "failed", _told(error), "".join(traceback.format_exception(error)))
+        outcome = Outcome(cell, "failed", told(error), "".join(traceback.format_exception(error)))
         store.write_failure(folder, cell, outcome.error, outcome.traceback)
         if isinstance(error, OSError):
             _require_room(folder)
         return outcome
-
-
-def _told(error: Exception) -> str:
-    """What went wrong and, where that was in code of a person's own, in which line of it."""
-    message = f"{type(error).__name__}: {error}"
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_installed(frame.filename)]
-    if not own:
-        return message
-    place = f"{own[-1].filename}:{own[-1].lineno}, in {own[-1].name}"
-    return f"{message}\n  {place}. jaxstack.check_learner tells what a learner must keep to."
-
-
-def _is_installed(file: str) -> bool:
-    """Whether code is the package's, or of a package that it uses."""
-    parts = Path(file).parts
-    return Path(file).is_relative_to(_PACKAGE) or "site-packages" in parts or file.startswith("<")
 
 
 def simulate_cell(

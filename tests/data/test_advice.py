@@ -117,7 +117,8 @@ def test_what_the_log_cannot_tell_is_said(guided: Any, tmp_path: Path) -> None:
             ["game.json", "log.csv", "--learner", "uniform,oful"],
             "one learner, but 'uniform,oful' names",
         ),
-        (["game.json", "log.csv", "--learner", "nowhere:mine"], "nowhere"),
+        (["game.json", "log.csv", "--learner", "nowhere:mine"], "There is no module 'nowhere' either"),
+        (["game.json", "log.csv", "--learner", "json"], "or name one: --learner json:my_learner"),
         (["game.json", "semicolons.csv"], "columns are separated by semicolons, but must be by commas"),
         (["game.json", "empty.csv"], "empty.csv: the file is empty; its first row must name the columns"),
         (["game.json", "log.csv", "--learner", "shared_posterior"], "learns only from what it posts itself"),
@@ -142,16 +143,28 @@ def test_mistakes_end_in_one_message(guided: Any, arguments: list[str], told: st
     assert "Traceback" not in done.output
 
 
+def test_what_does_not_fit_the_log_is_told_before_anything_is_fitted(guided: Any, monkeypatch: Any) -> None:
+    folder, _, _ = guided
+    game, log = js.load_game_file(folder / "game.json"), folder / "log.csv"
+    monkeypatch.setattr("jaxstack.data.advice.fit_types", lambda *_, **__: pytest.fail("fitted"))
+    with pytest.raises(ValueError, match="horizon must be a whole number"):
+        js.advise(game, log, learner=js.learners.region_ucb(), horizon="500")
+    other = js.enumerate_regions(js.scenarios.random_game(0)[0])
+    with pytest.raises(ValueError, match="does not belong to Game"):
+        js.read_log(game, log).save(folder / "copy.csv", table=other)
+    assert not (folder / "copy.csv").exists()
+
+
 def test_a_learner_of_ones_own_is_asked(guided: Any, monkeypatch: Any, tmp_path: Path) -> None:
     folder, _, _ = guided
-    (tmp_path / "my_learners.py").write_text(
+    (tmp_path / "advised_by.py").write_text(
         "import dataclasses, jaxstack as js\n"
         "def mine(): return dataclasses.replace(js.learners.region_ucb(), name='mine')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     own, usual = (
         invoke("advise", folder / "game.json", folder / "log.csv", "--learner", learner).output
-        for learner in ("my_learners:mine", "region_ucb")
+        for learner in ("advised_by:mine", "region_ucb")
     )
     assert "what mine would post" in own
     numbers = [re.findall(r"\d+\.\d+", text) for text in (own, usual)]
