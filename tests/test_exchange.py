@@ -189,7 +189,7 @@ def test_gambit_followers_have_strategies_of_their_own(tmp_path: Any) -> None:
 
 
 def test_gambit_has_no_types(tmp_path: Any) -> None:
-    with pytest.raises(ValueError, match=r"has no types, but .* has 3 of each follower"):
+    with pytest.raises(ValueError, match=r"has no types, but .* has up to 3 of a follower"):
         js.save_game(tmp_path / "game.nfg", *js.scenarios.random_game(0))
     assert not (tmp_path / "game.nfg").exists()
 
@@ -239,7 +239,8 @@ def changed(*edits: tuple[str, str]) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a CSV file with a row of column names"),
+        ("", "the file is empty; its first row must name the columns"),
+        ("a;b\n1;2", "columns are separated by semicolons, but must be by commas"),
         (TABLE.split("\n")[0], "needs at least one row of payoffs"),
         (changed(("leader_payoff", "payoff")), "unknown column 'payoff'. Did you mean 'leader_payoff'?"),
         (changed(("type,", "follower,")), "column 'follower' is there twice"),
