@@ -244,7 +244,8 @@ def text_of_game(file: GameFile) -> str:
     n, num_types, L, _ = np.shape(game.follower)
     if num_types > 1:
         raise ValueError(
-            f"an .nfg file has no types, but {game!r} has up to {num_types} of a follower. Write .json or .npz."
+            f"an .nfg file has no types, but {game!r} has up to {num_types} of a follower. Write .json or "
+            f".npz."
         )
     followers = file.follower_names or [f"follower {i + 1}" for i in range(n)]
     leaders = file.leader_names or [f"leader action {row}" for row in range(L)]
