@@ -13,7 +13,7 @@ from jaxstack.axes import Float
 from jaxstack.distributions import TypeDistribution
 from jaxstack.game import Game, unstack
 from jaxstack.regions.clipping import enumerate_regions
-from jaxstack.regions.table import RegionTable, check_table
+from jaxstack.regions.table import RegionTable
 from jaxstack.solvers.contract import Clock, Solution
 from jaxstack.solvers.problem import Found, Problem, framed_game, in_units
 from jaxstack.strategies.sets_of_games import StrategySets
@@ -32,16 +32,12 @@ def solve(
       types: distribution of the joint type, one per game.
       ties: "optimistic" or "robust".
       clock: tells of the result; an enumeration cannot be interrupted.
-      table: regions of `game`; enumerated if not given.
+      table: regions of `game`, checked (`check_table`); enumerated if not given.
 
     Returns:
       Solution; with a leading axis G for a batch.
-
-    Raises:
-      ValueError: a table of another shape than the game's, or a robust table for optimistic ties. That a
-        table of the right shape belongs to this game is not checked.
     """
-    table = enumerate_regions(game, ties=ties) if table is None else check_table(game, table, ties)
+    table = enumerate_regions(game, ties=ties) if table is None else table
     if game.num_games is None:
         vectors = _payoff_vectors(game, types, table)
         return _of_one_game(Problem(game, types, ties, clock), table, vectors)

@@ -168,8 +168,9 @@ class Polytope:
         ):
             excess = rows @ x - values
             excess = excess if sign == "<=" else np.abs(excess)
-            allowed = ROUNDED_TOLERANCE * self._summed(rows, values)
-            if not rounded:
+            if rounded:
+                allowed = ROUNDED_TOLERANCE * self._summed(rows, values)
+            else:
                 allowed = MEMBERSHIP_TOLERANCE * _largest(rows, values)
             if (excess > allowed).any():
                 worst = int((excess - allowed).argmax())
